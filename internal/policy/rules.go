@@ -8,7 +8,11 @@ type Rules struct {
 	Agent      claw.AgentID `json:"agent"`
 	Generation string       `json:"generation"`
 	// Surfaces the agent may be reached from; nil means all.
-	Surfaces []claw.Surface `json:"surfaces,omitempty"`
+	Surfaces    []claw.Surface `json:"surfaces,omitempty"`
+	SurfacesRef claw.ConfigRef `json:"surfacesRef,omitzero"`
+	// SendElsewhere lets the message tool leave the conversation that asked.
+	SendElsewhere    bool           `json:"sendElsewhere"`
+	SendElsewhereRef claw.ConfigRef `json:"sendElsewhereRef,omitzero"`
 	// Tools are layers in trace order; each can only remove.
 	Tools  []ToolLayer `json:"tools"`
 	Files  FileRules   `json:"files"`

@@ -1,0 +1,43 @@
+# make run    builds and starts the gateway on a hardened home
+# make test   installs what the tests need and runs them
+# make check  everything CI runs
+SHELL := /bin/bash
+GO ?= go
+export CGO_ENABLED ?= 0
+VERSION := $(shell cat VERSION)
+LDFLAGS := -s -w -X github.com/openclaw-go/openclaw/internal/cli.version=$(VERSION)
+
+.PHONY: build run test check bench soak deps lint cross stage clean
+
+stage:
+	@scripts/build-stage
+
+build: stage
+	$(GO) build -trimpath -tags openclaw_stage -ldflags '$(LDFLAGS)' -o bin/openclaw ./cmd/openclaw
+
+run: build
+	@if [ "$$(id -u)" = 0 ]; then exec bin/openclaw up --allow-root; else exec bin/openclaw up; fi
+
+deps:
+	@scripts/test-deps
+
+test: deps stage
+	$(GO) test -tags openclaw_stage ./...
+
+lint:
+	@scripts/lint
+
+cross:
+	@scripts/cross
+
+check: deps lint build cross
+	@scripts/check
+
+bench: build
+	@scripts/bench
+
+soak: deps build
+	@scripts/soak
+
+clean:
+	rm -rf bin internal/sandbox/linux/stage/bin test/artefacts

@@ -1,0 +1,184 @@
+package approval
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/policy"
+)
+
+type fixture struct {
+	*Desk
+	now time.Time
+	n   int
+}
+
+func newFixture() *fixture {
+	f := &fixture{now: time.Date(2026, 4, 8, 14, 0, 0, 0, time.UTC)}
+	f.Desk = NewDesk(Options{Now: func() time.Time { return f.now }, NewID: func() claw.ApprovalID { f.n++; return claw.ApprovalID(fmt.Sprint("a", f.n)) }})
+	return f
+}
+
+func (f *fixture) ask(t *testing.T, session, pattern string) (View, policy.Digest) {
+	t.Helper()
+	d := policy.DigestOf(policy.Request{Nonce: pattern + fmt.Sprint(f.n)})
+	v, err := f.Ask(Question{View: View{Session: claw.SessionKey(session), Scopes: []string{"once", "session"}}, Digest: d, Pattern: pattern, Labels: claw.Private})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, d
+}
+
+var ana = claw.Principal{Surface: claw.SurfaceWebchat, Standing: claw.Owner, Sender: "ana"}
+
+func TestConsentIsSingleUseAndBoundToTheDigest(t *testing.T) {
+	f := newFixture()
+	v, digest := f.ask(t, "s", "p")
+	if _, err := f.Take(v.ID, digest); err == nil {
+		t.Fatal("an open question gave a consent")
+	}
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowOnce, Digest: v.Digest, By: ana}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Take(v.ID, policy.DigestOf(policy.Request{Nonce: "other"})); !errors.Is(err, ErrChanged) {
+		t.Fatalf("another digest: %v", err)
+	}
+	if _, err := f.Take(v.ID, digest); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Take(v.ID, digest); !errors.Is(err, ErrNotAllowed) {
+		t.Fatalf("second take: %v", err)
+	}
+}
+
+func TestAnswerForAnotherCardLeavesTheQuestionOpen(t *testing.T) {
+	f := newFixture()
+	v, _ := f.ask(t, "s", "p")
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowOnce, Digest: "00", By: ana}); !errors.Is(err, ErrChanged) {
+		t.Fatal(err)
+	}
+	if len(f.Waiting()) != 1 {
+		t.Fatal("the question is gone")
+	}
+}
+
+func TestFirstAnswerWinsUnderRace(t *testing.T) {
+	f := newFixture()
+	v, digest := f.ask(t, "s", "p")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	won := []string{}
+	for _, dec := range []string{DenyIt, AllowOnce, DenyIt, AllowOnce} {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			_, err := f.Answer(Reply{ID: v.ID, Decision: dec, By: ana})
+			var late *LateError
+			switch {
+			case err == nil:
+				mu.Lock()
+				won = append(won, dec)
+				mu.Unlock()
+			case !errors.As(err, &late):
+				t.Error(err)
+			}
+		}()
+	}
+	wg.Wait()
+	if len(won) != 1 {
+		t.Fatalf("winners: %v", won)
+	}
+	_, err := f.Take(v.ID, digest)
+	if (won[0] == AllowOnce) != (err == nil) {
+		t.Fatalf("winner %s, take: %v", won[0], err)
+	}
+}
+
+func TestExpiryIsDenialAndExtensionIsBounded(t *testing.T) {
+	f := newFixture()
+	v, digest := f.ask(t, "s", "p")
+	var events []Event
+	f.Subscribe(func(e Event) { events = append(events, e) })
+	for range MaxExtensions {
+		if _, err := f.Extend(v.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.Extend(v.ID); !errors.Is(err, ErrNoExtension) {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(59 * time.Minute)
+	if next := f.Expire(); next.IsZero() || len(events) != 0 {
+		t.Fatalf("expired too early: %v", events)
+	}
+	f.now = f.now.Add(2 * time.Minute)
+	if next := f.Expire(); !next.IsZero() || len(events) != 1 || events[0].Answer.State != Expired {
+		t.Fatalf("events %v", events)
+	}
+	var late *LateError
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowOnce, By: ana}); !errors.As(err, &late) {
+		t.Fatal(err)
+	}
+	if _, err := f.Take(v.ID, digest); err == nil {
+		t.Fatal("an expired question gave a consent")
+	}
+}
+
+func TestSessionGrantHoldsOnlyForShownLabels(t *testing.T) {
+	f := newFixture()
+	v, digest := f.ask(t, "s", "p")
+	if _, ok := f.Granted("s", "p", claw.Private, digest); ok {
+		t.Fatal("granted before the answer")
+	}
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowAlways, Scope: "session", By: ana}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		session, pattern string
+		labels           claw.Labels
+		want             bool
+	}{{"s", "p", 0, true}, {"s", "p", claw.Private, true}, {"s", "p", claw.Private | claw.Untrusted, false}, {"s", "q", 0, false}, {"t", "p", 0, false}} {
+		if _, ok := f.Granted(claw.SessionKey(c.session), c.pattern, c.labels, digest); ok != c.want {
+			t.Errorf("%+v: %v", c, ok)
+		}
+	}
+	f.Forget("s")
+	if _, ok := f.Granted("s", "p", 0, digest); ok {
+		t.Fatal("a reset session kept its grant")
+	}
+}
+
+func TestR24FloodIsBoundedAndDeniedCallsStayDenied(t *testing.T) {
+	f := newFixture()
+	for i := range DefaultPerSession {
+		f.ask(t, "s", fmt.Sprint(i))
+	}
+	if _, err := f.Ask(Question{View: View{Session: "s"}}); !errors.Is(err, ErrTooMany) {
+		t.Fatal(err)
+	}
+	v, _ := f.ask(t, "other", "p")
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: DenyIt, By: ana}); err != nil {
+		t.Fatal(err)
+	}
+	if !f.WasDenied("other", "p") || f.WasDenied("other", "q") || f.WasDenied("s", "p") {
+		t.Fatal("denials are not kept per session and pattern")
+	}
+}
+
+func TestScopeMustBeOffered(t *testing.T) {
+	f := newFixture()
+	v, err := f.Ask(Question{View: View{Session: "s", Scopes: []string{"once"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowAlways, By: ana}); !errors.Is(err, ErrScope) {
+		t.Fatal(err)
+	}
+	if _, err := f.Answer(Reply{ID: v.ID, Decision: "yes", By: ana}); err == nil {
+		t.Fatal("an unknown word was taken for an answer")
+	}
+}

@@ -1,0 +1,112 @@
+// Package archtest holds the architecture to its rules: what may import what,
+// and who may start a process, dial, or hand out a consent.
+package archtest
+
+// ring of every package: 0 words and judgement, 1 adapters, 2 engine,
+// 3 surfaces. An import never points to a higher ring; adapters do not know
+// each other but for the arrows named in may.
+type rule struct {
+	ring int
+	// may lists what the package imports of this module, besides claw.
+	may []string
+	// why is the reason for an arrow that is not obvious.
+	why string
+}
+
+var rules = map[string]rule{
+	"claw":    {ring: 0},
+	"json5":   {ring: 0},
+	"config":  {ring: 0, may: []string{"json5"}},
+	"cmdline": {ring: 0},
+	"policy":  {ring: 0, may: []string{"cmdline"}},
+	"posture": {ring: 0, may: []string{"config", "policy"}},
+	"filter":  {ring: 0},
+	"chain":   {ring: 0},
+
+	"atomicfile":          {ring: 1},
+	"configfile":          {ring: 1, may: []string{"json5", "config", "atomicfile"}, why: "atomicfile is the one way to replace a file"},
+	"sandbox":             {ring: 1, may: []string{"policy"}},
+	"sandbox/linux":       {ring: 1, may: []string{"sandbox", "policy", "sandbox/linux/stage", "sandbox/linux/wire"}},
+	"sandbox/sandboxtest": {ring: 1, may: []string{"sandbox", "policy"}},
+	"egress":              {ring: 1, may: []string{"policy", "egress/page"}},
+	"egress/page":         {ring: 1},
+	"vault":               {ring: 1, may: []string{"atomicfile"}},
+	"files":               {ring: 1, may: []string{"policy"}},
+	"journal":             {ring: 1, may: []string{"chain", "atomicfile"}},
+	"store":               {ring: 1, may: []string{"atomicfile"}},
+	"model":               {ring: 1},
+	"model/anthropic":     {ring: 1, may: []string{"model"}},
+	"model/openai":        {ring: 1, may: []string{"model"}},
+	"model/gemini":        {ring: 1, may: []string{"model"}},
+	"model/operator":      {ring: 1, may: []string{"model"}},
+	"model/script":        {ring: 1, may: []string{"model"}},
+	"model/modeltest":     {ring: 1, may: []string{"model"}},
+
+	"tool":     {ring: 2, may: []string{"cmdline", "policy"}},
+	"approval": {ring: 2, may: []string{"policy"}},
+	"gate":     {ring: 2, may: []string{"policy", "cmdline", "approval", "journal", "chain", "filter", "sandbox", "egress", "files", "tool"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
+	"agent":    {ring: 2, may: []string{"gate", "model", "store", "filter", "policy", "tool"}},
+	"inbox":    {ring: 2, may: []string{"agent", "approval", "journal", "store", "policy"}},
+	"schedule": {ring: 2},
+
+	"gateway": {ring: 3, may: []string{"approval", "policy", "store"}},
+	"webui":   {ring: 3},
+	"cli":     {ring: 3, may: []string{"*"}, why: "commands reach whatever they print"},
+	"app":     {ring: 3, may: []string{"*"}, why: "wiring only: the one place that knows every part"},
+}
+
+// onlyBy names who may import a package at all.
+var onlyBy = map[string][]string{
+	"sandbox":       {"gate", "app", "sandbox/linux", "sandbox/sandboxtest", "cli"},
+	"sandbox/linux": {"app"},
+	"vault":         {"app", "cli"},
+	"egress":        {"gate", "app"},
+}
+
+// pureBanned are direct imports that ring 0 must not have.
+var pureBanned = []string{"os", "os/exec", "os/user", "net", "net/http", "syscall", "io/ioutil", "golang.org/x/sys/unix", "plugin", "unsafe"}
+
+// fanOutLimit bounds imports within the module, not counting claw.
+const fanOutLimit = 8
+
+var fanOutExempt = map[string]string{
+	"app": "wiring only", "cli": "commands reach whatever they print",
+	"gate": "the one road meets decision, confinement and record",
+}
+
+// symbols that start a process, dial, or loosen: pkg path + name → packages
+// of this module that may use it, with the reason.
+type symbolRule struct {
+	pkg, name string
+	allowed   map[string]string
+}
+
+var symbolRules = []symbolRule{
+	{"os/exec", "Command", map[string]string{}},
+	{"os/exec", "CommandContext", map[string]string{}},
+	{"os", "StartProcess", map[string]string{"sandbox/linux": "the launcher"}},
+	{"syscall", "ForkExec", map[string]string{"sandbox/linux": "the launcher"}},
+	{"syscall", "StartProcess", map[string]string{"sandbox/linux": "the launcher"}},
+	{"syscall", "Exec", map[string]string{"sandbox/linux": "the stage becomes the target"}},
+	{"net", "Dial", map[string]string{}},
+	{"net", "DialTimeout", map[string]string{}},
+	{"net", "DialTCP", map[string]string{}},
+	{"net", "DialUDP", map[string]string{}},
+	{"net", "Dialer", map[string]string{"egress": "the one dialer", "cli": "the gateway's own unix socket", "gateway": "asks the port in use who owns it"}},
+	{"net/http", "DefaultClient", map[string]string{}},
+	{"net/http", "DefaultTransport", map[string]string{}},
+	{"net/http", "Get", map[string]string{}},
+	{"net/http", "Post", map[string]string{}},
+	{"net/http", "PostForm", map[string]string{}},
+	{"net/http", "Transport", map[string]string{"egress": "built on the one dialer", "cli": "the gateway's own unix socket"}},
+	{"plugin", "Open", map[string]string{}},
+	{"github.com/openclaw-go/openclaw/internal/policy", "Consented", map[string]string{"approval": "a consent is a person's answer, and answers live there"}},
+}
+
+// thirdParty names packages outside the module that use a symbol above, with
+// the reason that this is safe.
+var thirdParty = map[string]string{
+	"github.com/coder/websocket":   "Dial is given our http.Client; the server side never dials",
+	"github.com/spf13/cobra":       "",
+	"github.com/chromedp/chromedp": "tests only",
+}

@@ -1,0 +1,366 @@
+// Package gate is the one road from a tool call to an effect: facts, decision,
+// record, consent, permit, confined run, record. Nothing reads, writes, runs,
+// dials or sends for an agent except through it.
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/approval"
+	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/tool"
+)
+
+// Journal is where every decision and effect is recorded first. An error
+// means that nothing was recorded, and then nothing happens.
+type Journal interface {
+	Append(ctx context.Context, e chain.Entry) (journal.Pos, error)
+}
+
+// Options of a Gate. All of them are required.
+type Options struct {
+	// Rules in force for an agent now; ok is false for an unknown agent.
+	Rules func(claw.AgentID) (r policy.Rules, ok bool)
+	Tools []tool.Tool
+	// Scope gives a call its handles; the gate fills in who is calling.
+	Scope   func(Call, policy.Rules) (tool.Scope, error)
+	Desk    *approval.Desk
+	Journal Journal
+	Redact  func() *filter.Redactor
+	Nonce   func() string
+	Now     func() time.Time
+}
+
+// Gate judges, asks, runs and records. It is safe for concurrent use.
+type Gate struct {
+	opt   Options
+	tools map[claw.ToolName]tool.Tool
+
+	mu      sync.Mutex
+	pending map[claw.ApprovalID]waiting
+}
+
+// waiting is a call that a person was asked about.
+type waiting struct {
+	call    Call
+	request policy.Request
+}
+
+// New makes a gate.
+func New(opt Options) *Gate {
+	g := &Gate{opt: opt, tools: map[claw.ToolName]tool.Tool{}, pending: map[claw.ApprovalID]waiting{}}
+	for _, t := range opt.Tools {
+		g.tools[t.Name()] = t
+	}
+	return g
+}
+
+// Call is one tool call of a turn with who stands behind it.
+type Call struct {
+	claw.ToolCall
+	Agent     claw.AgentID
+	Session   claw.SessionKey
+	Run       claw.RunID
+	Principal claw.Principal
+	// Labels that the session carries now, and how they came.
+	Labels  claw.Labels
+	Lineage []claw.Lineage
+	// LastHuman and Says are shown on the approval card, quoted.
+	LastHuman, Says string
+	Unattended      bool
+	Model           claw.ModelRef
+	// OperatorSaid: see tool.Scope.
+	OperatorSaid func(string) bool
+}
+
+// Status of an outcome. The zero value is refused.
+type Status string
+
+// Statuses.
+const (
+	Refused Status = "refused"
+	Pending Status = "approval-pending"
+	Done    Status = "done"
+	Failed  Status = "failed" // it was permitted and did not work
+)
+
+// Outcome is what became of a call.
+type Outcome struct {
+	Status   Status
+	Decision policy.Decision
+	// Text is for the model, filtered.
+	Text     string
+	IsError  bool
+	Approval claw.ApprovalID
+	Expires  time.Time
+	// Labels that the result brings into the session.
+	Labels claw.Labels
+	From   string
+	Run    *tool.RunReport
+	// Seq is the journal position of the decision.
+	Seq  uint64
+	Took time.Duration
+}
+
+// Specs lists the tools that an agent's rules let through, as models see them.
+func (g *Gate) Specs(agent claw.AgentID) []NamedSpec {
+	rules, ok := g.opt.Rules(agent)
+	if !ok {
+		return nil
+	}
+	names := make([]claw.ToolName, 0, len(g.opt.Tools))
+	for _, t := range g.opt.Tools {
+		names = append(names, t.Name())
+	}
+	var out []NamedSpec
+	for _, n := range rules.Names(names) {
+		out = append(out, NamedSpec{Name: n, Spec: g.tools[n].Spec()})
+	}
+	return out
+}
+
+// NamedSpec is a tool as a model sees it.
+type NamedSpec struct {
+	Name claw.ToolName
+	tool.Spec
+}
+
+// Call judges a call and, when it is allowed, runs it. The error is set only
+// when the record could not be kept; then nothing happened.
+func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
+	prepared, q, rules, err := g.prepare(ctx, c, g.opt.Nonce())
+	d := policy.Decide(rules, q)
+	if err != nil {
+		d = badCall(d, q, err)
+	}
+	pattern := patternOf(q)
+	if d.Verdict == policy.Ask && g.opt.Desk.WasDenied(c.Session, pattern) {
+		d = deniedBefore(d)
+	}
+	seq, jerr := g.recordDecision(ctx, c, q, d)
+	if jerr != nil {
+		return Outcome{}, jerr
+	}
+	switch d.Verdict {
+	case policy.Deny:
+		return refusal(d, seq), nil
+	case policy.Ask:
+		if consent, ok := g.opt.Desk.Granted(c.Session, pattern, c.Labels, d.Digest); ok {
+			permit, err := d.PermitWith(q, consent)
+			if err != nil {
+				return refusal(d, seq), nil
+			}
+			return g.run(ctx, c, q, d, prepared, permit, seq)
+		}
+		return g.ask(ctx, c, q, d, prepared, rules, seq, pattern)
+	case policy.Allow:
+		permit, err := d.Permit(q)
+		if err != nil {
+			return refusal(d, seq), nil
+		}
+		return g.run(ctx, c, q, d, prepared, permit, seq)
+	}
+	return refusal(policy.Decision{Rule: "policy.unknown_verdict"}, seq), nil
+}
+
+// prepare works out the request of a call. With an error the request still
+// names the call, so that the refusal is recorded.
+func (g *Gate) prepare(ctx context.Context, c Call, nonce string) (tool.Prepared, policy.Request, policy.Rules, error) {
+	q := policy.Request{Agent: c.Agent, Session: c.Session, Run: c.Run, Call: c.ID, Tool: c.Tool, Arguments: compact(c.Arguments),
+		Principal: c.Principal, Labels: c.Labels, Unattended: c.Unattended, Nonce: nonce, Facts: policy.Facts{Understood: true}}
+	rules, ok := g.opt.Rules(c.Agent)
+	if !ok {
+		return tool.Prepared{}, q, policy.Rules{}, nil // Decide refuses an unknown agent
+	}
+	q.Generation = rules.Generation
+	t, ok := g.tools[c.Tool]
+	if !ok {
+		return tool.Prepared{}, q, rules, fmt.Errorf("there is no tool %q", c.Tool)
+	}
+	if !slices.Contains(rules.Names([]claw.ToolName{c.Tool}), c.Tool) {
+		return tool.Prepared{}, q, rules, nil // refused by name; its arguments do not matter
+	}
+	scope, err := g.opt.Scope(c, rules)
+	if err != nil {
+		return tool.Prepared{}, q, rules, err
+	}
+	prepared, err := t.Prepare(ctx, scope, c.Arguments)
+	if err != nil {
+		return tool.Prepared{}, q, rules, err
+	}
+	q.Arguments, q.Facts = prepared.Arguments, prepared.Facts
+	return prepared, q, rules, nil
+}
+
+func compact(raw json.RawMessage) json.RawMessage {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return json.RawMessage("null")
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage("null")
+	}
+	return b
+}
+
+// badCall refuses a call that its tool could not read, unless policy has
+// already refused it for a better reason.
+func badCall(d policy.Decision, q policy.Request, err error) policy.Decision {
+	if d.Verdict == policy.Deny {
+		return d
+	}
+	return policy.Decision{Rule: "tools.bad_call", Reason: err.Error(), Trace: d.Trace, Digest: policy.DigestOf(q)}
+}
+
+func deniedBefore(d policy.Decision) policy.Decision {
+	d.Trace = append(d.Trace, policy.Step{Layer: policy.LayerFlow, Rule: "approval.denied_before", Reason: "this call was denied in this session"})
+	d.Verdict, d.Rule, d.Hint = policy.Deny, "approval.denied_before", "start a new session to be asked again"
+	d.Reason = "this call was denied by a person in this session"
+	return d
+}
+
+// patternOf names a call without its nonce, run and labels: the same call
+// asked again has the same pattern.
+func patternOf(q policy.Request) string {
+	q.Nonce, q.Run, q.Call, q.Generation, q.Labels, q.Principal, q.Unattended = "", "", "", "", 0, claw.Principal{}, false
+	return policy.DigestOf(q).String()
+}
+
+func refusal(d policy.Decision, seq uint64) Outcome {
+	return Outcome{Status: Refused, Decision: d, IsError: true, Seq: seq,
+		Text: fmt.Sprintf("refused: %s: %s", d.Rule, d.Reason)}
+}
+
+// ask puts the call before a person and keeps it until the answer.
+func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decision, p tool.Prepared, rules policy.Rules, seq uint64, pattern string) (Outcome, error) {
+	content := ""
+	if p.Preview != nil {
+		text, err := p.Preview(ctx)
+		if err != nil {
+			return Outcome{Status: Failed, Decision: d, Seq: seq, IsError: true, Text: "cannot do this: " + err.Error()}, nil
+		}
+		content = text
+	}
+	view := card(c, q, d, p, rules, content)
+	view.Seq = seq
+	redact(&view, g.opt.Redact())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	view, err := g.opt.Desk.Ask(approval.Question{View: view, Digest: d.Digest, Pattern: pattern, Labels: q.Labels})
+	if errors.Is(err, approval.ErrTooMany) {
+		d.Verdict, d.Rule, d.Reason = policy.Deny, "approval.too_many", "too many questions of this session are waiting for a person"
+		return refusal(d, seq), nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	g.pending[view.ID] = waiting{call: c, request: q}
+	return Outcome{Status: Pending, Decision: d, Seq: seq, Approval: view.ID, Expires: view.Expires,
+		Text: fmt.Sprintf("approval-pending: %s: a person must answer (id %s). Do not repeat the call; the answer comes as a message.", d.Rule, view.ID)}, nil
+}
+
+func redact(v *approval.View, r *filter.Redactor) {
+	v.Text, v.Content, v.AgentSays, v.LastHuman = r.String(v.Text), r.String(v.Content), r.String(v.AgentSays), r.String(v.LastHuman)
+	for i, argv := range v.Command {
+		v.Command[i] = r.Argv(argv)
+	}
+}
+
+// Waits reports whether the answer to a question resumes a call of this gate,
+// and of which session.
+func (g *Gate) Waits(id claw.ApprovalID) (Call, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w, ok := g.pending[id]
+	return w.call, ok
+}
+
+// Resume ends a call whose question was answered. labels are those that the
+// session carries now: one that the card did not show voids the consent.
+func (g *Gate) Resume(ctx context.Context, id claw.ApprovalID, labels claw.Labels) (Outcome, error) {
+	g.mu.Lock()
+	w, ok := g.pending[id]
+	delete(g.pending, id)
+	g.mu.Unlock()
+	if !ok {
+		return Outcome{}, fmt.Errorf("gate: nothing waits for approval %q", id)
+	}
+	_, answer, err := g.opt.Desk.Get(id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	seq, err := g.recordConsent(ctx, w, id, answer)
+	if err != nil {
+		return Outcome{}, err
+	}
+	d := policy.Decision{Rule: policy.RuleID("approval." + string(answer.State)), Reason: answerText(answer)}
+	if answer.State != approval.Allowed {
+		return refusal(d, seq), nil
+	}
+	prepared, q, rules, err := g.prepare(ctx, w.call, w.request.Nonce)
+	if err != nil || !w.request.Labels.Has(labels) || policy.DigestOf(q) != policy.DigestOf(w.request) {
+		d.Rule, d.Reason = "approval.voided", "something that was shown on the card changed before the answer; ask again"
+		return refusal(d, seq), nil
+	}
+	d = policy.Decide(rules, q)
+	consent, err := g.opt.Desk.Take(id, d.Digest)
+	if err != nil {
+		return refusal(policy.Decision{Rule: "approval.voided", Reason: err.Error()}, seq), nil
+	}
+	permit, err := d.PermitWith(q, consent)
+	if err != nil {
+		return refusal(d, seq), nil
+	}
+	return g.run(ctx, w.call, q, d, prepared, permit, seq)
+}
+
+func answerText(a approval.Answer) string {
+	switch a.State {
+	case approval.Denied:
+		if a.Reason != "" {
+			return "a person denied this: " + a.Reason
+		}
+		return "a person denied this"
+	case approval.Expired:
+		return "nobody answered in time"
+	case approval.Voided:
+		return "the question was withdrawn: " + a.Reason
+	case approval.Allowed:
+		return "a person allowed this"
+	case approval.Waiting:
+		return "nobody has answered yet"
+	}
+	return "unknown answer"
+}
+
+// run has the effect, between an intent and an outcome in the journal.
+func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decision, p tool.Prepared, permit policy.Permit, decided uint64) (Outcome, error) {
+	intent, err := g.recordIntent(ctx, c, q, decided)
+	if err != nil {
+		return Outcome{}, err
+	}
+	began := g.opt.Now()
+	res, runErr := p.Run(ctx, permit)
+	out := Outcome{Status: Done, Decision: d, Seq: decided, IsError: res.IsError, Labels: res.Labels, From: res.From, Run: res.Run, Took: g.opt.Now().Sub(began)}
+	out.Text = g.opt.Redact().String(res.Text)
+	if runErr != nil {
+		out.Status, out.IsError = Failed, true
+		out.Text = g.opt.Redact().String("failed: " + runErr.Error())
+	}
+	// The effect has happened: a cancelled turn must not lose its outcome.
+	if err := g.recordOutcome(context.WithoutCancel(ctx), c, q, intent, out); err != nil {
+		return out, err
+	}
+	return out, nil
+}
