@@ -1,0 +1,79 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// CheckArguments looks at what a model wrote as the arguments of a tool call.
+// It returns the text as it is, or the reason why no call can be made of it.
+// Nothing is repaired: a doubled key, say, would be read differently by
+// whoever decides and whoever acts.
+func CheckArguments(raw []byte, depth int) (json.RawMessage, string) {
+	raw = bytes.TrimSpace(raw)
+	switch {
+	case len(raw) == 0:
+		return nil, "arguments are empty"
+	case !utf8.Valid(raw):
+		return nil, "arguments are not valid UTF-8"
+	case raw[0] != '{':
+		return nil, "arguments are not a JSON object"
+	case tooDeep(raw, depth):
+		return nil, fmt.Sprintf("arguments are nested deeper than %d", depth)
+	case !json.Valid(raw):
+		return nil, "arguments are not valid JSON"
+	}
+	if key, doubled := doubledKey(raw); doubled {
+		return nil, "arguments have the key " + quote(key) + " twice"
+	}
+	return json.RawMessage(bytes.Clone(raw)), ""
+}
+
+// doubledKey finds an object key that occurs twice in one object of valid
+// JSON, escapes decoded.
+func doubledKey(raw []byte) (string, bool) {
+	type level struct {
+		keys  map[string]bool // nil in an array
+		value bool            // the next token is a value
+	}
+	var stack []level
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	for {
+		tok, err := dec.Token()
+		if err == io.EOF || err != nil {
+			return "", false
+		}
+		top := len(stack) - 1
+		if d, ok := tok.(json.Delim); ok {
+			if d == '}' || d == ']' {
+				stack = stack[:top]
+				continue
+			}
+			if top >= 0 {
+				stack[top].value = false
+			}
+			var next level
+			if d == '{' {
+				next.keys = map[string]bool{}
+			}
+			stack = append(stack, next)
+			continue
+		}
+		if top < 0 || stack[top].keys == nil {
+			continue
+		}
+		if stack[top].value {
+			stack[top].value = false
+			continue
+		}
+		key, _ := tok.(string)
+		if stack[top].keys[key] {
+			return key, true
+		}
+		stack[top].keys[key], stack[top].value = true, true
+	}
+}
