@@ -67,7 +67,24 @@ func (c *Collector) Finish() (Message, Usage, StopReason, error) {
 		m := c.Fail(err)
 		return m, c.usage, m.Stop, err
 	}
-	return c.message(), c.usage, c.stop, nil
+	c.void()
+	m := c.message()
+	return m, c.usage, c.stop, nil
+}
+
+// void marks calls that a reply which did not end well may not order: the last
+// one when the tokens ran out and it could be half, all when the model
+// declined or failed.
+func (c *Collector) void() {
+	for i := range c.blocks {
+		b := &c.blocks[i]
+		half := c.stop == StopLength && i == len(c.blocks)-1
+		if b.Kind != BlockToolCall || b.Call.Invalid != "" || !half && c.stop != StopRefusal && c.stop != StopError {
+			continue
+		}
+		b.Call.Raw, b.Call.Arguments = string(b.Call.Arguments), nil
+		b.Call.Invalid = "reply ended early (" + string(c.stop) + ")"
+	}
 }
 
 // Fail returns what had come before err. Its tool calls are left out: a reply

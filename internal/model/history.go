@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"regexp"
+	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 )
@@ -126,7 +127,7 @@ func keep(m Message, provider string) []Block {
 	for _, b := range m.Content {
 		switch b.Kind {
 		case BlockText:
-			if b.Text == "" && (b.Signature == "" || !own) {
+			if strings.TrimSpace(b.Text) == "" && (b.Signature == "" || !own) {
 				continue
 			}
 		case BlockThinking:
@@ -164,4 +165,17 @@ func (c ToolCall) WireArguments() json.RawMessage {
 		return json.RawMessage(`{}`)
 	}
 	return raw
+}
+
+// Prepare validates a request and puts its history in the form that every
+// provider takes, for the provider with the given name.
+func (r Request) Prepare(provider string) (Request, error) {
+	if err := r.Validate(); err != nil {
+		return Request{}, err
+	}
+	r.Messages = History(r.Messages, provider)
+	if n := len(r.Messages); n == 0 || r.Messages[n-1].Role == RoleAssistant {
+		return Request{}, Invalidf("last message is empty")
+	}
+	return r, nil
 }
