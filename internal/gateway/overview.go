@@ -1,0 +1,82 @@
+package gateway
+
+import "github.com/openclaw-go/openclaw/internal/claw"
+
+// Level is one of the five states of the Control UI. The zero value is
+// "unmeasured": what nobody looked at is not fine.
+type Level string
+
+// Levels.
+const (
+	Fine       Level = "fine"
+	Look       Level = "look"
+	Act        Level = "act"
+	Unmeasured Level = "unmeasured"
+	NotApply   Level = "not-applicable"
+)
+
+// Overview is the answer of overview.get, "am I safe, and what needs me?".
+type Overview struct {
+	Verdict Level `json:"verdict"`
+	// Sentence is the verdict in words, made from facts.
+	Sentence       string `json:"sentence"`
+	Counts         Counts `json:"counts"`
+	CheckedAtint64 `json:"checkedAtMs"`
+	NeedsYou       []Need       `json:"needsYou"`
+	Reach          []Reach      `json:"reach"`
+	InForce        []InForce    `json:"inForce"`
+	Since          Since        `json:"since"`
+	Journal        JournalState `json:"journal"`
+	// Model says which model answers and whether it is one.
+	Model  string     `json:"model"`
+	Agents []AgentRow `json:"agents"`
+	// NotInForce is set when the file on disk is not the posture in force.
+	NotInForce string `json:"configNotInForce,omitempty"`
+}
+
+// Counts of checks by outcome.
+type Counts struct {
+	Checks     int `json:"checks"`
+	Act        int `json:"act"`
+	Look       int `json:"look"`
+	Unmeasured int `json:"unmeasured"`
+	Fine       int `json:"fine"`
+}
+
+// Need is one row of "Needs you".
+type Need struct {
+	Level Level          `json:"level"`
+	ID    string         `json:"id"`   // check id, or approval id
+	Kind  string         `json:"kind"` // finding | approval | device | config
+	Text  string         `json:"text"`
+	Where claw.ConfigRef `json:"where,omitzero"`
+	Fix   string         `json:"fix,omitempty"`
+	Count int            `json:"count,omitempty"`
+	Since int64          `json:"sinceMs,omitempty"`
+}
+
+// Reach is one sentence on who can make an agent do what.
+type Reach struct {
+	Who  string `json:"who"`
+	Text string `json:"text"`
+}
+
+// InForce is one protection with its measured state.
+type InForce struct {
+	Name  string `json:"name"`
+	Level Level  `json:"level"`
+	Text  string `json:"text"`
+	AtMs  int64  `json:"atMs,omitempty"`
+}
+
+// Since sums up what happened after a time.
+type Since struct {
+	FromMs        int64 `json:"fromMs"`
+	Messages      int   `json:"messages"`
+	Calls         int   `json:"calls"`
+	Allowed       int   `json:"allowed"`
+	Asked         int   `json:"asked"`
+	Refused       int   `json:"refused"`
+	Hosts         int   `json:"hosts"`
+	ConfigChanges int   `json:"configChanges"`
+}
