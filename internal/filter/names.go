@@ -1,0 +1,171 @@
+package filter
+
+import "strings"
+
+// nameClass says what the name before a value promises about it.
+type nameClass uint8
+
+const (
+	nameNone  nameClass = iota
+	nameQuery           // key, code: a secret only in a URL query and when it looks like one
+	nameWeak            // auth, sid, signature: a secret only when it looks like one
+	nameToken
+	namePin // short and numeric
+	namePassword
+	nameAuthorization // a scheme follows
+	nameCookie        // pairs follow
+	namePhrase        // words follow
+)
+
+// maxName bounds the bytes of a name that are looked at, from its end.
+const maxName = 48
+
+// splitName lowers a name into words: camelCase, snake_case, kebab-case,
+// dotted and spaced alike. Words beyond the last four are dropped.
+func splitName(name string, buf *[maxName]byte) (words [4]string, n int) {
+	if len(name) > maxName {
+		name = name[len(name)-maxName:]
+	}
+	start := -1
+	emit := func(end int) {
+		if start < 0 {
+			return
+		}
+		if n == len(words) {
+			copy(words[:], words[1:])
+			n--
+		}
+		words[n] = string(buf[start:end])
+		n++
+		start = -1
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		isUpper := c >= 'A' && c <= 'Z'
+		switch {
+		case isUpper || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 0x80:
+			if isUpper && start >= 0 {
+				p := name[i-1]
+				follows := i+1 < len(name) && name[i+1] >= 'a' && name[i+1] <= 'z'
+				if p >= 'a' && p <= 'z' || p >= '0' && p <= '9' || p >= 'A' && p <= 'Z' && follows {
+					emit(i)
+				}
+			}
+			if start < 0 {
+				start = i
+			}
+			if isUpper {
+				c += 'a' - 'A'
+			}
+			buf[i] = c
+		default:
+			emit(i)
+		}
+	}
+	emit(len(name))
+	return words, n
+}
+
+// qualifiers may follow a credential's name without changing what it is.
+var qualifiers = [...]string{"prod", "production", "dev", "test", "staging", "stage", "live", "old", "new", "current", "previous", "prev",
+	"primary", "secondary", "backup", "base", "base64", "b64", "value", "val", "str", "raw", "plain", "plaintext", "v1", "v2", "v3", "a", "b"}
+
+func isQualifier(w string) bool {
+	for _, q := range qualifiers {
+		if w == q {
+			return true
+		}
+	}
+	return strings.Trim(w, "0123456789") == ""
+}
+
+var passwordWords = [...]string{"password", "passwd", "passwort", "passphrase", "pwd", "passcode", "kennwort", "passwords",
+	"contraseña", "contrasena", "clave", "senha", "wachtwoord", "passe", "motdepasse", "parola", "hasło", "haslo", "heslo",
+	"lösenord", "adgangskode", "passord", "salasana", "jelszó", "şifre", "sifre", "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호", "كلمة"}
+
+var passwordEnds = [...]string{"password", "passwd", "passwort", "passphrase", "pwd"}
+
+var tokenEnds = [...]string{"token", "secret", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "signingkey"}
+
+// keyBefore are the words that make a following "key" a credential.
+var keyBefore = [...]string{"api", "access", "secret", "private", "signing", "encryption", "master", "account", "auth", "app", "application",
+	"service", "license", "licence", "client", "webhook", "deploy", "admin", "storage", "subscription", "shared", "hmac", "jwt", "bot",
+	"integration", "write", "encrypt", "decryption", "pre", "preshared", "psk", "authentication", "functions", "anon", "role", "ingest", "ingestion",
+	"anthropic", "openai", "gemini", "groq", "mistral", "brave", "tavily", "perplexity", "deepseek", "xai"}
+
+// tokenBefore are the words that make a following "token" something else.
+var tokenBefore = [...]string{"page", "next", "continuation", "sync", "cancellation", "cancel", "eos", "bos", "pad", "unk", "stop", "max", "per",
+	"skip", "start", "end", "special", "mask", "sep", "cls", "first", "last", "resume", "cursor"}
+
+func in(list []string, w string) bool {
+	for _, x := range list {
+		if x == w {
+			return true
+		}
+	}
+	return false
+}
+
+func endsIn(list []string, w string) bool {
+	for _, x := range list {
+		if strings.HasSuffix(w, x) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOf judges the name of a value.
+func nameOf(name string) nameClass {
+	var buf [maxName]byte
+	words, n := splitName(name, &buf)
+	if n == 0 {
+		return nameNone
+	}
+	for n > 1 && isQualifier(words[n-1]) {
+		n--
+	}
+	last, prev := strings.TrimRight(words[n-1], "0123456789"), ""
+	if n > 1 {
+		prev = words[n-2]
+	}
+	switch {
+	case in(passwordWords[:], last) || endsIn(passwordEnds[:], last):
+		return namePassword
+	case last == "pass":
+		if n > 1 || name == "PASS" || name == "pass" {
+			return nameToken
+		}
+	case last == "authorization":
+		return nameAuthorization
+	case last == "cookie" && (n == 1 || prev == "set"):
+		return nameCookie
+	case last == "token" && in(tokenBefore[:], prev):
+		return nameNone
+	case last == "phrase" && (prev == "seed" || prev == "recovery" || prev == "secret") || last == "mnemonic":
+		return namePhrase
+	case endsIn(tokenEnds[:], last):
+		return nameToken
+	}
+	return nameByWord(last, prev)
+}
+
+// nameByWord judges the names that are ordinary words too.
+func nameByWord(last, prev string) nameClass {
+	switch last {
+	case "key":
+		if in(keyBefore[:], prev) {
+			return nameToken
+		}
+		return nameQuery
+	case "credential", "credentials", "jwt", "bearer", "authkey", "psk", "refresh", "creds":
+		return nameToken
+	case "pin", "otp", "totp", "cvv", "cvc", "tan", "puk":
+		return namePin
+	case "session", "sess", "ticket", "code", "state":
+		return nameQuery
+	case "auth", "sid", "sig", "signature", "hmac", "seed", "cookie", "assertion", "samlresponse":
+		return nameWeak
+	}
+	return nameNone
+}
