@@ -102,7 +102,7 @@ func (e *Endpoint) send(ctx context.Context, call Post) (*http.Response, error) 
 	if err != nil || req.URL.Host != e.base.Host || req.URL.Scheme != e.base.Scheme {
 		return nil, Invalidf("request path %q leaves the pinned host", Line(call.Path))
 	}
-	for _, from := range []http.Header{e.headers, call.Header} {
+	for _, from := range []http.Header{e.headers(), call.Header} {
 		for k, v := range from {
 			req.Header[k] = v
 		}

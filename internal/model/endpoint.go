@@ -108,11 +108,12 @@ func or[T int | int64 | time.Duration](v, def T) T {
 // Endpoint is one pinned API address and the way to talk to it. Providers are
 // built on it; nothing else makes requests.
 type Endpoint struct {
-	name    string
-	base    *url.URL
-	client  *http.Client
-	key     Key
-	headers http.Header
+	name   string
+	base   *url.URL
+	client *http.Client
+	key    Key
+	// headers is a function so that no verb of fmt can print the values.
+	headers func() http.Header
 	limits  Limits
 }
 
@@ -143,7 +144,7 @@ func NewEndpoint(c Config) (*Endpoint, error) {
 	client := *c.Client
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return errRedirect }
-	return &Endpoint{name: c.Name, base: base, client: &client, key: c.Key, headers: headers, limits: c.Limits.WithDefaults()}, nil
+	return &Endpoint{name: c.Name, base: base, client: &client, key: c.Key, headers: func() http.Header { return headers }, limits: c.Limits.WithDefaults()}, nil
 }
 
 // Name of the provider.

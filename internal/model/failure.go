@@ -99,32 +99,33 @@ var words = []struct {
 	word  string
 	kind  ErrorKind
 	final bool
+	vague bool // says less than a status does
 }{
-	{"authentication_error", KindAuth, false},
-	{"permission_error", KindAuth, false},
-	{"permission_denied", KindAuth, false},
-	{"unauthenticated", KindAuth, false},
-	{"invalid_api_key", KindAuth, false},
-	{"billing_error", KindAuth, false},
-	{"insufficient_quota", KindRateLimit, true},
-	{"rate_limit_error", KindRateLimit, false},
-	{"rate_limit_exceeded", KindRateLimit, false},
-	{"resource_exhausted", KindRateLimit, false},
-	{"overloaded_error", KindOverloaded, false},
-	{"unavailable", KindOverloaded, false},
-	{"timeout_error", KindTimeout, false},
-	{"deadline_exceeded", KindTimeout, false},
-	{"request_too_large", KindContextLength, false},
-	{"context_length_exceeded", KindContextLength, false},
-	{"exceed_context_size_error", KindContextLength, false},
-	{"content_filter", KindRefusal, false},
-	{"content_policy_violation", KindRefusal, false},
-	{"api_error", KindServer, false},
-	{"server_error", KindServer, false},
-	{"internal", KindServer, false},
-	{"invalid_request_error", KindInvalid, false},
-	{"invalid_argument", KindInvalid, false},
-	{"not_found_error", KindInvalid, false},
+	{"authentication_error", KindAuth, false, false},
+	{"permission_error", KindAuth, false, false},
+	{"permission_denied", KindAuth, false, false},
+	{"unauthenticated", KindAuth, false, false},
+	{"invalid_api_key", KindAuth, false, false},
+	{"billing_error", KindAuth, false, false},
+	{"insufficient_quota", KindRateLimit, true, false},
+	{"rate_limit_error", KindRateLimit, false, false},
+	{"rate_limit_exceeded", KindRateLimit, false, false},
+	{"resource_exhausted", KindRateLimit, false, false},
+	{"overloaded_error", KindOverloaded, false, false},
+	{"unavailable", KindOverloaded, false, false},
+	{"timeout_error", KindTimeout, false, false},
+	{"deadline_exceeded", KindTimeout, false, false},
+	{"request_too_large", KindContextLength, false, false},
+	{"context_length_exceeded", KindContextLength, false, false},
+	{"exceed_context_size_error", KindContextLength, false, false},
+	{"content_filter", KindRefusal, false, false},
+	{"content_policy_violation", KindRefusal, false, false},
+	{"api_error", KindServer, false, true},
+	{"server_error", KindServer, false, true},
+	{"internal", KindServer, false, true},
+	{"invalid_request_error", KindInvalid, false, true},
+	{"invalid_argument", KindInvalid, false, true},
+	{"not_found_error", KindInvalid, false, false},
 }
 
 // refine lets a code in the body say more than the status; the first known one
@@ -133,7 +134,7 @@ func refine(out *Error, codes ...string) {
 	known := false
 	for _, code := range codes {
 		for _, w := range words {
-			if !known && strings.EqualFold(code, w.word) {
+			if !known && strings.EqualFold(code, w.word) && (!w.vague || out.Status == 0) {
 				out.Kind, out.Final, known = w.kind, w.final, true
 			}
 		}
@@ -186,7 +187,7 @@ func (e *Endpoint) redact(s string) string {
 			return nil
 		})
 	}
-	for _, values := range e.headers {
+	for _, values := range e.headers() {
 		for _, v := range values {
 			if len(v) >= 8 {
 				s = strings.ReplaceAll(s, v, redacted)
