@@ -39,7 +39,16 @@ type frameData struct {
 	Options
 	Page   Page
 	Pages  []Page
+	Prefix string
+	Build  string
 	Assets string // directory of this build
+	Bodies []body
+}
+
+// body is the drawn template of one page.
+type body struct {
+	ID   string
+	HTML template.HTML
 }
 
 func build(o Options) (content, error) {
@@ -70,21 +79,35 @@ func build(o Options) (content, error) {
 	}
 	fmt.Fprintf(sum, "%q %q %q", o.Host, o.User, o.Version)
 	c.hash = hex.EncodeToString(sum.Sum(nil))[:16]
+	return c, c.draw(o)
+}
+
+// draw makes the frame of every page: the page's own body in place, all bodies
+// as templates for later.
+func (c *content) draw(o Options) error {
 	t, err := template.ParseFS(embedded, "templates/*.html")
 	if err != nil {
-		return content{}, err
+		return err
+	}
+	data := frameData{Options: o, Pages: Pages(), Prefix: Prefix, Build: c.hash, Assets: Prefix + "assets/" + c.hash}
+	for _, p := range Pages() {
+		var b bytes.Buffer
+		if err := t.ExecuteTemplate(&b, "page-"+p.ID, data); err != nil {
+			return err
+		}
+		data.Bodies = append(data.Bodies, body{ID: p.ID, HTML: template.HTML(b.String())}) //nolint:gosec // the output of our own template
 	}
 	for _, p := range Pages() {
 		var b bytes.Buffer
-		data := frameData{Options: o, Page: p, Pages: Pages(), Assets: Prefix + "assets/" + c.hash}
+		data.Page = p
 		if err := t.ExecuteTemplate(&b, "frame.html", data); err != nil {
-			return content{}, err
+			return err
 		}
 		if c.frames[p.ID], err = newAsset("text/html; charset=utf-8", b.Bytes()); err != nil {
-			return content{}, err
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // kindOf is fixed here because the machine's own table may say anything.
