@@ -1,0 +1,120 @@
+package egress
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"code.dny.dev/ssrf"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"golang.org/x/net/idna"
+)
+
+// guard judges resolved addresses.
+type guard struct {
+	public *ssrf.Guardian
+	// interfaces lists the addresses of this machine.
+	interfaces func() ([]net.Addr, error)
+}
+
+func newGuard() guard {
+	return guard{public: ssrf.New(ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")), interfaces: net.InterfaceAddrs}
+}
+
+// never are addresses that no exception reaches: they hand out the machine's
+// own credentials.
+var never = [...]netip.Addr{
+	netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("169.254.170.2"), netip.MustParseAddr("169.254.170.23"),
+	netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("192.0.0.192"), netip.MustParseAddr("168.63.129.16"),
+	netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd00:ec2::23"), netip.MustParseAddr("fd20:ce::254"),
+}
+
+// embedding are v6 ranges whose addresses stand for a v4 address that the
+// guard would not see.
+var embedding = [...]netip.Prefix{
+	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("::/96"), netip.MustParsePrefix("::ffff:0:0:0/96"),
+}
+
+// check refuses an address that is not public, belongs to this machine, or
+// stands for another one. except are the operator's exceptions.
+func (g guard) check(name string, at netip.AddrPort, except []Private) error {
+	addr := at.Addr()
+	if addr.Zone() != "" {
+		return refuse(name, RuleAddress, "address %s names an interface", addr)
+	}
+	addr = addr.Unmap()
+	for _, n := range never {
+		if addr == n {
+			return refuse(name, RuleAddress, "address %s is a metadata service", addr)
+		}
+	}
+	for _, p := range except {
+		if p.Prefix.Contains(addr) && (p.Port == 0 || p.Port == at.Port()) {
+			return nil
+		}
+	}
+	for _, p := range embedding {
+		if p.Contains(addr) {
+			return refuse(name, RuleAddress, "address %s carries another address within it", addr)
+		}
+	}
+	network := "tcp4"
+	if addr.Is6() {
+		network = "tcp6"
+	}
+	if err := g.public.Safe(network, netip.AddrPortFrom(addr, at.Port()).String(), nil); err != nil {
+		return refuse(name, RuleAddress, "address %s is not a public address", addr)
+	}
+	own, err := g.interfaces()
+	if err != nil {
+		return refuse(name, RuleAddress, "the addresses of this machine could not be read")
+	}
+	for _, a := range own {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap() == addr {
+			return refuse(name, RuleAddress, "address %s belongs to this machine", addr)
+		}
+	}
+	return nil
+}
+
+// canonical turns a host as written into the name that is decided: lower
+// case, punycode, no final dot. A text that some resolvers read as a number,
+// and a name without a dot, are refused, since where they lead depends on who
+// reads them.
+func canonical(host string) (string, error) {
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		if a.Zone() != "" {
+			return "", refuse(host, RuleBadName, "an address with a zone is refused")
+		}
+		return a.Unmap().String(), nil
+	}
+	name, err := idna.Lookup.ToASCII(strings.ToLower(strings.TrimSuffix(host, ".")))
+	if err != nil || name == "" || len(name) > 253 {
+		return "", refuse(host, RuleBadName, "%q is not a host name", host)
+	}
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if numeric(last) {
+		return "", refuse(host, RuleBadName, "%q is a number written as a name", host)
+	}
+	if last == name {
+		return "", refuse(host, RuleBadName, "%q has no domain", host)
+	}
+	return name, nil
+}
+
+func numeric(label string) bool {
+	if l := strings.ToLower(label); strings.HasPrefix(l, "0x") {
+		return strings.Trim(l[2:], "0123456789abcdef") == ""
+	}
+	return strings.Trim(label, "0123456789") == ""
+}
+
+// hostPort writes a destination as dialled.
+func hostPort(name string, port int) string { return net.JoinHostPort(name, fmt.Sprint(port)) }
+
+// asRefusal makes the refusal of a step.
+func asRefusal(h policy.Host, s policy.Step) *Refusal {
+	return &Refusal{Host: h.Name, Rule: s.Rule, Reason: s.Reason, Hint: s.Hint}
+}

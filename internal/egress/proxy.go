@@ -1,0 +1,47 @@
+package egress
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/policy"
+)
+
+// ProxyOptions of one run's proxy. Zero limits mean the defaults.
+type ProxyOptions struct {
+	// Permit of the run that the proxy serves; without one every request is
+	// refused.
+	Permit policy.Permit
+	// Decide judges every request and connection with the labels as they are
+	// at that moment.
+	Decide Decider
+	// MaxConns at the same time, MaxBytes in both directions together.
+	MaxConns int
+	MaxBytes int64
+	Idle     time.Duration
+}
+
+// Default limits of a proxy.
+const (
+	DefaultProxyConns = 64
+	DefaultProxyBytes = 1 << 30
+	DefaultProxyIdle  = 2 * time.Minute
+)
+
+// Proxy serves HTTP and CONNECT to sandboxed programs. It is the only network
+// that they have.
+type Proxy struct {
+	proxy
+}
+
+// Proxy makes a proxy for one run.
+func (e *Egress) Proxy(o ProxyOptions) *Proxy { return e.newProxy(o) }
+
+// Serve answers on ln, which the sandbox handed over, until ctx ends; then it
+// closes ln and every connection. It returns nil when ctx ended.
+func (p *Proxy) Serve(ctx context.Context, ln net.Listener) error { return p.serve(ctx, ln) }
+
+// Recheck decides every open tunnel again and closes those that are no longer
+// allowed. Called when a session's labels grow or the rules change (R15).
+func (p *Proxy) Recheck(ctx context.Context) { p.recheck(ctx) }
