@@ -1,0 +1,540 @@
+package cmdline
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// analyser walks the tree in the order in which the shell would run it.
+type analyser struct {
+	facts    *Facts
+	env      Env
+	st       *state
+	memo     map[syntax.Node]frag
+	written  []written
+	commands int
+	depth    int
+	text     string // of the script being walked, for raw text
+}
+
+// state is what earlier parts of the line changed.
+type state struct {
+	vars    map[string]value
+	cwds    []string // directories a command may run in
+	after   []string // the only ones when the last command succeeded
+	funcs   map[string]*syntax.Stmt
+	active  []string // functions being run
+	args    []Word   // "$@"
+	arg0    *Word
+}
+
+// written is a file, or all below it, that the line itself makes.
+type written struct {
+	path string
+	tree bool
+	from Origin
+}
+
+// ctx is the place of a command.
+type ctx struct {
+	role  Role
+	via   []string
+	input Source
+	bases []string // further directories that relative operands start from
+	found bool     // carried by find
+	feeds []int    // commands whose output reaches it by pipes
+}
+
+func newAnalyser(f *Facts, env Env) *analyser {
+	if env.Cwd == "" {
+		env.Cwd = "/"
+	}
+	return &analyser{facts: f, env: env, st: &state{vars: map[string]value{}, cwds: []string{path.Clean(env.Cwd)}, funcs: map[string]*syntax.Stmt{}}}
+}
+
+func (s *state) clone() *state {
+	c := *s
+	c.vars, c.funcs = maps.Clone(s.vars), maps.Clone(s.funcs)
+	c.cwds, c.active = slices.Clone(s.cwds), slices.Clone(s.active)
+	return &c
+}
+
+func (a *analyser) problem(k ProblemKind, text string) {
+	p := Problem{Kind: k, Text: text}
+	if !slices.Contains(a.facts.Problems, p) {
+		a.facts.Problems = append(a.facts.Problems, p)
+	}
+}
+
+// line analyses the whole text.
+func (a *analyser) line(text string) {
+	a.characters(text)
+	if len(text) > maxText || nesting(text) > maxDepth {
+		a.problem(ProblemLimit, "longer or deeper than what is analysed")
+		return
+	}
+	file, err := parse(text)
+	if err != nil {
+		a.problem(ProblemSyntax, err.Error())
+		return
+	}
+	if trailingBackslash(text, file) {
+		a.problem(ProblemSyntax, "a backslash at the very end")
+		return
+	}
+	a.facts.tree, a.text = file, text
+	a.stmts(file.Stmts, ctx{role: RoleList})
+}
+
+func parse(text string) (*syntax.File, error) {
+	return syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+}
+
+// trailingBackslash reports a line continuation that has no next line.
+func trailingBackslash(text string, f *syntax.File) bool {
+	if !strings.HasSuffix(text, `\`) {
+		return false
+	}
+	n := len(text) - len(strings.TrimRight(text, `\`))
+	if n%2 == 0 {
+		return false
+	}
+	for _, c := range commentsOf(text) {
+		if int(c.End().Offset()) >= len(text) {
+			return false
+		}
+	}
+	return true
+}
+
+func commentsOf(text string) []syntax.Comment {
+	f, err := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.KeepComments(true)).Parse(strings.NewReader(text), "")
+	var out []syntax.Comment
+	if err == nil {
+		syntax.Walk(f, func(n syntax.Node) bool {
+			if c, ok := n.(*syntax.Comment); ok {
+				out = append(out, *c)
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// nesting bounds how deep the brackets of text can be, quoted or not.
+func nesting(text string) int {
+	depth, most := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '(', '{', '`':
+			if depth++; depth > most {
+				most = depth
+			}
+		case ')', '}':
+			depth = max(depth-1, 0)
+		case '\n':
+			if i > 0 && text[i-1] == '\n' {
+				depth = 0
+			}
+		}
+	}
+	return most
+}
+
+func (a *analyser) raw(n syntax.Node) string {
+	from, to := int(n.Pos().Offset()), int(n.End().Offset())
+	if from < 0 || to > len(a.text) || from >= to {
+		return ""
+	}
+	return Visible(a.text[from:to])
+}
+
+// script analyses the program text of a shell that the line starts.
+func (a *analyser) script(text string, certain bool, c ctx, args []Word, arg0 *Word) Source {
+	if a.depth >= maxDepth/16 || len(text) > maxText || nesting(text) > maxDepth {
+		a.problem(ProblemLimit, "shells nested deeper than what is analysed")
+		return Source{Origin: OriginOutput}
+	}
+	file, err := parse(text)
+	if err == nil && trailingBackslash(text, file) {
+		return Source{Origin: OriginOutput}
+	}
+	if err != nil {
+		if certain {
+			a.problem(ProblemSyntax, "in the text given to a shell: "+err.Error())
+		}
+		return Source{Origin: OriginOutput}
+	}
+	saved, st := a.text, a.st
+	a.depth++
+	a.text, a.st = text, st.clone()
+	a.st.args, a.st.arg0 = args, arg0
+	c.role = RoleScript
+	out := a.stmts(file.Stmts, c)
+	a.text, a.st = saved, st
+	a.depth--
+	return out
+}
+
+// sub runs statements in a subshell.
+func (a *analyser) sub(ss []*syntax.Stmt, input Source) Source {
+	st := a.st
+	a.st = st.clone()
+	out := a.stmts(ss, ctx{role: RoleSubstitution, input: input})
+	a.st = st
+	return out
+}
+
+func (a *analyser) stmts(ss []*syntax.Stmt, c ctx) Source {
+	var out Source
+	for _, s := range ss {
+		out = out.then(a.stmt(s, c))
+	}
+	return out
+}
+
+// then is the output of one command after that of another.
+func (s Source) then(t Source) Source {
+	switch {
+	case s.Origin == OriginNone:
+		return t
+	case t.Origin == OriginNone:
+		return s
+	case s.Origin == OriginConstant && t.Origin == OriginConstant:
+		s.text += t.text
+		return s
+	}
+	return Source{Origin: max(s.Origin, t.Origin), Programs: append(slices.Clone(s.Programs), t.Programs...), paths: append(slices.Clone(s.paths), t.paths...)}
+}
+
+// stmt analyses one statement; the result is what it writes to its output.
+func (a *analyser) stmt(s *syntax.Stmt, c ctx) Source {
+	if s == nil {
+		return Source{}
+	}
+	if a.depth++; a.depth > maxDepth*4 {
+		a.problem(ProblemLimit, "deeper than what is analysed")
+		a.depth--
+		return Source{}
+	}
+	var files []string
+	moved := false
+	for _, r := range s.Redirs {
+		f, out := a.redirect(r, &c)
+		files, moved = append(files, f...), moved || out
+	}
+	var out Source
+	switch {
+	case s.Cmd != nil:
+		out = a.command(s.Cmd, c)
+	case len(s.Redirs) > 0:
+		out = c.input // $(< file)
+	}
+	for _, f := range files {
+		from := max(OriginOutput, out.Origin)
+		a.written = append(a.written, written{path: f, from: from})
+	}
+	if moved {
+		out = Source{}
+	}
+	a.depth--
+	return out
+}
+
+func (a *analyser) command(cmd syntax.Command, c ctx) Source {
+	switch x := cmd.(type) {
+	case *syntax.CallExpr:
+		return a.call(x, c)
+	case *syntax.BinaryCmd:
+		return a.binary(x, c)
+	case *syntax.Subshell:
+		st := a.st
+		a.st = st.clone()
+		out := a.stmts(x.Stmts, c)
+		a.st = st
+		return out
+	case *syntax.Block:
+		return a.stmts(x.Stmts, c)
+	case *syntax.IfClause:
+		var out Source
+		for ; x != nil; x = x.Else {
+			out = out.then(a.stmts(x.Cond, c)).then(a.stmts(x.Then, c))
+		}
+		return out
+	case *syntax.WhileClause:
+		return a.stmts(x.Cond, c).then(a.stmts(x.Do, c))
+	case *syntax.ForClause:
+		return a.loop(x, c)
+	case *syntax.CaseClause:
+		a.joined(x.Word)
+		var out Source
+		for _, it := range x.Items {
+			for _, p := range it.Patterns {
+				a.joined(p)
+			}
+			out = out.then(a.stmts(it.Stmts, c))
+		}
+		return out
+	case *syntax.FuncDecl:
+		return a.function(x, c)
+	case *syntax.DeclClause:
+		return a.declare(x, c)
+	case *syntax.TimeClause:
+		return a.stmt(x.Stmt, c)
+	case *syntax.CoprocClause:
+		a.record(Command{Program: "coproc", Argv: []Word{{Text: "coproc", Known: true, Hole: -1}}, Role: c.role, Via: c.via})
+		c.via = append(slices.Clone(c.via), "coproc")
+		return a.stmt(x.Stmt, c)
+	case *syntax.TestClause:
+		cmd := Command{Program: "[[", Argv: []Word{{Text: "[[", Known: true, Hole: -1}}, Role: c.role, Via: c.via, Steering: true}
+		a.test(x.X, &cmd)
+		a.record(cmd)
+		return Source{}
+	case *syntax.ArithmCmd:
+		a.nested(x.X)
+		a.record(Command{Program: "((", Argv: []Word{{Text: "((", Known: true, Hole: -1}}, Role: c.role, Via: c.via})
+		return Source{}
+	case *syntax.LetClause:
+		for _, e := range x.Exprs {
+			a.nested(e)
+		}
+		a.record(Command{Program: "let", Argv: []Word{{Text: "let", Known: true, Hole: -1}}, Role: c.role, Via: c.via})
+		return Source{}
+	}
+	a.problem(ProblemSyntax, "a command of a kind that is not analysed")
+	return Source{}
+}
+
+func (a *analyser) record(c Command) int {
+	if a.commands++; a.commands > maxCommands {
+		a.problem(ProblemLimit, "more commands than are analysed")
+		return -1
+	}
+	a.facts.Commands = append(a.facts.Commands, c)
+	return len(a.facts.Commands) - 1
+}
+
+func (a *analyser) binary(x *syntax.BinaryCmd, c ctx) Source {
+	switch x.Op {
+	case syntax.Pipe, syntax.PipeAll:
+		left := c
+		left.role = RolePipe
+		from := len(a.facts.Commands)
+		c.role, c.input = RolePipe, a.stmt(x.X, left)
+		c.feeds = slices.Clone(c.feeds)
+		for i := from; i < len(a.facts.Commands); i++ {
+			c.feeds = append(c.feeds, i)
+		}
+		if c.input.Origin == OriginNone {
+			c.input.Origin = OriginOutput
+		}
+		return a.stmt(x.Y, c)
+	case syntax.AndStmt:
+		a.st.after = nil
+		out := a.stmt(x.X, c)
+		if a.st.after != nil {
+			both := a.st.cwds
+			a.st.cwds = a.st.after
+			out = out.then(a.stmt(x.Y, c))
+			a.st.cwds = union(a.st.cwds, both)
+			return out
+		}
+		return out.then(a.stmt(x.Y, c))
+	case syntax.OrStmt:
+		out := a.stmt(x.X, c)
+		a.st.after = nil
+		return out.then(a.stmt(x.Y, c))
+	}
+	a.problem(ProblemSyntax, "an operator that is not analysed")
+	return Source{}
+}
+
+func union(s, t []string) []string {
+	out := slices.Clone(s)
+	for _, x := range t {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (a *analyser) loop(x *syntax.ForClause, c ctx) Source {
+	switch l := x.Loop.(type) {
+	case *syntax.WordIter:
+		ws := a.words(l.Items)
+		if !l.InPos.IsValid() {
+			ws = a.st.args
+		}
+		v := value{from: OriginConstant}
+		for _, w := range ws {
+			v.from = max(v.from, w.From)
+			if w.Hole >= 0 || w.Glob {
+				v.from = max(v.from, OriginUnknown)
+			}
+			if len(v.alts) < maxAlts {
+				v.alts = append(v.alts, w.Values()...)
+			}
+			if w.src.Origin > v.src.Origin {
+				v.src = w.src
+			}
+		}
+		a.assign(Assignment{Name: l.Name.Value, Loop: true})
+		a.st.vars[l.Name.Value] = v
+	case *syntax.CStyleLoop:
+		a.nested(l.Init)
+		a.nested(l.Cond)
+		a.nested(l.Post)
+	}
+	return a.stmts(x.Do, c)
+}
+
+func (a *analyser) function(x *syntax.FuncDecl, c ctx) Source {
+	name := x.Name.Value
+	a.facts.Functions = append(a.facts.Functions, name)
+	a.st.funcs[name] = x.Body
+	c.role = RoleFunction
+	c.input = Source{}
+	st := a.st
+	a.st = st.clone()
+	a.st.active = append(a.st.active, name)
+	a.stmt(x.Body, c)
+	a.st = st
+	return Source{}
+}
+
+// assign notes an assignment; loops and defaults only when they matter.
+func (a *analyser) assign(x Assignment) {
+	if !slices.Contains(a.facts.Assigns, x) {
+		a.facts.Assigns = append(a.facts.Assigns, x)
+	}
+}
+
+// setVar gives a variable one more value; earlier ones stay possible.
+func (a *analyser) setVar(name string, v value) {
+	if old, ok := a.st.vars[name]; ok {
+		for _, s := range old.alts {
+			if len(v.alts) < 8 && !slices.Contains(v.alts, s) {
+				v.alts = append(v.alts, s)
+			}
+		}
+		if old.from > v.from {
+			v.from, v.src = old.from, old.src
+		}
+	}
+	a.st.vars[name] = v
+}
+
+func (a *analyser) assignment(x *syntax.Assign) {
+	if x.Name == nil {
+		return
+	}
+	name := x.Name.Value
+	v := value{from: OriginConstant}
+	if x.Index != nil {
+		a.nested(x.Index)
+	}
+	if x.Array != nil {
+		v.isArr = true
+		for _, e := range x.Array.Elems {
+			if e.Index != nil {
+				a.nested(e.Index)
+			}
+			if e.Value == nil {
+				continue
+			}
+			for _, w := range a.word(e.Value) {
+				v.array, v.from = append(v.array, w.Text), max(v.from, w.From)
+			}
+		}
+		a.assign(Assignment{Name: name})
+		a.st.vars[name] = v
+		return
+	}
+	w := a.joined(x.Value)
+	v.alts = w.Values()
+	v.from, v.src = max(v.from, w.From), w.src
+	if w.Hole >= 0 && w.Text == "" {
+		v.alts = nil
+	}
+	if x.Append {
+		for i := range v.alts {
+			if old := a.st.vars[name]; len(old.alts) > 0 {
+				v.alts[i] = old.alts[0] + v.alts[i]
+			}
+		}
+	}
+	a.assign(Assignment{Name: name, Value: Visible(w.Text)})
+	a.setVar(name, v)
+}
+
+func (a *analyser) declare(x *syntax.DeclClause, c ctx) Source {
+	argv := []Word{{Text: x.Variant.Value, Known: true, Hole: -1}}
+	for _, as := range x.Args {
+		if as.Name == nil {
+			argv = append(argv, a.word(as.Value)...)
+			continue
+		}
+		if !as.Naked {
+			a.assignment(as)
+		}
+		argv = append(argv, Word{Text: a.raw(as), Known: true, Hole: -1})
+	}
+	for _, w := range argv[1:] { // words that hold NAME=value after expansion
+		for _, s := range w.Values() {
+			if name, v, ok := strings.Cut(s, "="); ok && !w.Known {
+				a.assign(Assignment{Name: name, Value: Visible(v)})
+			}
+		}
+	}
+	a.record(Command{Program: x.Variant.Value, Argv: argv, Role: c.role, Via: c.via})
+	return Source{Origin: OriginOutput}
+}
+
+// test checks the operands of [[ … ]].
+func (a *analyser) test(x syntax.TestExpr, cmd *Command) {
+	switch x := x.(type) {
+	case *syntax.BinaryTest:
+		a.test(x.X, cmd)
+		a.test(x.Y, cmd)
+		if strings.HasPrefix(x.Op.String(), "-") && strings.Contains(a.raw(x), "[") {
+			cmd.Unchecked = append(cmd.Unchecked, a.raw(x)) // a subscript is evaluated
+		}
+		if x.Op == syntax.TsNewer || x.Op == syntax.TsOlder || x.Op == syntax.TsDevIno {
+			for _, e := range []syntax.TestExpr{x.X, x.Y} {
+				if w, ok := e.(*syntax.Word); ok {
+					a.use(cmd, a.joined(w), Read, nil)
+				}
+			}
+		}
+	case *syntax.UnaryTest:
+		w, ok := x.X.(*syntax.Word)
+		if !ok {
+			a.test(x.X, cmd)
+			return
+		}
+		v := a.joined(w)
+		cmd.Argv = append(cmd.Argv, v)
+		if !v.Known {
+			cmd.Unchecked = append(cmd.Unchecked, v.Raw)
+		}
+		if (x.Op == syntax.TsVarSet || x.Op == syntax.TsRefVar) && strings.Contains(v.Text, "[") {
+			cmd.Unchecked = append(cmd.Unchecked, a.raw(w)) // a subscript is evaluated
+		}
+		if x.Op <= syntax.TsNoEmpty && x.Op >= syntax.TsExists {
+			a.use(cmd, v, Read, nil)
+		}
+	case *syntax.ParenTest:
+		a.test(x.X, cmd)
+	case *syntax.Word:
+		v := a.joined(x)
+		cmd.Argv = append(cmd.Argv, v)
+		if !v.Known {
+			cmd.Unchecked = append(cmd.Unchecked, v.Raw)
+		}
+	}
+}
