@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/approval"
+	"github.com/openclaw-go/openclaw/internal/cmdline"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/tool"
 )
@@ -98,13 +99,31 @@ func factRows(q policy.Request) []approval.Fact {
 		rows = append(rows, row("Executes from", l.Path+" "+short(l.SHA256)))
 	}
 	if f.Exec != nil {
-		rows[1].Values = append(rows[1].Values, f.Exec.Files(false)...)
-		rows[2].Values = append(rows[2].Values, f.Exec.Files(true)...)
+		rows[1].Values = append(rows[1].Values, execFiles(f.Exec, cmdline.Read)...)
+		rows[2].Values = append(rows[2].Values, execFiles(f.Exec, cmdline.Write)...)
 	}
 	if f.Cwd == "" {
 		rows[8].Values = nil
 	}
 	return rows
+}
+
+// execFiles are the operands and redirections of a command line.
+func execFiles(f *cmdline.Facts, access cmdline.Access) []string {
+	var out []string
+	for _, c := range f.Commands {
+		for _, u := range c.Files {
+			if u.Access == access {
+				out = append(out, u.Text)
+			}
+		}
+	}
+	for _, r := range f.Redirects {
+		if r.Access == access {
+			out = append(out, r.Text)
+		}
+	}
+	return out
 }
 
 func abs(paths []policy.Path) []string {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/approval"
-	"github.com/openclaw-go/openclaw/internal/chain"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/journal"
@@ -24,7 +23,7 @@ import (
 // Journal is where every decision and effect is recorded first. An error
 // means that nothing was recorded, and then nothing happens.
 type Journal interface {
-	Append(ctx context.Context, e chain.Entry) (journal.Pos, error)
+	Append(ctx context.Context, e journal.Entry) (journal.Pos, error)
 }
 
 // Options of a Gate. All of them are required.
@@ -78,7 +77,9 @@ type Call struct {
 	// LastHuman and Says are shown on the approval card, quoted.
 	LastHuman, Says string
 	Unattended      bool
-	Model           claw.ModelRef
+	// Audience is who reads this conversation; where "message" goes by default.
+	Audience policy.Send
+	Model    claw.ModelRef
 	// OperatorSaid: see tool.Scope.
 	OperatorSaid func(string) bool
 }

@@ -28,6 +28,15 @@ func Decide(r Rules, q Request) Decision {
 	return conclude(steps, r.Confinement, DigestOf(q))
 }
 
+// DecideReply judges a model's answer on its way into the conversation that
+// asked: no tool profile bears on it, the readers and the labels do (R03, R04).
+func DecideReply(r Rules, q Request) Decision {
+	steps := []Step{judgeSurface(r, q)}
+	steps = append(steps, judgeSends(r, q)...)
+	steps = append(steps, judgeFlow(r.Flow, q)...)
+	return conclude(steps, r.Confinement, DigestOf(q))
+}
+
 // conclude makes a decision of steps: the first of the strictest.
 func conclude(steps []Step, c Confinement, d Digest) Decision {
 	if len(steps) == 0 {
@@ -179,7 +188,7 @@ func judgeHosts(r EgressRules, q Request) []Step {
 // The gate uses it for a call's hosts, the egress proxy for every request of a
 // sandboxed program.
 func JudgeHost(r EgressRules, tool claw.ToolName, labels claw.Labels, h Host) Step {
-	s := Step{Layer: LayerEgress, Where: r.Where}
+	s := Step{Layer: LayerEgress, Where: r.Where, Rule: "egress.not_listed", Reason: "no egress mode is in force"}
 	if h.Name == "" || strings.ContainsAny(h.Name, "*@/ ") {
 		s.Rule, s.Reason = "egress.bad_host", fmt.Sprintf("%q is not a host name", h.Name)
 		return s

@@ -80,7 +80,9 @@ func matchesStage(words []string, c *cmdline.Command) bool {
 				return false
 			}
 		default:
-			at := slices.IndexFunc(args[min(from, len(args)):], func(a cmdline.Word) bool { return slices.Contains(a.Values(), w) || a.Glob && cmdline.GlobsMeet(a.Text, w) })
+			at := slices.IndexFunc(args[min(from, len(args)):], func(a cmdline.Word) bool {
+				return slices.Contains(a.Values(), w) || a.Glob && cmdline.GlobsMeet(a.Text, w)
+			})
 			if at < 0 {
 				return false
 			}

@@ -66,7 +66,7 @@ func (execTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 	}
 	line := analyze(s, a.Command, dir)
 	plan, planErr := plan(s, line)
-	p := Prepared{Arguments: canonical(a), Text: a.Command, Command: line.Commands(), Warnings: line.Warnings(),
+	p := Prepared{Arguments: canonical(a), Text: a.Command, Command: line.Display(), Warnings: warnings(line),
 		Facts: policy.Facts{Understood: true, Exec: &line, Programs: plan.programs, Cwd: dir, Env: a.Env, LaunchConfig: launchConfig(s, line), Hosts: hosts(line)}}
 	if planErr != nil {
 		p.Facts.Understood, p.Facts.Why = false, planErr.Error()
@@ -176,6 +176,30 @@ func plan(s Scope, line cmdline.Facts) (runPlan, error) {
 	}
 	pl.argv = argv
 	return pl, nil
+}
+
+// warnings are what a person must know before allowing a command.
+func warnings(line cmdline.Facts) []string {
+	var out []string
+	for _, p := range line.Problems {
+		out = append(out, p.Text)
+	}
+	for _, c := range line.Commands {
+		if c.Text.Origin >= cmdline.OriginOutput {
+			out = append(out, c.Program+" runs code that is not written in the line")
+		}
+		out = append(out, c.Inline...)
+		for _, u := range c.Unchecked {
+			out = append(out, "known only at run time: "+u)
+		}
+		for _, d := range c.RawDisk {
+			out = append(out, "writes the raw disk "+d)
+		}
+		if c.DeletesTree {
+			out = append(out, c.Program+" deletes whole folders without asking")
+		}
+	}
+	return out
 }
 
 func launchConfig(s Scope, line cmdline.Facts) []policy.LaunchConfig {

@@ -95,7 +95,7 @@ func hostOf(raw string) (policy.Host, error) {
 // there is not known, so each may carry data.
 func hosts(line cmdline.Facts) []policy.Host {
 	var out []policy.Host
-	for _, h := range line.HostNames() {
+	for _, h := range line.Hosts {
 		out = append(out, policy.Host{Name: h, CarriesData: true})
 	}
 	return out

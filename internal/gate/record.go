@@ -1,0 +1,155 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/openclaw-go/openclaw/internal/approval"
+	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+)
+
+// decisionData is the whole request but for contents, so that history can be
+// judged again under other rules.
+type decisionData struct {
+	Tool       claw.ToolName   `json:"tool"`
+	Verdict    policy.Verdict  `json:"verdict"`
+	Rule       policy.RuleID   `json:"rule"`
+	Reason     string          `json:"reason,omitempty"`
+	Where      claw.ConfigRef  `json:"where,omitzero"`
+	Labels     claw.Labels     `json:"labels"`
+	Generation string          `json:"generation"`
+	Arguments  json.RawMessage `json:"arguments,omitempty"`
+	Facts      policy.Facts    `json:"facts"`
+	Trace      []traceStep     `json:"trace,omitempty"`
+	// Masked: an argument was masked, so a replay cannot decide on it.
+	Masked bool `json:"masked,omitempty"`
+}
+
+type traceStep struct {
+	Layer   policy.Layer   `json:"layer"`
+	Verdict policy.Verdict `json:"verdict"`
+	Rule    policy.RuleID  `json:"rule"`
+}
+
+// contentFields are arguments whose text belongs to transcripts, not to the
+// journal.
+var contentFields = []string{"content", "oldText", "newText", "old_string", "new_string", "input", "message", "data", "text"}
+
+func (g *Gate) recordDecision(ctx context.Context, c Call, q policy.Request, d policy.Decision) (uint64, error) {
+	r := g.opt.Redact()
+	args := r.JSON(withoutContent(q.Arguments))
+	data := decisionData{Tool: q.Tool, Verdict: d.Verdict, Rule: d.Rule, Reason: r.String(d.Reason), Where: d.Where, Labels: q.Labels, Generation: q.Generation,
+		Arguments: args, Facts: maskFacts(q.Facts, r), Masked: string(args) != string(withoutContent(q.Arguments))}
+	for _, s := range d.Trace {
+		data.Trace = append(data.Trace, traceStep{s.Layer, s.Verdict, s.Rule})
+	}
+	return g.append(ctx, c, journal.Decision, journal.Single, 0, d.Digest, data)
+}
+
+func (g *Gate) recordConsent(ctx context.Context, w waiting, id claw.ApprovalID, a approval.Answer) (uint64, error) {
+	return g.append(ctx, w.call, journal.Consent, journal.Single, 0, policy.DigestOf(w.request), struct {
+		Approval claw.ApprovalID `json:"approval"`
+		State    approval.State  `json:"state"`
+		Scope    string          `json:"scope,omitempty"`
+		By       claw.Principal  `json:"by"`
+		Reason   string          `json:"reason,omitempty"`
+	}{id, a.State, a.Scope, a.By, g.opt.Redact().String(a.Reason)})
+}
+
+func (g *Gate) recordIntent(ctx context.Context, c Call, q policy.Request, decided uint64) (uint64, error) {
+	return g.append(ctx, c, effectEvent(q), journal.Intent, 0, policy.DigestOf(q), struct {
+		Tool     claw.ToolName `json:"tool"`
+		Decision uint64        `json:"decision"`
+		Command  [][]string    `json:"command,omitempty"`
+	}{q.Tool, decided, g.maskedCommand(q)})
+}
+
+func (g *Gate) recordOutcome(ctx context.Context, c Call, q policy.Request, intent uint64, o Outcome) error {
+	_, err := g.append(ctx, c, effectEvent(q), journal.Outcome, intent, policy.DigestOf(q), struct {
+		Tool     claw.ToolName `json:"tool"`
+		Status   Status        `json:"status"`
+		IsError  bool          `json:"isError,omitempty"`
+		Run      any           `json:"run,omitempty"`
+		Labels   claw.Labels   `json:"labels"`
+		TookMs   int64         `json:"tookMs"`
+		TextSize int           `json:"textBytes"`
+	}{q.Tool, o.Status, o.IsError, o.runOrNil(), o.Labels, o.Took.Milliseconds(), len(o.Text)})
+	return err
+}
+
+func (o Outcome) runOrNil() any {
+	if o.Run == nil {
+		return nil
+	}
+	return o.Run
+}
+
+func effectEvent(q policy.Request) journal.Event {
+	switch {
+	case q.Facts.Exec != nil || q.Facts.Stdin:
+		return journal.ExecCommand
+	case len(q.Facts.Sends) > 0:
+		return journal.ChannelMessage
+	}
+	return journal.ToolInvoke
+}
+
+func (g *Gate) append(ctx context.Context, c Call, event journal.Event, phase chain.Phase, ref uint64, digest policy.Digest, data any) (uint64, error) {
+	pos, err := g.opt.Journal.Append(ctx, journal.Entry{Event: event, Agent: c.Agent, Session: c.Session, Principal: c.Principal, Run: c.Run, Call: c.ID,
+		Phase: phase, Ref: journal.Pos(ref), Digest: digest[:], Data: data})
+	return uint64(pos), err
+}
+
+// maskedCommand is the argv of every command, masked by its structure.
+func (g *Gate) maskedCommand(q policy.Request) [][]string {
+	if q.Facts.Exec == nil {
+		return nil
+	}
+	r := g.opt.Redact()
+	out := q.Facts.Exec.Display()
+	for i := range out {
+		out[i] = r.Argv(out[i])
+	}
+	return out
+}
+
+// withoutContent replaces texts that belong to transcripts by their length.
+func withoutContent(args json.RawMessage) json.RawMessage {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(args, &m) != nil {
+		return args
+	}
+	for _, f := range contentFields {
+		if v, ok := m[f]; ok && len(v) > 0 && v[0] == '"' {
+			m[f], _ = json.Marshal(struct {
+				Bytes int `json:"bytes"`
+			}{len(v) - 2})
+		}
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// maskFacts keeps the structure of facts and masks what argv may hold.
+func maskFacts(f policy.Facts, r *filter.Redactor) policy.Facts {
+	if f.Exec == nil {
+		return f
+	}
+	raw, err := json.Marshal(f.Exec)
+	if err != nil {
+		f.Exec = nil
+		return f
+	}
+	masked := *f.Exec
+	if json.Unmarshal(r.JSON(raw), &masked) == nil {
+		f.Exec = &masked
+	}
+	return f
+}

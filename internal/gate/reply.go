@@ -1,0 +1,43 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+)
+
+// Reply is a model's answer on its way out. It is a request like any other:
+// what leaves is judged by everyone who can read it (R03).
+type Reply struct {
+	Agent     claw.AgentID
+	Session   claw.SessionKey
+	Run       claw.RunID
+	Principal claw.Principal
+	Labels    claw.Labels
+	Audience  policy.Send
+	Bytes     int
+}
+
+// Reply judges and records an answer before it is handed to a surface. A
+// verdict other than Allow keeps it back.
+func (g *Gate) Reply(ctx context.Context, r Reply) (policy.Decision, error) {
+	q := policy.Request{Agent: r.Agent, Session: r.Session, Run: r.Run, Tool: "reply", Principal: r.Principal, Labels: r.Labels,
+		Arguments: compact([]byte("{}")), Facts: policy.Facts{Understood: true, Sends: []policy.Send{r.Audience}}, Nonce: g.opt.Nonce()}
+	rules, ok := g.opt.Rules(r.Agent)
+	if ok {
+		q.Generation = rules.Generation
+	}
+	d := policy.DecideReply(rules, q)
+	c := Call{Agent: r.Agent, Session: r.Session, Run: r.Run, Principal: r.Principal}
+	_, err := g.append(ctx, c, journal.ChannelMessage, journal.Single, 0, d.Digest, struct {
+		Direction string         `json:"direction"`
+		Verdict   policy.Verdict `json:"verdict"`
+		Rule      policy.RuleID  `json:"rule"`
+		To        policy.Send    `json:"to"`
+		Labels    claw.Labels    `json:"labels"`
+		Bytes     int            `json:"bytes"`
+	}{"out", d.Verdict, d.Rule, r.Audience, r.Labels, r.Bytes})
+	return d, err
+}
