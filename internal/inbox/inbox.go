@@ -1,0 +1,213 @@
+// Package inbox admits messages: it gives each sender a standing, finds the
+// session that a message belongs to, and has it recorded before an agent reads
+// a word of it. What a message says never decides who its sender is.
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/openclaw-go/openclaw/internal/agent"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+)
+
+// Bounds of a message.
+const (
+	MaxText = 1 << 20
+	MaxKey  = 512
+)
+
+// Errors that name what was wrong with a message. Nothing was queued.
+var (
+	ErrNoAgent = errors.New("inbox: no such agent")
+	ErrClosed  = errors.New("inbox: the agent may not be reached this way")
+	ErrKey     = errors.New("inbox: not a session key")
+	ErrText    = errors.New("inbox: not a message")
+)
+
+// Message is what came in, with the sender as the surface authenticated it.
+type Message struct {
+	Run       claw.RunID
+	Principal claw.Principal
+	// Agent "" is the session's, or the default one.
+	Agent claw.AgentID
+	// Session "" is the agent's main session.
+	Session claw.SessionKey
+	Text    string
+	// Quoted is what the caller put around its message. It is data from
+	// outside whoever sent it (R61).
+	Quoted []Quote
+	// Labels that the message brings besides those of its sender.
+	Labels     claw.Labels
+	Unattended bool
+}
+
+// Quote is one line that a caller says was said.
+type Quote struct{ Role, Text string }
+
+// Options of an Inbox. All are required.
+type Options struct {
+	Rules   func(claw.AgentID) (policy.Rules, bool)
+	Default func() claw.AgentID
+	Journal Journal
+	Engine  Engine
+	// Wrap quotes text from outside for a model.
+	Wrap func(text, source string) string
+}
+
+// Journal has every message before an agent does.
+type Journal interface {
+	Append(ctx context.Context, e journal.Entry) (journal.Pos, error)
+}
+
+// Engine runs turns.
+type Engine interface {
+	Send(t agent.Turn) (claw.RunID, error)
+}
+
+// Inbox admits messages. It is safe for concurrent use.
+type Inbox struct{ opt Options }
+
+// New makes an inbox.
+func New(opt Options) *Inbox { return &Inbox{opt: opt} }
+
+// Receive admits a message and queues its turn. It returns the run and the
+// session it went to.
+func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.SessionKey, error) {
+	id, key, err := in.Route(m.Agent, m.Session)
+	if err != nil {
+		return "", "", err
+	}
+	if err := in.reachable(id, m.Principal.Surface); err != nil {
+		return "", "", err
+	}
+	if strings.TrimSpace(m.Text) == "" {
+		return "", "", fmt.Errorf("%w: it is empty", ErrText)
+	}
+	if len(m.Text) > MaxText {
+		return "", "", fmt.Errorf("%w: %d bytes, at most %d", ErrText, len(m.Text), MaxText)
+	}
+	if !utf8.ValidString(m.Text) {
+		return "", "", fmt.Errorf("%w: it is not UTF-8", ErrText)
+	}
+	labels, from := in.labels(m)
+	text := in.text(m, labels)
+	if err := in.record(ctx, m, id, key, labels); err != nil {
+		return "", "", err
+	}
+	run, err := in.opt.Engine.Send(agent.Turn{Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from,
+		Unattended: m.Unattended, Audience: Audience(m.Principal, key)})
+	return run, key, err
+}
+
+// Route finds the agent and session that a message means. A session key is a
+// route and never an authorization; what it names must exist and be its own.
+func (in *Inbox) Route(id claw.AgentID, key claw.SessionKey) (claw.AgentID, claw.SessionKey, error) {
+	owner, err := AgentOf(key)
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case id == "" && owner != "":
+		id = owner
+	case id == "":
+		id = in.opt.Default()
+	case owner != "" && owner != id:
+		return "", "", fmt.Errorf("%w: %q belongs to agent %q, not to %q", ErrKey, key, owner, id)
+	}
+	if _, ok := in.opt.Rules(id); !ok {
+		return "", "", fmt.Errorf("%w: %q", ErrNoAgent, id)
+	}
+	switch {
+	case key == "" || key == "main":
+		key = Main(id)
+	case owner == "":
+		key = claw.SessionKey("agent:" + string(id) + ":" + string(key))
+	}
+	return id, key, nil
+}
+
+// Main is the key of an agent's main session.
+func Main(id claw.AgentID) claw.SessionKey { return claw.SessionKey("agent:" + string(id) + ":main") }
+
+// AgentOf reads the agent out of a session key; "" when the key names none.
+func AgentOf(key claw.SessionKey) (claw.AgentID, error) {
+	s := string(key)
+	if len(s) > MaxKey {
+		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrKey, len(s), MaxKey)
+	}
+	for _, r := range s {
+		if r < 0x21 || r == 0x7f || r == utf8.RuneError {
+			return "", fmt.Errorf("%w: %q has a blank or control character", ErrKey, s)
+		}
+	}
+	rest, ok := strings.CutPrefix(s, "agent:")
+	if !ok {
+		return "", nil
+	}
+	id, tail, ok := strings.Cut(rest, ":")
+	if !ok || id == "" || tail == "" {
+		return "", fmt.Errorf("%w: %q is not agent:ID:NAME", ErrKey, s)
+	}
+	return claw.AgentID(id), nil
+}
+
+func (in *Inbox) reachable(id claw.AgentID, s claw.Surface) error {
+	rules, _ := in.opt.Rules(id)
+	if rules.Surfaces != nil && !slices.Contains(rules.Surfaces, s) {
+		return fmt.Errorf("%w: agent %q is not open to %q (agents.list[].surfaces)", ErrClosed, id, s)
+	}
+	return nil
+}
+
+// labels of a message: whoever is not the owner is outside, and so is text
+// that came through a program's interface, whoever holds the credential.
+func (in *Inbox) labels(m Message) (claw.Labels, string) {
+	l := m.Labels
+	from := "message from " + m.Principal.String()
+	switch {
+	case m.Principal.Standing != claw.Owner, m.Principal.Surface == claw.SurfaceAPI, m.Principal.Surface == claw.SurfaceHook, len(m.Quoted) > 0:
+		l |= claw.Untrusted
+	}
+	return l, from
+}
+
+func (in *Inbox) text(m Message, l claw.Labels) string {
+	if !l.Has(claw.Untrusted) || m.Principal.Standing == claw.Owner && len(m.Quoted) == 0 {
+		return m.Text
+	}
+	var b strings.Builder
+	for _, q := range m.Quoted {
+		b.WriteString(in.opt.Wrap(q.Role+": "+q.Text, "context given by "+m.Principal.String()))
+		b.WriteString("\n")
+	}
+	if m.Principal.Standing == claw.Owner {
+		return b.String() + m.Text
+	}
+	return b.String() + in.opt.Wrap(m.Text, m.Principal.String())
+}
+
+// Audience says who reads the reply to a message.
+func Audience(p claw.Principal, key claw.SessionKey) policy.Send {
+	channel := p.Channel
+	if channel == "" {
+		channel = claw.ChannelID(p.Surface)
+	}
+	return policy.Send{Channel: channel, To: string(key), OriginOnly: true, OwnersOnly: p.Standing == claw.Owner && p.Channel == ""}
+}
+
+func (in *Inbox) record(ctx context.Context, m Message, id claw.AgentID, key claw.SessionKey, l claw.Labels) error {
+	_, err := in.opt.Journal.Append(ctx, journal.Entry{Event: journal.ChannelMessage, Agent: id, Session: key, Principal: m.Principal, Run: m.Run, Data: struct {
+		Direction string      `json:"direction"`
+		Labels    claw.Labels `json:"labels"`
+		Bytes     int         `json:"bytes"`
+		Quoted    int         `json:"quoted,omitempty"`
+	}{"in", l, len(m.Text), len(m.Quoted)}})
+	return err
+}
