@@ -1,0 +1,421 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/chain"
+)
+
+// Marks of a checkpoint: what the next start needs to know without reading
+// everything.
+const (
+	markOpen = "open"    // intents without an outcome
+	markSeal = "posture" // the entry of the last accepted posture
+)
+
+// run is the committer: it alone writes. It ends when the journal is closed
+// and nothing is left to write.
+func (j *Journal) run() {
+	defer close(j.done)
+	for range j.kick {
+		for j.step() {
+		}
+		j.mu.Lock()
+		end := j.closed && j.pending == nil && len(j.asks) == 0
+		j.mu.Unlock()
+		if end {
+			return
+		}
+	}
+}
+
+// step does one round of work and reports whether there may be more.
+func (j *Journal) step() bool {
+	j.mu.Lock()
+	b, asks := j.pending, j.asks
+	j.pending, j.asks = nil, nil
+	poison := j.poison
+	j.mu.Unlock()
+	if b != nil {
+		j.commit(b, poison)
+	}
+	due := len(asks) > 0 || j.tree.Size()-j.last.Size >= uint64(j.opt.CheckpointEvery)
+	if due {
+		err := j.checkpoint()
+		for _, a := range asks {
+			a <- err
+		}
+		if err != nil && len(asks) == 0 {
+			j.opt.Report(err)
+		}
+	}
+	if j.size >= j.opt.SegmentBytes {
+		if err := j.rotate(); err != nil {
+			j.opt.Report(fmt.Errorf("journal: next segment: %w", err))
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pending != nil || len(j.asks) > 0
+}
+
+// commit makes a batch durable, or undoes it as if it had never been.
+func (j *Journal) commit(b *batch, poison error) {
+	err := poison
+	if err == nil {
+		err = j.write(b)
+	}
+	if err == nil {
+		j.absorb(b)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	b.err = err
+	if err == nil {
+		j.durable.Size, j.durable.Head = b.last+1, b.prev
+		close(b.done)
+		close(j.wake)
+		j.wake = make(chan struct{})
+		if j.timer == nil {
+			j.timer = j.opt.After(j.opt.CheckpointAfter, j.checkpointSoon)
+		}
+		return
+	}
+	if errors.Is(err, ErrPoisoned) {
+		j.poison = err
+	}
+	// Entries linked behind the failed ones go with them.
+	j.seq, j.prev = j.durable.Size, j.durable.Head
+	close(b.done)
+	if p := j.pending; p != nil {
+		p.err = err
+		close(p.done)
+		j.pending = nil
+	}
+}
+
+// write appends the batch to the segment. A write that fails is cut off again
+// and may be tried later; a sync that fails poisons the journal, since the
+// kernel may have dropped what it could not write.
+func (j *Journal) write(b *batch) error {
+	_, err := j.f.WriteAt(b.buf, j.size)
+	if err != nil && b.urgent && j.opt.disk.remove(j.path.reserve) == nil {
+		_, err = j.f.WriteAt(b.buf, j.size)
+	}
+	if err != nil {
+		if terr := j.f.Truncate(j.size); terr != nil {
+			return fmt.Errorf("%w: %v, and it could not be undone: %v", ErrPoisoned, err, terr)
+		}
+		return fmt.Errorf("journal: write: %w", err)
+	}
+	if err := j.f.Sync(); err != nil {
+		return fmt.Errorf("%w: sync: %v", ErrPoisoned, err)
+	}
+	j.size += int64(len(b.buf))
+	return nil
+}
+
+// absorb takes a durable batch into the tree and the list of open intents.
+func (j *Journal) absorb(b *batch) {
+	start := 0
+	for i, c := range b.buf {
+		if c == '\n' {
+			j.tree.Add(b.buf[start:i])
+			start = i + 1
+		}
+	}
+	j.head = b.prev
+	for _, s := range b.opened {
+		j.open[s] = struct{}{}
+	}
+	for _, s := range b.closed {
+		delete(j.open, s)
+	}
+}
+
+// checkpointSoon is what the timer calls.
+func (j *Journal) checkpointSoon() {
+	j.mu.Lock()
+	j.timer = nil
+	idle := j.closed || j.poison != nil
+	if !idle {
+		c := make(chan error, 1)
+		j.asks = append(j.asks, c)
+		go func() {
+			if err := <-c; err != nil {
+				j.opt.Report(err)
+			}
+		}()
+	}
+	j.mu.Unlock()
+	if !idle {
+		j.poke()
+	}
+}
+
+// Checkpoint signs everything that is durable now. It is done by itself every
+// so many entries and seconds; ask for it where a tail must not stay unsigned.
+func (j *Journal) Checkpoint(ctx context.Context) error {
+	c := make(chan error, 1)
+	j.mu.Lock()
+	if err := j.usableLocked(); err != nil {
+		j.mu.Unlock()
+		return err
+	}
+	j.asks = append(j.asks, c)
+	j.mu.Unlock()
+	j.poke()
+	select {
+	case err := <-c:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("journal: %w", ctx.Err())
+	}
+}
+
+// checkpoint runs in the committer. The order makes every crash harmless: the
+// next key is on disk before a note names it, the note is on disk before its
+// key is erased.
+func (j *Journal) checkpoint() error {
+	if j.tree.Size() == j.last.Size && j.last.Next != "" {
+		return nil
+	}
+	next, err := j.keys.prepare(j.opt.Rand)
+	if err != nil {
+		return fmt.Errorf("journal: next key: %w", err)
+	}
+	c := chain.Checkpoint{Origin: j.keys.origin, Size: j.tree.Size(), Root: j.tree.Root(), Epoch: j.keys.epoch,
+		Time: j.opt.Now().UTC(), Head: j.head, Edge: j.tree.Edge(), Next: next, Marks: j.marks()}
+	msg, err := c.Sign(j.keys.key)
+	if err != nil {
+		return err
+	}
+	if err := appendNote(j.opt.disk, j.path.notes, msg); err != nil {
+		return fmt.Errorf("journal: checkpoint %d: %w", c.Epoch, err)
+	}
+	j.last = c
+	j.mu.Lock()
+	j.durable.Signed, j.durable.Epoch = c.Size, c.Epoch
+	if j.timer != nil {
+		j.timer()
+		j.timer = nil
+	}
+	j.mu.Unlock()
+	if err := errors.Join(j.keys.noteSigned(c.Size), j.keys.evolve()); err != nil {
+		// The old key may still be on disk; nothing is recorded on top of that.
+		j.mu.Lock()
+		j.poison = fmt.Errorf("%w: a used key could not be erased: %v", ErrPoisoned, err)
+		err = j.poison
+		j.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+func (j *Journal) marks() []chain.Mark {
+	var out []chain.Mark
+	if len(j.open) > 0 {
+		m := chain.Mark{Name: markOpen}
+		for s := range j.open {
+			m.Seqs = append(m.Seqs, s)
+		}
+		slices.Sort(m.Seqs)
+		out = append(out, m)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.sealed.Hash != "" && uint64(j.sealed.At) < j.tree.Size() {
+		out = append(out, chain.Mark{Name: markSeal, Seqs: []uint64{uint64(j.sealed.At)}})
+	}
+	return out
+}
+
+// appendNote adds a note and its empty line, or leaves the file as it was.
+func appendNote(d disk, path string, msg []byte) (err error) {
+	f, err := d.open(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(append(slices.Clip(msg), '\n'), size); err != nil {
+		return errors.Join(err, f.Truncate(size))
+	}
+	return f.Sync()
+}
+
+// rotate ends the segment with a checkpoint and begins the next one, whose
+// first entry holds that checkpoint.
+func (j *Journal) rotate() error {
+	j.mu.Lock()
+	if j.poison != nil {
+		j.mu.Unlock()
+		return nil
+	}
+	j.hold = true
+	b := j.pending
+	j.pending = nil
+	j.mu.Unlock()
+	defer func() {
+		j.mu.Lock()
+		j.hold = false
+		j.resume.Broadcast()
+		j.mu.Unlock()
+		j.poke()
+	}()
+	if b != nil {
+		j.commit(b, nil)
+	}
+	if err := j.checkpoint(); err != nil {
+		return err
+	}
+	if err := j.f.Close(); err != nil {
+		return err
+	}
+	j.f = nil
+	err := j.opt.disk.rename(j.path.log, segmentName(j.path.log, j.first))
+	if err == nil {
+		err = j.openSegment()
+	}
+	if err != nil {
+		j.mu.Lock()
+		j.poison = fmt.Errorf("%w: next segment: %v", ErrPoisoned, err)
+		j.mu.Unlock()
+		return err
+	}
+	if err := j.beginSegment(); err != nil {
+		return err
+	}
+	return j.retain()
+}
+
+// openSegment makes the active file for entries from tree size on.
+func (j *Journal) openSegment() error {
+	f, err := j.opt.disk.open(j.path.log)
+	if err != nil {
+		return err
+	}
+	if err := j.opt.disk.syncDir(filepath.Dir(j.path.log)); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	j.f, j.size, j.first = f, 0, j.tree.Size()
+	j.segNo++
+	return nil
+}
+
+// beginSegment links the first entry of a segment and seals the accepted
+// posture in it again, so that dropping old segments loses neither.
+func (j *Journal) beginSegment() error {
+	msg, err := lastNote(j.opt.disk, j.path.notes)
+	if err != nil {
+		return err
+	}
+	link, err := j.prepareOwn(EventCheckpoint, chain.Link{Segment: j.segNo, Epoch: j.last.Epoch, Size: j.last.Size, Note: string(msg)})
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, _, err := j.linkLocked(&link, false); err != nil {
+		return err
+	}
+	if j.sealed.Hash == "" {
+		return nil
+	}
+	seal, err := j.prepareOwn(PostureSeal, sealData{Hash: j.sealed.Hash, Summary: j.sealed.Summary, Again: true})
+	if err != nil {
+		return err
+	}
+	_, seq, err := j.linkLocked(&seal, false)
+	if err == nil {
+		j.sealed.At = Pos(seq)
+	}
+	return err
+}
+
+// prepareOwn is prepare for the journal's own structures, which must not pass
+// through the redactor: they are read back.
+func (j *Journal) prepareOwn(ev Event, data any) (chain.Entry, error) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return chain.Entry{}, fmt.Errorf("journal: data of %s: %w", ev, err)
+	}
+	return chain.Entry{Event: ev.name(), Data: raw}, nil
+}
+
+// Close writes a last entry, signs everything and gives the lock up. Entries
+// still waiting are written first.
+func (j *Journal) Close() error {
+	j.flushFailures()
+	_, err := j.Append(context.Background(), Entry{Event: EventClose})
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	c := make(chan error, 1)
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		<-j.done
+		return nil
+	}
+	j.closed = true
+	if j.timer != nil {
+		j.timer()
+		j.timer = nil
+	}
+	j.fails.stop()
+	if err == nil {
+		j.asks = append(j.asks, c)
+	} else {
+		c <- err
+	}
+	j.mu.Unlock()
+	j.poke()
+	<-j.done
+	err = <-c
+	if j.f != nil {
+		err = errors.Join(err, j.f.Close())
+	}
+	return errors.Join(err, j.keys.close(), j.lock.Unlock())
+}
+
+// Jump is the data of a clock.jump entry: how far the clock was set.
+type Jump struct {
+	By   string    `json:"by"`
+	From time.Time `json:"from"`
+}
+
+const jumpFrom = time.Minute
+
+// jumpLocked compares the clock with time as it passes (R51). Over a stop of
+// the gateway only a step back shows.
+func (j *Journal) jumpLocked(now time.Time) (Jump, bool) {
+	el := j.opt.Elapsed()
+	by := now.Round(0).Sub(j.lastAt.Round(0))
+	from, first := j.lastAt, j.lastAt.IsZero()
+	if j.ticking {
+		by -= el - j.lastEl
+	} else if by > 0 {
+		j.jumped = by > maxGap && !first
+		by = 0
+	}
+	j.lastAt, j.lastEl, j.ticking = now, el, true
+	if first || by < jumpFrom && by > -jumpFrom {
+		return Jump{}, false
+	}
+	j.jumped = true
+	return Jump{By: by.Round(time.Second).String(), From: from}, true
+}

@@ -1,0 +1,53 @@
+package journal
+
+import "github.com/openclaw-go/openclaw/internal/chain"
+
+// Event names what an entry tells of. The first four are the guide's.
+type Event string
+
+// Events. All of them are always recorded: logging.audit.events adds names and
+// never removes one.
+const (
+	AuthFailure    Event = "auth.failure"
+	ExecCommand    Event = "exec.command"
+	ChannelMessage Event = "channel.message"
+	ToolInvoke     Event = "tool.invoke"
+
+	AuthSuccess  Event = "auth.success"
+	Decision     Event = "decision"
+	Consent      Event = "consent"
+	Approval     Event = "approval" // a question was put; its answer is consent
+	ConfigChange Event = "config.change"
+	SkillInstall Event = "skill.install"
+	SecretUse    Event = "secret.use"
+	Lockdown     Event = "lockdown"
+	Pairing      Event = "pairing"
+	SessionNew   Event = "session.new"
+	LabelChange  Event = "label.change"
+	ModelCall    Event = "model.call"
+	Egress       Event = "egress.request"
+	GatewayStart Event = "gateway.start"
+	GatewayStop  Event = "gateway.stop"
+	Security     Event = "security.audit"
+
+	// PostureSeal holds the last accepted posture; SealPosture writes it.
+	PostureSeal Event = "posture.seal"
+	// Summary counts what a stranger caused and was not written one by one.
+	Summary Event = "failure.summary"
+
+	// The journal's own.
+	EventCheckpoint       = Event(chain.EventCheckpoint)
+	EventDrop             = Event(chain.EventDrop)
+	EventOpen       Event = "journal.open"
+	EventClose      Event = "journal.close"
+	EventRepair     Event = "journal.repair"
+	EventClock      Event = "clock.jump"
+)
+
+func (e Event) name() chain.Event { return chain.Event(e) }
+
+// urgent entries may use the space that is kept back for a full disk: they
+// make things stricter or say why nothing happens.
+func (e Event) urgent() bool {
+	return e == Lockdown || e == GatewayStop || e == EventClose
+}

@@ -1,0 +1,240 @@
+package journal
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/atomicfile"
+	"github.com/openclaw-go/openclaw/internal/chain"
+)
+
+// Format of an export. The zero value is none.
+type Format uint8
+
+// Formats.
+const (
+	FormatNone Format = iota
+	FormatJSONL
+	FormatCSV
+)
+
+// Export writes the matching entries, oldest first. JSONL gives each line as
+// it is stored, so that it can still be proven; CSV keeps spreadsheets from
+// taking a cell for a formula.
+func (r Reader) Export(ctx context.Context, w io.Writer, format Format, f Filter) error {
+	put, flush, err := exporter(w, format)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for rec, err := range r.from(0) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if f.Limit > 0 && n >= f.Limit {
+			break
+		}
+		if !f.match(&rec) {
+			continue
+		}
+		n++
+		if err := put(&rec); err != nil {
+			return fmt.Errorf("journal: export: %w", err)
+		}
+	}
+	return flush()
+}
+
+func exporter(w io.Writer, format Format) (put func(*Record) error, flush func() error, err error) {
+	switch format {
+	case FormatJSONL:
+		var buf []byte
+		return func(rec *Record) error {
+			line, _, err := chain.Encode(buf[:0], rec)
+			if err != nil {
+				return err
+			}
+			buf = append(line, '\n')
+			_, err = w.Write(buf)
+			return err
+		}, func() error { return nil }, nil
+	case FormatCSV:
+		c := csv.NewWriter(w)
+		err := c.Write([]string{"seq", "time", "event", "agent", "session", "surface", "standing", "channel", "sender", "device", "run", "call", "phase", "ref", "data", "hash"})
+		return func(rec *Record) error { return c.Write(csvRow(rec)) },
+			func() error { c.Flush(); return c.Error() }, err
+	case FormatNone:
+	}
+	return nil, nil, fmt.Errorf("journal: export format %d is not one of jsonl, csv", format)
+}
+
+func csvRow(e *Record) []string {
+	ref := ""
+	if e.Phase == chain.Outcome {
+		ref = strconv.FormatUint(e.Ref, 10)
+	}
+	p := e.Principal
+	standing := ""
+	if p.Surface != "" {
+		standing = p.Standing.String()
+	}
+	row := []string{strconv.FormatUint(e.Seq, 10), e.Time.Format(time.RFC3339Nano), string(e.Event), string(e.Agent), string(e.Session),
+		string(p.Surface), standing, string(p.Channel), string(p.Sender), string(p.Device), string(e.Run), string(e.Call), string(e.Phase), ref, string(e.Data), e.Hash.String()}
+	for i, cell := range row {
+		row[i] = plainCell(cell)
+	}
+	return row
+}
+
+// plainCell keeps a spreadsheet from running a cell.
+func plainCell(s string) string {
+	if s != "" {
+		switch s[0] {
+		case '=', '+', '-', '@', '\t', '\r':
+			return "'" + s
+		}
+	}
+	return s
+}
+
+// Files of a journal, for whoever verifies, copies or shows it.
+type Files struct {
+	Segments    []string // oldest first, the active one last
+	Checkpoints string
+	RootKey     string // the key itself, not a file name
+	// AtLeast is the number of signed entries that the state directory knows
+	// of by itself, from the signing key's epoch. It is 0 when unknown.
+	AtLeast uint64
+}
+
+// Locate finds a journal's files without taking its lock.
+func Locate(opt Options) (Files, error) {
+	p := opt.paths()
+	pub, err := atomicfile.Read(p.pub, 4096)
+	if err != nil {
+		return Files{}, fmt.Errorf("journal: %w", err)
+	}
+	segs, err := segments(p.log)
+	if err != nil {
+		return Files{}, err
+	}
+	out := Files{Checkpoints: p.notes, RootKey: trimLine(pub), AtLeast: readSigned(p.key)}
+	for _, s := range segs {
+		out.Segments = append(out.Segments, s.path)
+	}
+	return out, nil
+}
+
+func trimLine(b []byte) string {
+	for len(b) > 0 && b[len(b)-1] == '\n' {
+		b = b[:len(b)-1]
+	}
+	return string(b)
+}
+
+// Verify checks the journal of a state directory from its root key on, with
+// the number of signed entries that the state knows of.
+func Verify(opt Options, want chain.Expect) (chain.Report, error) {
+	fs, err := Locate(opt)
+	if err != nil {
+		return chain.Report{}, err
+	}
+	if want.Root == "" {
+		want.Root = fs.RootKey
+	}
+	want.AtLeast = max(want.AtLeast, fs.AtLeast)
+	return VerifyFiles(fs.Segments, fs.Checkpoints, want)
+}
+
+// VerifyFiles is chain.Verify over files. It needs no state directory.
+func VerifyFiles(log []string, checkpoints string, want chain.Expect) (chain.Report, error) {
+	// A live journal grows: checkpoints are opened first and entries later, so
+	// that no checkpoint is read over entries that were not there yet.
+	notes, err := os.Open(checkpoints)
+	if err != nil {
+		return chain.Report{}, fmt.Errorf("journal: %w", err)
+	}
+	defer func() { _ = notes.Close() }()
+	fi, err := notes.Stat()
+	if err != nil {
+		return chain.Report{}, fmt.Errorf("journal: %w", err)
+	}
+	var src []chain.Source
+	for _, name := range log {
+		f, err := os.Open(name)
+		if err != nil {
+			return chain.Report{}, fmt.Errorf("journal: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		src = append(src, chain.Source{Name: name, R: f})
+	}
+	return chain.Verify(src, io.NewSectionReader(notes, 0, fi.Size()), want), nil
+}
+
+// Prove makes the proof that entry seq stands in the journal, against the last
+// checkpoint.
+func (j *Journal) Prove(ctx context.Context, seq uint64) (chain.Proof, error) {
+	if err := j.Checkpoint(ctx); err != nil {
+		return chain.Proof{}, err
+	}
+	return Prove(j.opt, seq, j.Head().Signed)
+}
+
+// Prove makes the proof for entry seq against the checkpoint at size.
+func Prove(opt Options, seq, size uint64) (chain.Proof, error) {
+	fs, err := Locate(opt)
+	if err != nil {
+		return chain.Proof{}, err
+	}
+	var start chain.Tree
+	var src []chain.Source
+	for i, name := range fs.Segments {
+		f, err := os.Open(name)
+		if err != nil {
+			return chain.Proof{}, fmt.Errorf("journal: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		if first, err := numberAt(f, 0); i == 0 && err == nil && first > 0 {
+			if start, err = treeAtLink(f); err != nil {
+				return chain.Proof{}, err
+			}
+		}
+		src = append(src, chain.Source{Name: name, R: f})
+	}
+	return chain.Prove(src, start, seq, size)
+}
+
+// treeAtLink reads the tree before a segment from the checkpoint in its first
+// entry.
+func treeAtLink(f io.ReaderAt) (chain.Tree, error) {
+	line, err := readLine(f, 0)
+	if err != nil {
+		return chain.Tree{}, fmt.Errorf("journal: first entry: %w", err)
+	}
+	e, err := chain.Decode(line)
+	if err != nil {
+		return chain.Tree{}, err
+	}
+	var l chain.Link
+	if err := json.Unmarshal(e.Data, &l); err != nil {
+		return chain.Tree{}, fmt.Errorf("journal: first entry: %w", err)
+	}
+	c, err := chain.PeekCheckpoint([]byte(l.Note))
+	if err != nil {
+		return chain.Tree{}, err
+	}
+	t, ok := chain.TreeAt(c.Size, c.Edge)
+	if !ok || c.Size != e.Seq {
+		return chain.Tree{}, fmt.Errorf("journal: entry %d begins a segment, its checkpoint is over %d entries", e.Seq, c.Size)
+	}
+	return t, nil
+}

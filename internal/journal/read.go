@@ -1,0 +1,363 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/claw"
+)
+
+// Reader reads a log, also while somebody else writes it. It does not verify
+// the links; Verify does. The zero Reader reads nothing.
+type Reader struct {
+	path string
+	// tip is set when the writer is in this process: how many entries are
+	// durable, and a channel that closes when there are more.
+	tip func() (uint64, <-chan struct{})
+}
+
+// OpenReader reads the log of a state directory without being its writer.
+func OpenReader(opt Options) Reader { return Reader{path: opt.paths().log} }
+
+// ErrNotFound: no such entry, or it was dropped with its segment.
+var ErrNotFound = errors.New("journal: no such entry")
+
+// Get returns one entry.
+func (r Reader) Get(seq uint64) (Record, error) {
+	for rec, err := range r.from(seq) {
+		if err != nil {
+			return Record{}, err
+		}
+		if rec.Seq == seq {
+			return rec, nil
+		}
+		break
+	}
+	return Record{}, fmt.Errorf("%w: %d", ErrNotFound, seq)
+}
+
+// Tail returns up to limit entries from fromSeq on, oldest first. Reading
+// starts at the place, not at the beginning.
+func (r Reader) Tail(ctx context.Context, fromSeq uint64, limit int) ([]Record, error) {
+	var out []Record
+	for rec, err := range r.from(fromSeq) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil || len(out) >= limit {
+			return out, err
+		}
+		out = append(out, rec)
+	}
+	return out, nil
+}
+
+// Last returns up to limit newest entries, oldest first.
+func (r Reader) Last(ctx context.Context, limit int) ([]Record, error) {
+	out, err := r.Search(ctx, Filter{Limit: limit})
+	slices.Reverse(out)
+	return out, err
+}
+
+// pollEvery is how often Follow looks when the writer is another process.
+const pollEvery = 250 * time.Millisecond
+
+// Follow yields entries from fromSeq on and then every new one until ctx ends
+// or the caller stops. A slow caller reads later; nothing is kept for it.
+func (r Reader) Follow(ctx context.Context, fromSeq uint64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		next := fromSeq
+		for ctx.Err() == nil {
+			var wake <-chan struct{}
+			if r.tip != nil {
+				_, wake = r.tip()
+			}
+			for rec, err := range r.from(next) {
+				if ctx.Err() != nil || !yield(rec, err) || err != nil {
+					return
+				}
+				next = rec.Seq + 1
+			}
+			if !wait(ctx, wake) {
+				return
+			}
+		}
+	}
+}
+
+func wait(ctx context.Context, wake <-chan struct{}) bool {
+	var poll <-chan time.Time
+	if wake == nil {
+		t := time.NewTimer(pollEvery)
+		defer t.Stop()
+		poll = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wake:
+	case <-poll:
+	}
+	return true
+}
+
+func (r Reader) bound() uint64 {
+	if r.tip == nil {
+		return 1 << 62
+	}
+	n, _ := r.tip()
+	return n
+}
+
+// from yields the entries that are there now, from the first with at least seq.
+func (r Reader) from(seq uint64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		end := r.bound()
+		for try := 0; seq < end; try++ {
+			segs, err := segments(r.path)
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			moved := false
+			for i, s := range segs {
+				if i+1 < len(segs) && segs[i+1].first <= seq || s.first > 1<<61 {
+					continue
+				}
+				var more bool
+				seq, more, err = r.segment(s, seq, end, yield)
+				// Renamed or removed between listing and opening: list again.
+				if moved = errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved); moved {
+					break
+				}
+				if err != nil {
+					yield(Record{}, err)
+				}
+				if err != nil || !more {
+					return
+				}
+			}
+			if !moved || try > 3 {
+				return
+			}
+		}
+	}
+}
+
+var errMoved = errors.New("journal: the segment was renamed")
+
+// segment yields the entries of one file and returns the next number. more is
+// false when the caller has had enough.
+func (r Reader) segment(s segment, seq, end uint64, yield func(Record, error) bool) (next uint64, more bool, err error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return seq, true, err
+	}
+	defer func() { _ = f.Close() }()
+	if n, err := numberAt(f, 0); err != nil || n != s.first {
+		return seq, true, errMoved
+	}
+	off, err := seek(f, s.size, seq)
+	if err != nil {
+		return seq, true, err
+	}
+	in := bufio.NewReaderSize(io.NewSectionReader(f, off, s.size-off), 64<<10)
+	for seq < end {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil // an unfinished line is being written
+			}
+			return seq, true, err
+		}
+		rec, err := chain.Decode(line[:len(line)-1])
+		if err != nil {
+			return seq, true, fmt.Errorf("journal: %q behind entry %d: %w", s.path, int64(seq)-1, err)
+		}
+		seq = rec.Seq + 1
+		if !yield(rec, nil) {
+			return seq, false, nil
+		}
+	}
+	return seq, true, nil
+}
+
+// Filter selects entries; empty fields select all.
+type Filter struct {
+	From, To  time.Time // From inclusive, To exclusive
+	Events    []Event
+	Agent     claw.AgentID
+	Session   claw.SessionKey
+	Run       claw.RunID
+	Rule      string // value of data.rule
+	Text      string // occurs in the line as it is written
+	BeforeSeq uint64 // 0: from the newest
+	Limit     int    // 0: all
+}
+
+// needles are byte strings of which every line that matches holds all.
+func (f Filter) needles() [][]byte {
+	var out [][]byte
+	add := func(key, value string) {
+		if value == "" {
+			return
+		}
+		raw, err := json.Marshal(value)
+		if err == nil {
+			raw, err = chain.Rewrite(nil, raw, nil)
+		}
+		if err == nil {
+			out = append(out, append([]byte(`"`+key+`":`), raw...))
+		}
+	}
+	add("session", string(f.Session))
+	add("run", string(f.Run))
+	add("rule", f.Rule)
+	if len(f.Events) == 1 {
+		add("event", string(f.Events[0]))
+	}
+	add("agent", string(f.Agent))
+	if f.Text != "" {
+		out = append(out, []byte(f.Text))
+	}
+	return out
+}
+
+func (f Filter) match(e *Record) bool {
+	switch {
+	case !f.From.IsZero() && e.Time.Before(f.From), !f.To.IsZero() && !e.Time.Before(f.To),
+		len(f.Events) > 0 && !slices.Contains(f.Events, Event(e.Event)),
+		f.Agent != "" && e.Agent != f.Agent, f.Session != "" && e.Session != f.Session, f.Run != "" && e.Run != f.Run,
+		f.BeforeSeq > 0 && e.Seq >= f.BeforeSeq:
+		return false
+	}
+	if f.Rule != "" {
+		var d struct {
+			Rule string `json:"rule"`
+		}
+		return json.Unmarshal(e.Data, &d) == nil && d.Rule == f.Rule
+	}
+	return true
+}
+
+const searchChunk = 1 << 20
+
+// Search returns matching entries, newest first. It reads backwards and stops
+// at Limit, so recent history costs the same however long the journal is.
+func (r Reader) Search(ctx context.Context, f Filter) ([]Record, error) {
+	segs, err := segments(r.path)
+	if err != nil {
+		return nil, err
+	}
+	s := search{f: f, needles: f.needles(), end: r.bound()}
+	for i := len(segs) - 1; i >= 0 && !s.full(); i-- {
+		if err := s.file(ctx, segs[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return s.out, err
+		}
+	}
+	return s.out, nil
+}
+
+type search struct {
+	f       Filter
+	needles [][]byte
+	end     uint64
+	out     []Record
+}
+
+func (s *search) full() bool { return s.f.Limit > 0 && len(s.out) >= s.f.Limit }
+
+func (s *search) file(ctx context.Context, seg segment) error {
+	f, err := os.Open(seg.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	end := seg.size
+	if b := s.f.BeforeSeq; b > 0 {
+		if end, err = seek(f, seg.size, b); err != nil {
+			return err
+		}
+	}
+	var rest []byte // the beginning of a line whose end was seen
+	for end > 0 && !s.full() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(end, searchChunk)
+		buf := make([]byte, n, int(n)+len(rest))
+		if _, err := f.ReadAt(buf, end-n); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		buf = append(buf, rest...)
+		end -= n
+		whole := buf
+		if end > 0 {
+			i := bytes.IndexByte(buf, '\n')
+			if i < 0 {
+				rest = buf
+				continue
+			}
+			rest, whole = slices.Clone(buf[:i+1]), buf[i+1:]
+		}
+		if err := s.chunk(whole); err != nil {
+			return fmt.Errorf("journal: %q: %w", seg.path, err)
+		}
+	}
+	return nil
+}
+
+// chunk searches whole lines. With a needle it jumps from hit to hit.
+func (s *search) chunk(b []byte) error {
+	var hits []Record
+	for len(b) > 0 {
+		start := 0
+		if len(s.needles) > 0 {
+			i := bytes.Index(b, s.needles[0])
+			if i < 0 {
+				break
+			}
+			start = bytes.LastIndexByte(b[:i], '\n') + 1
+		}
+		n := bytes.IndexByte(b[start:], '\n')
+		if n < 0 {
+			break // being written
+		}
+		line := b[start : start+n]
+		b = b[start+n+1:]
+		if !s.worth(line) {
+			continue
+		}
+		e, err := chain.Decode(line)
+		if err != nil {
+			return err
+		}
+		if e.Seq < s.end && s.f.match(&e) {
+			hits = append(hits, e)
+		}
+	}
+	for i := len(hits) - 1; i >= 0 && !s.full(); i-- {
+		s.out = append(s.out, hits[i])
+	}
+	return nil
+}
+
+func (s *search) worth(line []byte) bool {
+	for _, n := range s.needles[min(1, len(s.needles)):] {
+		if !bytes.Contains(line, n) {
+			return false
+		}
+	}
+	return true
+}
