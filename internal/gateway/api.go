@@ -93,8 +93,9 @@ type Agent interface {
 	// Abort stops one run, or all of the session when run is "". It returns
 	// the runs that it stopped.
 	Abort(ctx context.Context, session claw.SessionKey, run claw.RunID, by claw.Principal) ([]claw.RunID, error)
-	// Wait returns when the run has ended or ctx is done (ctx.Err()). An
-	// unknown run is a NotFound fault.
+	// Wait returns when the run has ended, after its last event was given to
+	// the subscribers, or when ctx is done (ctx.Err()). An unknown run is a
+	// NotFound fault; an ended one is remembered for ten minutes.
 	Wait(ctx context.Context, run claw.RunID) (RunResult, error)
 	// Inject adds an assistant note to a transcript without a run.
 	Inject(ctx context.Context, session claw.SessionKey, text, label string, by claw.Principal) error

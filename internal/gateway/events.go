@@ -93,12 +93,12 @@ type RunEvent struct {
 	AtMs    int64
 }
 
-// ChatEvent is the payload of "chat". A Delta carries the new text in
-// DeltaText and, when the emitter keeps it, all text so far in Message.
+// ChatEvent is the payload of "chat". The emitter of a Delta sets DeltaText
+// only; Seq, and all text so far for clients of protocol 3, are added here.
 type ChatEvent struct {
 	Run          claw.RunID      `json:"runId"`
 	Session      claw.SessionKey `json:"sessionKey"`
-	Seq          uint64          `json:"seq"` // filled in by the gateway, per run
+	Seq          uint64          `json:"seq"` // per run
 	State        ChatState       `json:"state"`
 	Message      *Message        `json:"message,omitempty"`
 	DeltaText    string          `json:"deltaText,omitempty"`

@@ -19,14 +19,14 @@ const (
 type Overview struct {
 	Verdict Level `json:"verdict"`
 	// Sentence is the verdict in words, made from facts.
-	Sentence       string `json:"sentence"`
-	Counts         Counts `json:"counts"`
-	CheckedAtint64 `json:"checkedAtMs"`
-	NeedsYou       []Need       `json:"needsYou"`
-	Reach          []Reach      `json:"reach"`
-	InForce        []InForce    `json:"inForce"`
-	Since          Since        `json:"since"`
-	Journal        JournalState `json:"journal"`
+	Sentence  string       `json:"sentence"`
+	Counts    Counts       `json:"counts"`
+	CheckedAt int64        `json:"checkedAtMs"`
+	NeedsYou  []Need       `json:"needsYou"`
+	Reach     []Reach      `json:"reach"`
+	InForce   []InForce    `json:"inForce"`
+	Since     Since        `json:"since"`
+	Journal   JournalState `json:"journal"`
 	// Model says which model answers and whether it is one.
 	Model  string     `json:"model"`
 	Agents []AgentRow `json:"agents"`

@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// peer is the other end of a TCP or unix connection.
+type peer struct {
+	addr    netip.Addr // zero on the unix socket
+	local   netip.Addr
+	address string // the address that was dialed, as the gateway sees it
+	owner   bool   // the unix socket, after its peer check
+
+	raw      net.Conn
+	opened   int64
+	served   atomic.Bool // at least one whole request arrived
+	inFlight atomic.Int32
+	last     atomic.Int64
+}
+
+type peerKey struct{}
+
+func peerOf(ctx context.Context) *peer {
+	p, ok := ctx.Value(peerKey{}).(*peer)
+	if !ok {
+		return &peer{} // no address: not local, not the owner
+	}
+	return p
+}
+
+// peers bounds the open TCP connections. When there are too many, one that
+// never sent a whole request makes room for the newcomer, so that half-open
+// connections cannot keep the operator out.
+type peers struct {
+	max int
+	now func() time.Time
+
+	mu  sync.Mutex
+	all map[net.Conn]*peer
+}
+
+func newPeers(max int, now func() time.Time) *peers {
+	return &peers{max: max, now: now, all: map[net.Conn]*peer{}}
+}
+
+// enter is http.Server.ConnContext of the TCP listeners.
+func (ps *peers) enter(ctx context.Context, c net.Conn) context.Context {
+	p := &peer{raw: c, address: c.LocalAddr().String(), opened: ps.now().UnixNano()}
+	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
+		p.addr = a.Addr().Unmap()
+	}
+	if a, err := netip.ParseAddrPort(c.LocalAddr().String()); err == nil {
+		p.local = a.Addr().Unmap()
+	}
+	p.last.Store(p.opened)
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if len(ps.all) >= ps.max {
+		ps.evictLocked()
+	}
+	if len(ps.all) >= ps.max {
+		_ = c.Close() // everybody else is being served
+		return context.WithValue(ctx, peerKey{}, p)
+	}
+	ps.all[c] = p
+	return context.WithValue(ctx, peerKey{}, p)
+}
+
+// leave is called when a connection is closed or becomes a WebSocket.
+func (ps *peers) leave(c net.Conn, state http.ConnState) {
+	if state != http.StateClosed && state != http.StateHijacked {
+		return
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.all, c)
+}
+
+// evictLocked closes the oldest connection without a request, else the one
+// that is idle for longest.
+func (ps *peers) evictLocked() {
+	var victim *peer
+	for _, p := range ps.all {
+		if p.inFlight.Load() > 0 {
+			continue
+		}
+		if victim == nil || older(p, victim) {
+			victim = p
+		}
+	}
+	if victim == nil {
+		return
+	}
+	delete(ps.all, victim.raw)
+	_ = victim.raw.Close() // its server goroutine sees the error and ends
+}
+
+func older(a, b *peer) bool {
+	if a.served.Load() != b.served.Load() {
+		return !a.served.Load()
+	}
+	return a.last.Load() < b.last.Load()
+}
+
+func (ps *peers) count() int {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return len(ps.all)
+}
+
+// waitingRoom bounds the WebSockets that have not connected yet; the oldest
+// makes room.
+type waitingRoom struct {
+	max int
+
+	mu    sync.Mutex
+	order []*conn
+}
+
+func (w *waitingRoom) enter(c *conn) {
+	w.mu.Lock()
+	var out *conn
+	if len(w.order) >= w.max {
+		out, w.order = w.order[0], w.order[1:]
+	}
+	w.order = append(w.order, c)
+	w.mu.Unlock()
+	if out != nil {
+		out.cancel(errCrowded)
+	}
+}
+
+func (w *waitingRoom) leave(c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, other := range w.order {
+		if other == c {
+			w.order = append(w.order[:i], w.order[i+1:]...)
+			return
+		}
+	}
+}
