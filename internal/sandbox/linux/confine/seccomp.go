@@ -1,0 +1,276 @@
+//go:build linux && (amd64 || arm64)
+
+package confine
+
+import (
+	"errors"
+	"slices"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// FilterParams shape the filter of a run.
+type FilterParams struct {
+	// Inet allows TCP sockets; nothing else of IPv4 and IPv6 is ever allowed.
+	Inet bool
+	// Route allows NETLINK_ROUTE, for a private network namespace only.
+	Route bool
+	// SysVIPC allows System V and POSIX queues, for a private namespace only.
+	SysVIPC bool
+	// Guard is the pid of the supervisor that the program must not signal;
+	// 0 when it is PID 1 of a private namespace, which is immune.
+	Guard int
+}
+
+const (
+	retKill  = 0x80000000 // the whole process
+	retErrno = 0x00050000
+	retAllow = 0x7fff0000
+
+	ldAbs = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	alAnd = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
+	jEq   = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	jGe   = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+	jGt   = unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K
+	jSet  = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
+	ret   = unix.BPF_RET | unix.BPF_K
+
+	offNr   = 0
+	offArch = 4
+	offArg0 = 16
+
+	// x32Bit marks system calls of the x32 interface on amd64.
+	x32Bit = 0x40000000
+	// msgFastopen makes a send open a connection, past Landlock's connect rule.
+	msgFastopen = 0x20000000
+
+	cloneNew = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
+		unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+)
+
+// refused with EPERM, common to both architectures. Per-architecture extras
+// are in refusedArch.
+var refused = [...]uint32{
+	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT,
+	unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK,
+	unix.SYS_MOUNT_SETATTR, unix.SYS_OPEN_TREE_ATTR, unix.SYS_STATMOUNT, unix.SYS_LISTMOUNT,
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
+	unix.SYS_PROCESS_MADVISE, unix.SYS_PROCESS_MRELEASE,
+	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
+	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD,
+	unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD,
+	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_CLOCK_ADJTIME, unix.SYS_ADJTIMEX,
+	unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_FANOTIFY_INIT,
+	unix.SYS_FANOTIFY_MARK, unix.SYS_SYSLOG, unix.SYS_VHANGUP, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES, unix.SYS_NFSSERVCTL,
+	unix.SYS_LOOKUP_DCOOKIE,
+	unix.SYS_LSM_GET_SELF_ATTR, unix.SYS_LSM_SET_SELF_ATTR, unix.SYS_LSM_LIST_MODULES,
+}
+
+// absent answer ENOSYS, so that libraries fall back to calls that the filter
+// can judge.
+var absent = [...]uint32{unix.SYS_CLONE3, unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER}
+
+// hostIPC reaches other processes of the uid without a private namespace.
+var hostIPC = [...]uint32{unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP,
+	unix.SYS_SEMCTL, unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MSGCTL, unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK}
+
+// lastKnown is the highest system call judged here; the kernel's later ones
+// answer ENOSYS until somebody has looked at them.
+const lastKnown = unix.SYS_FILE_SETATTR
+
+type program []unix.SockFilter
+
+func (p *program) op(code uint16, k uint32, jt, jf uint8) {
+	*p = append(*p, unix.SockFilter{Code: code, Jt: jt, Jf: jf, K: k})
+}
+
+func (p *program) loadArg(n int) { p.op(ldAbs, uint32(offArg0+8*n), 0, 0) }
+
+func (p *program) fail(e uint32) { p.op(ret, retErrno|e, 0, 0) }
+
+// when appends a block that runs for one system call only; the block must
+// return on every path.
+func (p *program) when(nr uint32, block program) {
+	p.op(jEq, nr, 0, uint8(len(block)))
+	*p = append(*p, block...)
+}
+
+func block(f func(*program)) program {
+	var b program
+	f(&b)
+	return b
+}
+
+// refuseBits refuses when argument n has any of the bits.
+func refuseBits(n int, bits uint32) program {
+	return block(func(b *program) {
+		b.loadArg(n)
+		b.op(jSet, bits, 0, 1)
+		b.fail(uint32(unix.EPERM))
+		b.op(ret, retAllow, 0, 0)
+	})
+}
+
+// refuseValues refuses when argument n is one of the values.
+func refuseValues(n int, values ...uint32) program {
+	return block(func(b *program) {
+		b.loadArg(n)
+		for i, v := range values {
+			b.op(jEq, v, uint8(len(values)-i), 0)
+		}
+		b.op(ret, retAllow, 0, 0)
+		b.fail(uint32(unix.EPERM))
+	})
+}
+
+// allowValues refuses when argument n is none of the values.
+func allowValues(n int, values ...uint32) program {
+	return block(func(b *program) {
+		b.loadArg(n)
+		for i, v := range values {
+			b.op(jEq, v, uint8(len(values)-i), 0)
+		}
+		b.fail(uint32(unix.EPERM))
+		b.op(ret, retAllow, 0, 0)
+	})
+}
+
+func socketBlock(p FilterParams) program {
+	return block(func(b *program) {
+		b.loadArg(0)
+		if p.Route {
+			b.op(jEq, unix.AF_NETLINK, 0, 4)
+			b.loadArg(2)
+			b.op(jEq, unix.NETLINK_ROUTE, 0, 1)
+			b.op(ret, retAllow, 0, 0)
+			b.fail(uint32(unix.EPROTONOSUPPORT))
+		}
+		if p.Inet {
+			b.op(jEq, unix.AF_INET, 1, 0)
+			b.op(jEq, unix.AF_INET6, 0, 8)
+			b.loadArg(1)
+			b.op(alAnd, 0xf, 0, 0)
+			b.op(jEq, unix.SOCK_STREAM, 0, 4)
+			b.loadArg(2)
+			b.op(jEq, 0, 1, 0)
+			b.op(jEq, unix.IPPROTO_TCP, 0, 1)
+			b.op(ret, retAllow, 0, 0)
+			b.fail(uint32(unix.EPROTONOSUPPORT))
+		}
+		b.fail(uint32(unix.EAFNOSUPPORT))
+	})
+}
+
+var errFilter = errors.New("confine: filter is too long for its jumps")
+
+// Filter assembles the system call filter.
+func Filter(p FilterParams) ([]unix.SockFilter, error) {
+	var f program
+	f.op(ldAbs, offArch, 0, 0)
+	f.op(jEq, auditArch, 1, 0)
+	f.op(ret, retKill, 0, 0)
+	f.op(ldAbs, offNr, 0, 0)
+	f.op(jGe, x32Bit, 0, 1)
+	f.op(ret, retKill, 0, 0)
+	f.when(unix.SYS_SOCKET, socketBlock(p))
+	f.when(unix.SYS_SOCKETPAIR, allowValues(0, unix.AF_UNIX))
+	f.when(unix.SYS_SENDTO, refuseBits(3, msgFastopen))
+	f.when(unix.SYS_SENDMSG, refuseBits(2, msgFastopen))
+	f.when(unix.SYS_SENDMMSG, refuseBits(3, msgFastopen))
+	f.when(unix.SYS_CLONE, refuseBits(0, cloneNew))
+	f.when(unix.SYS_IOCTL, refuseValues(1, unix.TIOCSTI, unix.TIOCLINUX))
+	f.when(unix.SYS_PERSONALITY, allowValues(0, 0, 0xffffffff))
+	f.when(unix.SYS_PRLIMIT64, allowValues(0, 0))
+	if p.Guard != 0 {
+		g := uint32(p.Guard)
+		f.when(unix.SYS_KILL, refuseValues(0, g, -g, ^uint32(0)))
+		for _, nr := range [...]uint32{unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN} {
+			f.when(nr, refuseValues(0, g))
+		}
+	}
+	perm := slices.Concat(refused[:], refusedArch[:])
+	if !p.SysVIPC {
+		perm = append(perm, hostIPC[:]...)
+	}
+	return f.finish(perm, absent[:])
+}
+
+type span struct {
+	lo, hi uint32
+	absent bool
+}
+
+func spans(perm, nosys []uint32) []span {
+	out := []span{}
+	for i, list := range [][]uint32{perm, nosys} {
+		sorted := slices.Compact(slices.Sorted(slices.Values(list)))
+		for _, nr := range sorted {
+			if n := len(out); n > 0 && out[n-1].hi+1 == nr && out[n-1].absent == (i == 1) {
+				out[n-1].hi = nr
+				continue
+			}
+			out = append(out, span{nr, nr, i == 1})
+		}
+	}
+	return out
+}
+
+// finish appends the chain of plain refusals with its returns at the end.
+func (p program) finish(perm, nosys []uint32) ([]unix.SockFilter, error) {
+	list := spans(perm, nosys)
+	chain := 1 // the test for later system calls
+	for _, s := range list {
+		chain++
+		if s.hi > s.lo {
+			chain++
+		}
+	}
+	at := 0
+	for _, s := range list {
+		target := chain + 1 // ret EPERM follows ret ALLOW
+		if s.absent {
+			target++
+		}
+		if s.hi > s.lo {
+			p.op(jGe, s.lo, 0, 1)
+			at++
+			p.op(jGt, s.hi, 0, uint8(target-at-1))
+		} else {
+			p.op(jEq, s.lo, uint8(target-at-1), 0)
+		}
+		at++
+		if target-at > 250 {
+			return nil, errFilter
+		}
+	}
+	p.op(jGt, lastKnown, uint8(chain+2-at-1), 0)
+	p.op(ret, retAllow, 0, 0)
+	p.fail(uint32(unix.EPERM))
+	p.fail(uint32(unix.ENOSYS))
+	return p, nil
+}
+
+// FilterSum is FNV-1a over the program.
+func FilterSum(f []unix.SockFilter) int64 {
+	h := uint64(14695981039346656037)
+	for _, i := range f {
+		for _, v := range [...]uint64{uint64(i.Code), uint64(i.Jt), uint64(i.Jf), uint64(i.K)} {
+			h = (h ^ v) * 1099511628211
+		}
+	}
+	return int64(h)
+}
+
+// installFilter puts every thread of the process under the filter.
+func installFilter(f []unix.SockFilter) error {
+	prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+	r, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
+	if e != 0 {
+		return e
+	}
+	if r != 0 {
+		return unix.ESRCH
+	}
+	return nil
+}

@@ -1,0 +1,431 @@
+//go:build linux && (amd64 || arm64)
+
+// Package confine is what runs between the gateway and a confined program: the
+// launcher that clones and the stage that applies every layer to itself. It
+// refuses to go on after any layer that failed, and it imports nothing that
+// slows the start of a process.
+package confine
+
+import "errors"
+
+// Level of confinement as the stage knows it.
+type Level uint8
+
+// Levels that a stage applies.
+const (
+	LevelProcess Level = iota + 1
+	LevelConfined
+	LevelIsolated
+)
+
+// Roles of the program, given in the environment variable RoleEnv.
+const (
+	RoleEnv      = "OPENCLAW_STAGE_ROLE"
+	RoleLauncher = "launcher"
+	RoleStage    = "stage"
+)
+
+// MountKind says what is put at a target.
+type MountKind uint8
+
+// Mount kinds.
+const (
+	MountBind     MountKind = iota + 1 // source, recursively
+	MountTmpfs                         // private, Size bytes
+	MountProc                          // of the private pid namespace
+	MountPin                           // target onto itself, so that it cannot be renamed away
+	MountReadOnly                      // target onto itself, read-only
+	MountMask                          // an unreadable, empty object
+	MountEmpty                         // a readable, empty, read-only object
+)
+
+// Mount is one step of the mount plan. Paths are absolute; Target is as seen
+// inside.
+type Mount struct {
+	Kind   MountKind
+	Source string
+	Target string
+	Write  bool
+	Device bool // device nodes work (for /dev/null and the like)
+	Size   int64
+}
+
+// Access classes of a Landlock rule.
+type Access uint8
+
+// Access classes.
+const (
+	AccessList    Access = 1 << iota // read directories
+	AccessRead                       // read files and directories
+	AccessExecute                    // execute files
+	AccessWrite                      // change files and directories beneath
+	AccessDevice                     // read and write one device node
+)
+
+// Rule grants access beneath a path, as seen inside.
+type Rule struct {
+	Path   string
+	Access Access
+}
+
+// Limits in kernel units. Zero leaves the limit alone.
+type Limits struct {
+	FileBytes, Processes, OpenFiles int64
+}
+
+// Spec is everything a stage needs to know. It travels in a sealed memfd.
+type Spec struct {
+	Level     Level
+	Nonce     string
+	Path      string
+	Args, Env []string
+	Dir       string
+	Root      string // skeleton directory, isolated only
+	Mounts    []Mount
+	Rules     []Rule
+	Limits    Limits
+	UID, GID  int
+	Canary    string // world-readable file that no rule grants
+	Proxy     bool   // open the proxy listener and pass it on
+	NoInet    bool   // refuse AF_INET altogether
+	ProveArch bool   // fork a child that makes foreign system calls
+	Dry       bool   // end after the witness without executing anything
+	ABI       int    // Landlock ABI to use
+	MustWrite string // a path that the run must be able to write
+}
+
+type encoder struct{ b []byte }
+
+func (e *encoder) num(n int64) {
+	u := uint64(n)
+	for range 8 {
+		e.b = append(e.b, byte(u))
+		u >>= 8
+	}
+}
+
+func (e *encoder) str(s string) {
+	e.num(int64(len(s)))
+	e.b = append(e.b, s...)
+}
+
+func (e *encoder) strs(l []string) {
+	e.num(int64(len(l)))
+	for _, s := range l {
+		e.str(s)
+	}
+}
+
+func (e *encoder) flag(b bool) {
+	if b {
+		e.b = append(e.b, 1)
+		return
+	}
+	e.b = append(e.b, 0)
+}
+
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) take(n int64) []byte {
+	if n < 0 || n > int64(len(d.b)) {
+		d.bad = true
+		return nil
+	}
+	out := d.b[:n]
+	d.b = d.b[n:]
+	return out
+}
+
+func (d *decoder) num() int64 {
+	raw := d.take(8)
+	if raw == nil {
+		return 0
+	}
+	var u uint64
+	for i := range 8 {
+		u |= uint64(raw[i]) << (8 * i)
+	}
+	return int64(u)
+}
+
+// count reads a list length that the remaining bytes could hold.
+func (d *decoder) count(least int) int {
+	n := d.num()
+	if n < 0 || n > int64(len(d.b)/least) {
+		d.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) str() string { return string(d.take(d.num())) }
+
+func (d *decoder) strs() []string {
+	out := make([]string, d.count(8))
+	for i := range out {
+		out[i] = d.str()
+	}
+	return out
+}
+
+func (d *decoder) flag() bool {
+	raw := d.take(1)
+	return raw != nil && raw[0] == 1
+}
+
+const specMagic = "openclaw spec 1\n"
+
+// Encode gives the bytes that DecodeSpec reads.
+func (s *Spec) Encode() []byte {
+	e := &encoder{b: make([]byte, 0, 4096)}
+	e.b = append(e.b, specMagic...)
+	e.num(int64(s.Level))
+	e.str(s.Nonce)
+	e.str(s.Path)
+	e.strs(s.Args)
+	e.strs(s.Env)
+	e.str(s.Dir)
+	e.str(s.Root)
+	e.num(int64(len(s.Mounts)))
+	for _, m := range s.Mounts {
+		e.num(int64(m.Kind))
+		e.str(m.Source)
+		e.str(m.Target)
+		e.flag(m.Write)
+		e.flag(m.Device)
+		e.num(m.Size)
+	}
+	e.num(int64(len(s.Rules)))
+	for _, r := range s.Rules {
+		e.str(r.Path)
+		e.num(int64(r.Access))
+	}
+	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, int64(s.UID), int64(s.GID), int64(s.ABI)} {
+		e.num(n)
+	}
+	e.str(s.Canary)
+	e.str(s.MustWrite)
+	for _, b := range []bool{s.Proxy, s.NoInet, s.ProveArch, s.Dry} {
+		e.flag(b)
+	}
+	return e.b
+}
+
+var errSpec = errors.New("confine: spec is not complete")
+
+// DecodeSpec reads what Encode wrote; anything else, a byte too many included,
+// is an error.
+func DecodeSpec(b []byte) (*Spec, error) {
+	d := &decoder{b: b}
+	if string(d.take(int64(len(specMagic)))) != specMagic {
+		return nil, errSpec
+	}
+	s := &Spec{Level: Level(d.num()), Nonce: d.str(), Path: d.str(), Args: d.strs(), Env: d.strs(), Dir: d.str(), Root: d.str()}
+	s.Mounts = make([]Mount, d.count(34))
+	for i := range s.Mounts {
+		s.Mounts[i] = Mount{Kind: MountKind(d.num()), Source: d.str(), Target: d.str(), Write: d.flag(), Device: d.flag(), Size: d.num()}
+	}
+	s.Rules = make([]Rule, d.count(16))
+	for i := range s.Rules {
+		s.Rules[i] = Rule{Path: d.str(), Access: Access(d.num())}
+	}
+	s.Limits = Limits{FileBytes: d.num(), Processes: d.num(), OpenFiles: d.num()}
+	s.UID, s.GID, s.ABI = int(d.num()), int(d.num()), int(d.num())
+	s.Canary = d.str()
+	s.MustWrite = d.str()
+	s.Proxy, s.NoInet, s.ProveArch, s.Dry = d.flag(), d.flag(), d.flag(), d.flag()
+	if d.bad || len(d.b) != 0 || s.Level < LevelProcess || s.Level > LevelIsolated {
+		return nil, errSpec
+	}
+	return s, nil
+}
+
+// Messages on the launcher's sockets (one per packet). A spawn request is
+// opSpawn, level, uid, gid and two flags; its descriptors are stdin, stdout, stderr, the stage's
+// socket, the spec and, when there is one, the cgroup directory. A look
+// request is opLook, pid.
+const (
+	opSpawn = 1
+	opLook  = 2
+)
+
+// SpawnRequest asks the launcher for a stage.
+type SpawnRequest struct {
+	Level    Level
+	UID, GID int
+	Cgroup   bool // the last descriptor is a cgroup directory
+	Own      bool // keep the launcher's own uid (a helper that needs its login)
+}
+
+// Encode gives the packet.
+func (r SpawnRequest) Encode() []byte {
+	e := &encoder{}
+	e.num(opSpawn)
+	e.num(int64(r.Level))
+	e.num(int64(r.UID))
+	e.num(int64(r.GID))
+	e.flag(r.Cgroup)
+	e.flag(r.Own)
+	return e.b
+}
+
+// EncodeLook gives the packet that asks for the outside reading of pid.
+func EncodeLook(pid int) []byte {
+	e := &encoder{}
+	e.num(opLook)
+	e.num(int64(pid))
+	return e.b
+}
+
+// Reply of the launcher: Pid of the stage, or what failed.
+type Reply struct {
+	Pid   int
+	Errno int
+	Where string
+	Text  string // outside reading
+}
+
+// Encode gives the packet.
+func (r Reply) Encode() []byte {
+	e := &encoder{}
+	e.num(int64(r.Pid))
+	e.num(int64(r.Errno))
+	e.str(r.Where)
+	e.str(r.Text)
+	return e.b
+}
+
+// DecodeReply reads a Reply.
+func DecodeReply(b []byte) (Reply, error) {
+	d := &decoder{b: b}
+	r := Reply{Pid: int(d.num()), Errno: int(d.num()), Where: d.str(), Text: d.str()}
+	if d.bad || len(d.b) != 0 {
+		return Reply{}, errSpec
+	}
+	return r, nil
+}
+
+// Kinds of a stage's message.
+const (
+	MsgWitness = 'W' // Report follows
+	MsgFailed  = 'F' // Failure follows
+	MsgExec    = 'E' // Failure of the final exec
+	MsgRunning = 'R'
+	MsgExit    = 'X' // wait status
+)
+
+// Bytes that the gateway sends to a stage.
+const (
+	Go   = 'G'
+	Stop = 'X'
+	Kill = 'K'
+)
+
+// Failure names the step that failed, the object and the errno.
+type Failure struct {
+	Step, Object string
+	Errno        int
+}
+
+// Encode gives the packet.
+func (f Failure) Encode(kind byte) []byte {
+	e := &encoder{b: []byte{kind}}
+	e.str(f.Step)
+	e.str(f.Object)
+	e.num(int64(f.Errno))
+	return e.b
+}
+
+// DecodeFailure reads what follows the kind byte.
+func DecodeFailure(b []byte) (Failure, error) {
+	d := &decoder{b: b}
+	f := Failure{Step: d.str(), Object: d.str(), Errno: int(d.num())}
+	if d.bad {
+		return Failure{}, errSpec
+	}
+	return f, nil
+}
+
+// Probe is one forbidden act with the errno it met (0 means that it worked).
+type Probe struct {
+	Name  string
+	Errno int
+}
+
+// Report is the stage's own reading after every layer is on.
+type Report struct {
+	Nonce      string
+	Status     string // /proc status text
+	Namespaces []string
+	Cgroup     string
+	Mounts     string // mountinfo text
+	FDs        []int
+	CmdSum     int64 // FNV-1a of argv and environment as the target gets them
+	Filter     int64 // FNV-1a of the filter without the stage's own pid
+	Probes     []Probe
+}
+
+// Encode gives the packet.
+func (r *Report) Encode() []byte {
+	e := &encoder{b: make([]byte, 0, 8192)}
+	e.b = append(e.b, MsgWitness)
+	e.str(r.Nonce)
+	e.str(r.Status)
+	e.strs(r.Namespaces)
+	e.str(r.Cgroup)
+	e.str(r.Mounts)
+	e.num(int64(len(r.FDs)))
+	for _, fd := range r.FDs {
+		e.num(int64(fd))
+	}
+	e.num(r.CmdSum)
+	e.num(r.Filter)
+	e.num(int64(len(r.Probes)))
+	for _, p := range r.Probes {
+		e.str(p.Name)
+		e.num(int64(p.Errno))
+	}
+	return e.b
+}
+
+// DecodeReport reads what follows the kind byte.
+func DecodeReport(b []byte) (*Report, error) {
+	d := &decoder{b: b}
+	r := &Report{Nonce: d.str(), Status: d.str(), Namespaces: d.strs(), Cgroup: d.str(), Mounts: d.str()}
+	r.FDs = make([]int, d.count(8))
+	for i := range r.FDs {
+		r.FDs[i] = int(d.num())
+	}
+	r.CmdSum, r.Filter = d.num(), d.num()
+	r.Probes = make([]Probe, d.count(16))
+	for i := range r.Probes {
+		r.Probes[i] = Probe{Name: d.str(), Errno: int(d.num())}
+	}
+	if d.bad || len(d.b) != 0 {
+		return nil, errSpec
+	}
+	return r, nil
+}
+
+// CmdSum hashes argv and environment with separators that neither can hold.
+func CmdSum(path string, args, env []string) int64 {
+	h := uint64(14695981039346656037)
+	add := func(s string) {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+		h = (h ^ 0xff00) * 1099511628211
+	}
+	add(path)
+	for _, s := range args {
+		add(s)
+	}
+	add("\x00")
+	for _, s := range env {
+		add(s)
+	}
+	return int64(h)
+}
