@@ -17,7 +17,29 @@ func (p *parser) inline(text string, depth int) []Node {
 		s.step()
 	}
 	s.flush()
-	return s.out
+	return joined(s.out)
+}
+
+// joined makes one text of neighbouring texts: marks that found no partner.
+func joined(nodes []Node) []Node {
+	out := nodes[:0]
+	for i := 0; i < len(nodes); {
+		n := nodes[i]
+		j := i + 1
+		if n.Tag == "" {
+			for j < len(nodes) && nodes[j].Tag == "" {
+				j++
+			}
+			var b strings.Builder
+			for _, t := range nodes[i:j] {
+				b.WriteString(t.Text)
+			}
+			n.Text = b.String()
+		}
+		out = append(out, n)
+		i = j
+	}
+	return out
 }
 
 // span is the state of one inline reading: nodes made so far and the marks
@@ -115,7 +137,7 @@ func (s *span) push(kind string) {
 // wrap turns everything behind the mark at open[k] into one element.
 func (s *span) wrap(k int, n Node) {
 	place := s.open[k].place
-	n.Kids = append(n.Kids, s.out[place+1:]...)
+	n.Kids = joined(append(n.Kids, s.out[place+1:]...))
 	s.out = append(s.out[:place], n)
 	s.open = s.open[:k]
 }

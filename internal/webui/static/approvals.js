@@ -131,7 +131,7 @@ export function mount(root, app, where) {
     for (const f of v.facts ?? []) {
       const values = f.values ?? [];
       if (!values.length) { none.push(f.name); continue; }
-      add(f.name, values.map((x) => el('span', { class: 'val' }, outside(x, 'code'), punycode(x) ? [' = ', outside(punycode(x), 'code')] : null)));
+      add(f.name, values.map((x) => el('span', { class: 'val' }, outside(x, 'code'), f.name === 'Hosts' && punycode(x) ? [' = ', outside(punycode(x), 'code')] : null)));
     }
     if (none.length) add('None', none.join(', '));
     rows.push(el('div', { class: 'apart' }));

@@ -138,6 +138,9 @@ export function mount(root, app, where) {
     return JSON.stringify(a);
   }
 
+  // told reports whether the one line already holds all arguments.
+  const told = (row) => Object.keys(row.args).length < 2 && !row.summary && Object.values(row.args).every((v) => typeof v === 'string' && !v.includes('\n') && v.length < 60);
+
   function extras(row) {
     const out = [];
     if (row.enforced) out.push(row.enforced);
@@ -152,13 +155,17 @@ export function mount(root, app, where) {
     if (row.verdict !== 'allow' && (row.rule || row.reason)) out.push(refusal(row));
     else if (row.reason) out.push(el('p', { class: 'meta' }, outside(row.reason), place(row.where) ? [' ', outside(place(row.where), 'code')] : ''));
     if (row.approvalId) out.push(el('p', null, el('a', { href: `/ui/approvals/${encodeURIComponent(row.approvalId)}` }, 'Open approval')));
-    if (typeof row.args === 'object' && row.args) out.push(el('div', { class: 'code-box' }, el('pre', { tabindex: '0', 'aria-label': 'Arguments' }, outside(JSON.stringify(row.args, null, 1), 'code'))));
+    if (typeof row.args === 'object' && row.args && !told(row)) out.push(el('div', { class: 'code-box' }, el('pre', { tabindex: '0', 'aria-label': 'Arguments' }, outside(JSON.stringify(row.args, null, 1), 'code'))));
     if (row.done && row.result) {
       const cut = row.result.length > SHOWN;
       out.push(el('div', { class: 'code-box' }, el('pre', { tabindex: '0', 'aria-label': 'Result' }, outside(cut ? row.result.slice(0, SHOWN) : row.result, 'code'))));
       if (cut) out.push(el('p', { class: 'meta' }, `${row.result.length - SHOWN} characters more are in the transcript.`));
     }
-    const proof = [row.enforced ? ['Enforced: ', outside(row.enforced, 'code')] : null, row.witness ? [' · witness: ', outside(row.witness, 'code')] : null, row.journalSeq ? ` · journal #${row.journalSeq}` : null].filter(Boolean);
+    const proof = [];
+    const prove = (...kids) => { if (proof.length) proof.push(' · '); proof.push(kids); };
+    if (row.enforced) prove('Enforced: ', outside(row.enforced, 'code'));
+    if (row.witness) prove('witness: ', outside(row.witness, 'code'));
+    if (row.journalSeq) prove(`journal #${row.journalSeq}`);
     if (proof.length) out.push(el('p', { class: 'meta' }, proof));
     if (row.journalSeq && app.conn.has('policy.explain')) out.push(el('p', null, el('button', { class: 'quiet', 'data-do': 'trace', 'data-id': row.id }, 'Why: the whole trace')));
     if (row.trace) out.push(el('ol', { class: 'rows' }, row.trace.map((s) => el('li', null, badge(verdicts[s.verdict]?.[0] ?? 'none', ''), el('span', { class: 'what' }, outside(s.layer ?? '', 'code'), ' ', outside(s.rule ?? '', 'code')), el('span', { class: 'sub' }, outside(s.reason ?? ''), place(s.where) ? [' ', outside(place(s.where), 'code')] : '')))));

@@ -12,7 +12,8 @@ const heading = (state, c) => {
   return 'Not measured';
 };
 
-const row = (state, what, sub, action) => el('li', null, badge(state, ''), el('span', { class: 'what' }, what),
+// row shows one fact; without a state it is neither good nor bad.
+const row = (state, what, sub, action) => el('li', { class: state ? undefined : 'bare' }, state ? badge(state, '') : null, el('span', { class: 'what' }, what),
   action ? el('span', { class: 'do' }, action) : null, sub ? el('span', { class: 'sub' }, sub) : null);
 
 export function mount(root, app) {
@@ -70,8 +71,8 @@ export function mount(root, app) {
     const rows = [];
     if (s) {
       fill(at('since-time'), '(', when(s.fromMs), ')');
-      rows.push(row('na', `${count(s.messages ?? 0, 'message')}, ${count(s.calls ?? 0, 'call')}: ${s.allowed ?? 0} allowed, ${s.asked ?? 0} asked, ${s.refused ?? 0} refused`));
-      rows.push(row('na', `${count(s.hosts ?? 0, 'host')} reached, ${count(s.configChanges ?? 0, 'config change')}`));
+      rows.push(row('', `${count(s.messages ?? 0, 'message')}, ${count(s.calls ?? 0, 'call')}: ${s.allowed ?? 0} allowed, ${s.asked ?? 0} asked, ${s.refused ?? 0} refused`));
+      rows.push(row('', `${count(s.hosts ?? 0, 'host')} reached, ${count(s.configChanges ?? 0, 'config change')}`));
     } else rows.push(row('none', 'What happened since your last visit is not measured.'));
     rows.push(journal(o.journal ?? {}));
     fill(at('since'), rows);
@@ -86,8 +87,9 @@ export function mount(root, app) {
 
   function force(o) {
     const rows = (o.inForce ?? []).map((f) => row(stateOf(f.level), [el('strong', null, outside(f.name ?? '')), ': ', outside(f.text ?? ''), f.atMs ? [', ', when(f.atMs, app.now())] : '']));
-    for (const r of o.reach ?? []) rows.push(row('na', [el('strong', null, outside(r.who ?? '')), ': ', outside(r.text ?? '')]));
-    if (o.model) rows.push(row('na', [el('strong', null, 'Model'), ': ', outside(o.model)]));
+    if (o.model) rows.push(row('', [el('strong', null, 'Model'), ': ', outside(o.model)]));
+    const reach = (o.reach ?? []).map((r) => row('', [el('strong', null, outside(r.who ?? '')), ': ', outside(r.text ?? '')]));
+    fill(at('reach'), reach.length ? reach : row('none', 'Who can make it do what is not measured.'));
     fill(at('force'), rows.length ? rows : row('none', 'What is in force is not measured.'));
   }
 
