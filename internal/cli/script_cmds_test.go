@@ -1,0 +1,81 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdWaitFor FILE TEXT waits until a file that a background command writes
+// holds TEXT. It polls, bounded by the test's own deadline.
+func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitfor FILE TEXT")
+	}
+	path := ts.MkAbs(args[0])
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	for {
+		if b, err := os.ReadFile(path); err == nil && strings.Contains(string(b), args[1]) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			b, _ := os.ReadFile(path)
+			ts.Fatalf("%s never held %q; it holds:\n%s", args[0], args[1], b)
+		}
+	}
+}
+
+// cmdFreePort VAR sets VAR to a free loopback port.
+func cmdFreePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VAR")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	ts.Setenv(args[0], fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
+}
+
+// cmdJSONQ FILE PATH [WANT]: the value at a dotted path of a JSON file (or of
+// stdout), compared with WANT, or set as $VALUE.
+func cmdJSONQ(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: jsonq FILE PATH [WANT]")
+	}
+	var v any
+	if err := json.Unmarshal([]byte(ts.ReadFile(args[0])), &v); err != nil {
+		ts.Fatalf("%s: %v", args[0], err)
+	}
+	for _, k := range strings.Split(args[1], ".") {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[k]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(k, &i); err != nil || i >= len(x) {
+				ts.Fatalf("no element %q of %d", k, len(x))
+			}
+			v = x[i]
+		default:
+			ts.Fatalf("no %q in %v", k, v)
+		}
+	}
+	got := fmt.Sprint(v)
+	if len(args) == 2 {
+		ts.Setenv("VALUE", got)
+		return
+	}
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s is %q, want %q (negated: %v)", args[1], got, args[2], neg)
+	}
+}

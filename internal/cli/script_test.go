@@ -1,0 +1,42 @@
+package cli_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/cli"
+)
+
+var update = flag.Bool("update", false, "write the output of commands into the scripts")
+
+// TestMain lets the test binary be the program, so that scripts run the real
+// main, with the coverage and race detector of the test.
+func TestMain(m *testing.M) {
+	app.MaybeStage()
+	testscript.Main(m, map[string]func(){
+		"openclaw": func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs whole commands in a HOME of their own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir+"/home")
+			e.Setenv("OPENCLAW_STATE_DIR", "")
+			e.Setenv("OPENCLAW_CONFIG_PATH", "")
+			return os.MkdirAll(e.WorkDir+"/home", 0o700)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"waitfor":  cmdWaitFor,
+			"freeport": cmdFreePort,
+			"jsonq":    cmdJSONQ,
+		},
+	})
+}
