@@ -67,7 +67,9 @@ func hyphenLike(r rune) bool {
 }
 
 // fullWidthOperator reports the full-width forms of the shell's operators.
-func fullWidthOperator(r rune) bool { return strings.ContainsRune("；｜＆＜＞（）＄｀｛｝", r) }
+func fullWidthOperator(r rune) bool {
+	return strings.ContainsRune("；｜＆＜＞（）＄｀｛｝", r)
+}
 
 // joins reports whether a joiner may stand between these neighbours.
 func joins(before, after rune) bool {

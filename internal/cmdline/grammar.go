@@ -76,13 +76,13 @@ func grammarOf(prog string) grammar {
 		return grammar{text: "vFe", path: "fE", ltext: "assign field-separator source lint", lpath: "file exec", first: 1, unless: "feE", lunless: "file exec source"}
 	case "curl":
 		return grammar{text: "AeHuUXmyYzrCPQtwxdFb", path: "KET", write: "ocD",
-			ltext: "user-agent referer header user proxy-user request max-time connect-timeout speed-limit speed-time time-cond range continue-at proxy data data-ascii data-binary data-raw data-urlencode json form form-string cookie retry retry-delay retry-max-time resolve url url-query write-out limit-rate max-redirs max-filesize interface local-port noproxy ciphers proto proto-redir oauth2-bearer aws-sigv4 tls-max connect-to create-file-mode dns-servers doh-url keepalive-time expand-data variable rate",
-			lpath: "config upload-file cacert capath cert key netrc-file etag-compare crlfile pubkey unix-socket abstract-unix-socket random-file egd-file proxy-cacert proxy-cert proxy-key",
+			ltext:  "user-agent referer header user proxy-user request max-time connect-timeout speed-limit speed-time time-cond range continue-at proxy data data-ascii data-binary data-raw data-urlencode json form form-string cookie retry retry-delay retry-max-time resolve url url-query write-out limit-rate max-redirs max-filesize interface local-port noproxy ciphers proto proto-redir oauth2-bearer aws-sigv4 tls-max connect-to create-file-mode dns-servers doh-url keepalive-time expand-data variable rate",
+			lpath:  "config upload-file cacert capath cert key netrc-file etag-compare crlfile pubkey unix-socket abstract-unix-socket random-file egd-file proxy-cacert proxy-cert proxy-key",
 			lwrite: "output output-dir dump-header cookie-jar trace trace-ascii stderr etag-save hsts alt-svc libcurl", none: true}
 	case "wget", "wget2":
 		return grammar{text: "UtTwQlARDIXBe", path: "i", write: "OoaP",
-			ltext: "user-agent tries timeout wait quota level accept reject domains exclude-domains include-directories exclude-directories base header post-data body-data method user password http-user http-password referer max-redirect limit-rate execute bind-address dns-timeout connect-timeout read-timeout waitretry progress proxy-user proxy-password default-page accept-regex reject-regex regex-type restrict-file-names prefer-family secure-protocol report-speed compression",
-			lpath: "input-file post-file body-file load-cookies ca-certificate ca-directory certificate private-key config input-metalink crl-file hsts-file pinnedpubkey",
+			ltext:  "user-agent tries timeout wait quota level accept reject domains exclude-domains include-directories exclude-directories base header post-data body-data method user password http-user http-password referer max-redirect limit-rate execute bind-address dns-timeout connect-timeout read-timeout waitretry progress proxy-user proxy-password default-page accept-regex reject-regex regex-type restrict-file-names prefer-family secure-protocol report-speed compression",
+			lpath:  "input-file post-file body-file load-cookies ca-certificate ca-directory certificate private-key config input-metalink crl-file hsts-file pinnedpubkey",
 			lwrite: "output-document output-file append-output directory-prefix save-cookies warc-file rejected-log warc-tempdir", none: true}
 	case "zip":
 		return grammar{text: "xiPntR", path: "b", ltext: "exclude include password suffixes before-date from-date split-size", lpath: "temp-path", lwrite: "output-file", write: "O", out: '1', stdin: "-@ --names-stdin"}

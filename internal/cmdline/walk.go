@@ -23,13 +23,13 @@ type analyser struct {
 
 // state is what earlier parts of the line changed.
 type state struct {
-	vars    map[string]value
-	cwds    []string // directories a command may run in
-	after   []string // the only ones when the last command succeeded
-	funcs   map[string]*syntax.Stmt
-	active  []string // functions being run
-	args    []Word   // "$@"
-	arg0    *Word
+	vars   map[string]value
+	cwds   []string // directories a command may run in
+	after  []string // the only ones when the last command succeeded
+	funcs  map[string]*syntax.Stmt
+	active []string // functions being run
+	args   []Word   // "$@"
+	arg0   *Word
 }
 
 // written is a file, or all below it, that the line itself makes.
