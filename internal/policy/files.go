@@ -140,6 +140,9 @@ func inside(abs, root string) bool {
 // covers reports whether the pattern stands for abs or a folder above it.
 func (p PathPattern) covers(abs, home string, glob bool) bool {
 	pat := p.Pattern
+	if p.Except != "" && inside(abs, p.Except) && !(glob && strings.ContainsAny(abs, "*?[")) {
+		return false
+	}
 	if pat == "~" || strings.HasPrefix(pat, "~/") {
 		if home == "" {
 			return false

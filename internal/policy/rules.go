@@ -60,7 +60,9 @@ type FileRules struct {
 // any number, a leading "~" the home. Steering patterns are relative to the
 // workspace, and one without a slash matches at any depth.
 type PathPattern struct {
-	Pattern string         `json:"pattern"`
+	Pattern string `json:"pattern"`
+	// Except is an absolute path whose subtree the pattern does not cover.
+	Except string         `json:"except,omitempty"`
 	Where   claw.ConfigRef `json:"where,omitzero"`
 }
 
