@@ -63,7 +63,7 @@ type PathPattern struct {
 	Pattern string `json:"pattern"`
 	// Except is an absolute path whose subtree the pattern does not cover.
 	Except string         `json:"except,omitempty"`
-	Where   claw.ConfigRef `json:"where,omitzero"`
+	Where  claw.ConfigRef `json:"where,omitzero"`
 }
 
 // ExecSecurity is tools.exec.security. The zero value denies.
