@@ -14,9 +14,11 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/approval"
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/egress"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/tool"
 )
 
@@ -356,12 +358,37 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	out := Outcome{Status: Done, Decision: d, Seq: decided, IsError: res.IsError, Labels: res.Labels, From: res.From, Run: res.Run, Took: g.opt.Now().Sub(began)}
 	out.Text = g.opt.Redact().String(res.Text)
 	if runErr != nil {
-		out.Status, out.IsError = Failed, true
-		out.Text = g.opt.Redact().String("failed: " + runErr.Error())
+		out = g.unhappy(out, runErr)
 	}
 	// The effect has happened: a cancelled turn must not lose its outcome.
 	if err := g.recordOutcome(context.WithoutCancel(ctx), c, q, intent, out); err != nil {
 		return out, err
 	}
 	return out, nil
+}
+
+// unhappy says what became of a permitted call whose run gave an error. A
+// sandbox that could not hold what was asked is a refusal, with its rule.
+func (g *Gate) unhappy(out Outcome, err error) Outcome {
+	out.IsError = true
+	out.Status = Failed
+	out.Text = g.opt.Redact().String("failed: " + err.Error())
+	var level *sandbox.LevelError
+	var access *sandbox.AccessError
+	var refusal *egress.Refusal
+	switch {
+	case errors.As(err, &level):
+		out.Decision.Hint = "openclaw sandbox test shows what this machine can hold; tools.exec.level names what is asked for"
+		out.Decision.Rule = level.Rule()
+	case errors.As(err, &access):
+		out.Decision.Hint, out.Decision.Rule = access.Hint, "sandbox.no_access"
+	case errors.As(err, &refusal):
+		out.Decision.Rule, out.Decision.Hint = refusal.Rule, refusal.Hint
+	default:
+		return out
+	}
+	out.Status = Refused
+	out.Decision.Verdict, out.Decision.Reason = policy.Deny, g.opt.Redact().String(err.Error())
+	out.Text = fmt.Sprintf("refused: %s: %s", out.Decision.Rule, out.Decision.Reason)
+	return out
 }
