@@ -64,7 +64,13 @@ func (r *Runner) plan(conf policy.Confinement, c sandbox.Cmd, cache string) (*pl
 		p.level = policy.LevelProcess
 	}
 	p.spec = confine.Spec{Path: c.Path, Args: c.Args, Env: c.Env, Dir: cmp.Or(c.Dir, conf.Workspace, "/"), UID: r.uid, GID: r.gid,
-		ABI: r.abi, Limits: confine.Limits{FileBytes: p.limits.FileBytes, OpenFiles: int64(p.limits.OpenFiles)}}
+		ABI: r.abi, Limits: confine.Limits{FileBytes: p.limits.FileBytes, OpenFiles: int64(p.limits.OpenFiles),
+			DataBytes: p.limits.MemoryBytes}}
+	if p.level != policy.LevelProcess {
+		if err := r.landlockMissing(p.level); err != nil {
+			return nil, err
+		}
+	}
 	nonce, err := newNonce()
 	if err != nil {
 		return nil, err
@@ -369,9 +375,12 @@ func fileRules(dir string, access confine.Access, hidden, fixed []string) []conf
 	return out
 }
 
+// scratchDir holds what is private to confined runs.
+const scratchDir = "runs"
+
 // scratch makes the private home and temporary directory of a confined run.
 func (r *Runner) scratch(nonce string) (string, error) {
-	base := filepath.Join(r.opts.SkeletonDir, "runs")
+	base := filepath.Join(r.opts.SkeletonDir, scratchDir)
 	if err := os.MkdirAll(base, 0o711); err != nil {
 		return "", fmt.Errorf("sandbox: scratch: %w", err)
 	}

@@ -79,6 +79,10 @@ var hostIPC = [...]uint32{unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix
 // answer ENOSYS until somebody has looked at them.
 const lastKnown = unix.SYS_FILE_SETATTR
 
+// ForeignKinds names the system call interfaces beside the native one that a
+// stage proves to be killed.
+func ForeignKinds() []string { return foreignKinds[:] }
+
 type program []unix.SockFilter
 
 func (p *program) op(code uint16, k uint32, jt, jf uint8) {

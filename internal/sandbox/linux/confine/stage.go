@@ -4,6 +4,7 @@ package confine
 
 import (
 	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -138,7 +139,7 @@ func (r *run) limit() *Failure {
 	for _, x := range [...]struct {
 		which int
 		value int64
-	}{{unix.RLIMIT_CORE, -1}, {unix.RLIMIT_FSIZE, l.FileBytes}, {unix.RLIMIT_NPROC, l.Processes}, {unix.RLIMIT_NOFILE, l.OpenFiles}} {
+	}{{unix.RLIMIT_CORE, -1}, {unix.RLIMIT_FSIZE, l.FileBytes}, {unix.RLIMIT_NPROC, l.Processes}, {unix.RLIMIT_NOFILE, l.OpenFiles}, {unix.RLIMIT_DATA, l.DataBytes}} {
 		if x.value == 0 {
 			continue
 		}
@@ -421,13 +422,11 @@ func (r *run) heed() {
 	}
 }
 
-// killChildren kills every child; with reap it goes on until none is left,
-// orphans included, which come to the nearest subreaper.
+// killChildren kills everything beneath this process; with reap it goes on
+// until none is left, orphans included, which come to the nearest subreaper.
 func killChildren(reap bool) {
 	for {
-		for _, pid := range children() {
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
+		KillDescendants(unix.Getpid())
 		if !reap {
 			return
 		}
@@ -438,9 +437,32 @@ func killChildren(reap bool) {
 	}
 }
 
-// children lists the children of every thread.
-func children() []int {
-	fd, err := unix.Open("/proc/self/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// KillDescendants kills every process beneath pid and reports whether there
+// was one that could still run. A process forked meanwhile needs another call.
+func KillDescendants(pid int) bool {
+	alive := false
+	for queue := children(pid); len(queue) > 0; queue = queue[1:] {
+		child := queue[0]
+		queue = append(queue, children(child)...)
+		err := unix.Kill(child, unix.SIGKILL)
+		alive = alive || (err == nil && !zombie(child))
+	}
+	return alive
+}
+
+func zombie(pid int) bool {
+	text, err := readFile("/proc/" + itoa(pid) + "/stat")
+	if err != nil {
+		return true
+	}
+	i := strings.LastIndexByte(text, ')')
+	return i >= 0 && i+2 < len(text) && (text[i+2] == 'Z' || text[i+2] == 'X')
+}
+
+// children lists the children of every thread of pid.
+func children(pid int) []int {
+	dir := "/proc/" + itoa(pid) + "/task"
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
@@ -454,7 +476,7 @@ func children() []int {
 		}
 		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
 		for _, tid := range names {
-			text, err := readFile("/proc/self/task/" + tid + "/children")
+			text, err := readFile(dir + "/" + tid + "/children")
 			if err != nil {
 				continue
 			}

@@ -71,6 +71,7 @@ type Rule struct {
 // Limits in kernel units. Zero leaves the limit alone.
 type Limits struct {
 	FileBytes, Processes, OpenFiles int64
+	DataBytes                       int64 // writable private memory of each process
 }
 
 // Spec is everything a stage needs to know. It travels in a sealed memfd.
@@ -203,7 +204,7 @@ func (s *Spec) Encode() []byte {
 		e.str(r.Path)
 		e.num(int64(r.Access))
 	}
-	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, int64(s.UID), int64(s.GID), int64(s.ABI)} {
+	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, s.Limits.DataBytes, int64(s.UID), int64(s.GID), int64(s.ABI)} {
 		e.num(n)
 	}
 	e.str(s.Canary)
@@ -232,7 +233,7 @@ func DecodeSpec(b []byte) (*Spec, error) {
 	for i := range s.Rules {
 		s.Rules[i] = Rule{Path: d.str(), Access: Access(d.num())}
 	}
-	s.Limits = Limits{FileBytes: d.num(), Processes: d.num(), OpenFiles: d.num()}
+	s.Limits = Limits{FileBytes: d.num(), Processes: d.num(), OpenFiles: d.num(), DataBytes: d.num()}
 	s.UID, s.GID, s.ABI = int(d.num()), int(d.num()), int(d.num())
 	s.Canary = d.str()
 	s.MustWrite = d.str()

@@ -1,0 +1,339 @@
+//go:build linux && (amd64 || arm64)
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/sandbox/linux/confine"
+)
+
+// job is one run as it was asked for.
+type job struct {
+	conf     policy.Confinement
+	cmd      sandbox.Cmd
+	cache    string
+	permit   policy.Permit
+	identity sandbox.Identity
+	dry      bool // end after the witness
+}
+
+// stageAnswers bounds the time from the clone to the witness, and from the
+// word to go to the program's start.
+const stageAnswers = 20 * time.Second
+
+// start brings a run to the point where the program runs, or refuses.
+func (r *Runner) start(ctx context.Context, j job) (*process, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	l, err := r.current()
+	if err != nil {
+		return nil, err
+	}
+	pl, err := r.plan(j.conf, j.cmd, j.cache)
+	if err != nil {
+		return nil, err
+	}
+	pl.identity = j.identity
+	pl.spec.Dry = j.dry
+	r.asIdentity(pl)
+	p := &process{r: r, plan: pl, began: time.Now(), done: make(chan struct{}), out: &limited{}}
+	p.out.left.Store(pl.limits.OutputBytes)
+	if err := r.launch(ctx, l, p, j); err != nil {
+		pl.undo()
+		if p.group != nil {
+			p.group.remove()
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// asIdentity lets a helper that needs the gateway's login keep its uid.
+func (r *Runner) asIdentity(p *plan) {
+	if p.identity == sandbox.IdentityGateway {
+		p.spec.UID, p.spec.GID = unix.Geteuid(), unix.Getegid()
+	}
+}
+
+func (r *Runner) launch(ctx context.Context, l *launcher, p *process, j job) error {
+	r.mu.Lock()
+	p.plan.spec.ProveArch = p.plan.spec.Level != confine.LevelProcess && !r.proven[p.plan.filter()]
+	r.mu.Unlock()
+	io, err := openStdio(j.cmd)
+	if err != nil {
+		return err
+	}
+	started := false
+	defer func() {
+		io.closeChild()
+		if !started {
+			io.close()
+		}
+	}()
+	if err := r.clone(l, p, io); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = p.signal() }) // nothing foreign runs yet
+	ln, err := r.handshake(l, p)
+	if err == nil && ctx.Err() == nil && r.register(p) {
+		p.ln = ln
+		err = p.proceed()
+	} else if err == nil {
+		err = errors.Join(context.Cause(ctx), r.closedErr())
+	}
+	stop()
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		r.abandon(p, ln)
+		return err
+	}
+	started = true
+	p.connect(io, j.cmd)
+	if p.ln != nil {
+		go r.opts.Proxy(p.ln, j.permit)
+	}
+	go p.supervise(ctx)
+	return nil
+}
+
+// register makes the run known to Close; false when Close came first.
+func (r *Runner) register(p *process) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.runs[p] = struct{}{}
+	}
+	return !r.closed
+}
+
+func (r *Runner) closedErr() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return sandbox.ErrClosed
+	}
+	return nil
+}
+
+// abandon ends a stage whose program does not run and waits until it is gone.
+func (r *Runner) abandon(p *process, ln net.Listener) {
+	if ln != nil {
+		_ = ln.Close()
+	}
+	_ = p.signal()
+	p.sock.close()
+	p.reap()
+	r.mu.Lock()
+	delete(r.runs, p)
+	r.mu.Unlock()
+	close(p.done)
+}
+
+// clone asks the launcher for the stage.
+func (r *Runner) clone(l *launcher, p *process, io *stdio) error {
+	spec, err := sealed("openclaw-spec", p.plan.spec.Encode(), unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3
+		spec, err = sealed("openclaw-spec", p.plan.spec.Encode(), 0)
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(spec)
+	ours, theirs, err := newPair()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(theirs)
+	fds := []int{int(io.child[0].Fd()), int(io.child[1].Fd()), int(io.child[2].Fd()), theirs, spec}
+	req := confine.SpawnRequest{Level: p.plan.spec.Level, UID: r.uid, GID: r.gid, Own: p.plan.identity == sandbox.IdentityGateway}
+	if r.cgroup != nil && !p.plan.spec.Dry {
+		if p.group, err = r.cgroup.make(p.plan.spec.Nonce, p.plan.limits); err != nil {
+			ours.close()
+			return err
+		}
+		req.Cgroup = true
+		fds = append(fds, p.group.fd)
+	}
+	reply, err := l.spawn(req, fds...)
+	if err != nil {
+		ours.close()
+		r.lost(l, err)
+		return err
+	}
+	if reply.Errno != 0 {
+		ours.close()
+		return p.plan.refusal(confine.Failure{Step: reply.Where, Errno: reply.Errno}, r.uid)
+	}
+	p.pid, p.sock = reply.Pid, ours
+	return nil
+}
+
+// handshake takes the stage's witness and compares it with the plan.
+func (r *Runner) handshake(l *launcher, p *process) (net.Listener, error) {
+	p.sock.deadline(time.Now().Add(stageAnswers))
+	buf := make([]byte, 256<<10)
+	msg, fds, err := p.sock.recv(buf)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: stage gave no witness: %w", err)
+	}
+	ln, err := listener(fds)
+	if err != nil {
+		return nil, err
+	}
+	switch msg[0] {
+	case confine.MsgFailed:
+		f, err := confine.DecodeFailure(msg[1:])
+		if err != nil {
+			return ln, err
+		}
+		return ln, p.plan.refusal(f, p.plan.spec.UID)
+	case confine.MsgWitness:
+	default: // any byte that is not one of the two ends the run
+		return ln, fmt.Errorf("sandbox: stage sent message %q, want a witness", msg[0])
+	}
+	report, err := confine.DecodeReport(msg[1:])
+	if err != nil {
+		return ln, err
+	}
+	outside, err := l.look(p.pid)
+	if err != nil {
+		r.lost(l, err)
+		return ln, err
+	}
+	if outside.Errno != 0 {
+		return ln, fmt.Errorf("sandbox: look at %q: %w", outside.Where, unix.Errno(outside.Errno))
+	}
+	v := &verdict{plan: p.plan, report: report, root: r.root, host: r.hostNamespaces(), group: p.group}
+	p.witness, p.holds = v.judge(outside.Text)
+	p.level = bestLevel(p.holds)
+	if (ln != nil) != p.plan.spec.Proxy {
+		v.miss("proxy listener: got %t, want %t", ln != nil, p.plan.spec.Proxy)
+	}
+	if missing := p.plan.wanted() &^ p.holds; missing != 0 && len(v.misses) == 0 {
+		v.miss("guarantees missing: %s", strings.Join(missing.Names(), ", "))
+	}
+	if len(v.misses) > 0 {
+		return ln, &sandbox.WitnessError{Misses: v.misses, Witness: p.witness}
+	}
+	r.mu.Lock()
+	r.proven[report.Filter] = true
+	r.mu.Unlock()
+	return ln, nil
+}
+
+// wanted are the level's guarantees, but for a helper that keeps the uid.
+func (p *plan) wanted() policy.Guarantees {
+	if p.identity == sandbox.IdentityGateway {
+		return p.level.Guarantees() &^ policy.UnprivilegedUID
+	}
+	return p.level.Guarantees()
+}
+
+// listener takes over the one descriptor that may come with a witness.
+func listener(fds []int) (net.Listener, error) {
+	if len(fds) == 0 {
+		return nil, nil
+	}
+	if len(fds) > 1 {
+		closeAll(fds)
+		return nil, fmt.Errorf("sandbox: stage sent %d descriptors, want at most 1", len(fds))
+	}
+	f := os.NewFile(uintptr(fds[0]), "sandbox-proxy")
+	defer f.Close()
+	ln, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: proxy listener: %w", err)
+	}
+	return ln, nil
+}
+
+// proceed gives the word to go and waits until the program runs.
+func (p *process) proceed() error {
+	if err := p.sock.send([]byte{confine.Go}); err != nil {
+		return fmt.Errorf("sandbox: stage: %w", err)
+	}
+	if p.plan.spec.Dry {
+		return nil
+	}
+	buf := make([]byte, 4096)
+	msg, fds, err := p.sock.recv(buf)
+	closeAll(fds)
+	if err != nil {
+		return fmt.Errorf("sandbox: stage ended before the program ran: %w", err)
+	}
+	if msg[0] == confine.MsgRunning {
+		return nil
+	}
+	f, err := confine.DecodeFailure(msg[1:])
+	if err != nil {
+		return err
+	}
+	if msg[0] == confine.MsgExec {
+		return &sandbox.ExecError{Path: f.Object, Err: unix.Errno(f.Errno)}
+	}
+	return p.plan.refusal(f, p.plan.spec.UID)
+}
+
+// refusal says why a step of the stage or the launcher failed: the profile
+// grants what the uid cannot reach, or the kernel does not do the step.
+func (p *plan) refusal(f confine.Failure, uid int) error {
+	e := unix.Errno(f.Errno)
+	denied := e == unix.EACCES || e == unix.EPERM
+	source, outside := strings.CutPrefix(f.Step, "open ")
+	switch {
+	case f.Step == "clone" && (e == unix.EAGAIN || e == unix.ENOMEM):
+		return fmt.Errorf("sandbox: clone: %w", e)
+	case f.Step == "enter" || f.Step == "write":
+		return &sandbox.AccessError{Path: f.Object, UID: uid, Need: f.Step, Hint: p.hint(f.Object, uid)}
+	case outside:
+		return fmt.Errorf("sandbox: open %q: %w", source, e)
+	case (f.Step == "landlock rule" || f.Step == "mount" || f.Step == "open") && e == unix.EACCES:
+		return &sandbox.AccessError{Path: f.Object, UID: uid, Need: "read", Hint: p.hint(f.Object, uid)}
+	case f.Object != "" && !denied && e != unix.ENOSYS && e != unix.EINVAL:
+		return fmt.Errorf("sandbox: %s %q: %w", f.Step, f.Object, e)
+	}
+	kernel := strings.TrimSpace(f.Step+" "+f.Object) + ": " + e.Error()
+	if f.Step == "clone" {
+		kernel = "new namespaces: " + e.Error() + whyNoNamespaces()
+	}
+	return &sandbox.LevelError{Want: p.level, Got: policy.LevelNone, Missing: p.level.Guarantees().Names(), Kernel: kernel}
+}
+
+func (p *plan) hint(path string, uid int) string {
+	if p.spec.Level == confine.LevelConfined {
+		return fmt.Sprintf("let uid %d pass every directory above %q (chmod o+x), or use level \"isolated\"", uid, filepath.Dir(path))
+	}
+	return fmt.Sprintf("chown -R %d:%d %q", uid, p.spec.GID, path)
+}
+
+// whyNoNamespaces names the switch that is off, when there is one.
+func whyNoNamespaces() string {
+	for _, s := range []struct{ path, off, say string }{
+		{"/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces is 0"},
+		{"/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone is 0"},
+		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns is 1"},
+	} {
+		if b, err := os.ReadFile(s.path); err == nil && strings.TrimSpace(string(b)) == s.off {
+			return " (" + s.say + ")"
+		}
+	}
+	return ""
+}
