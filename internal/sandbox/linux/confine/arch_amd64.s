@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func foreignChild(kind uintptr) (pid uintptr)
-TEXT ·foreignChild(SB), NOSPLIT, $0-16
+TEXT ·foreignChild(SB), NOSPLIT, $32-16
 	MOVQ kind+0(FP), BX
 	MOVQ $57, AX
 	SYSCALL
@@ -13,6 +13,18 @@ TEXT ·foreignChild(SB), NOSPLIT, $0-16
 	RET
 
 child:
+	// A kernel without the i386 interface answers with SIGSEGV, which must
+	// end the child rather than reach the runtime's handler.
+	MOVQ $0, 0(SP)
+	MOVQ $0, 8(SP)
+	MOVQ $0, 16(SP)
+	MOVQ $0, 24(SP)
+	MOVQ $13, AX
+	MOVQ $11, DI
+	MOVQ SP, SI
+	MOVQ $0, DX
+	MOVQ $8, R10
+	SYSCALL
 	CMPQ BX, $0
 	JNE  x32
 	MOVL $20, AX
