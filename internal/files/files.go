@@ -45,6 +45,9 @@ const (
 type RootSpec struct {
 	Path   string // absolute, links resolved
 	Access Access
+	// Workspace: what stands here without a record is the operator's. Anywhere
+	// else it came from somebody unknown.
+	Workspace bool
 }
 
 // Options of a Tree.
@@ -54,11 +57,13 @@ type Options struct {
 	// Cwd is where relative paths begin; Home replaces a leading "~".
 	Cwd, Home string
 	// Owners are the uids whose files may be read and replaced: ours and the
-	// workspace's. Empty means the uid of this process.
+	// workspace's. Empty means the uid of this process. In a root that is
+	// read-only the system's files (uid 0) may be read too.
 	Owners []int
 	// NewOwner, when set, gets the files and directories that are made.
 	NewOwner *Owner
-	// Labels tells what is known of a file; nil knows of none.
+	// Labels tells what is known of a file; without it everything is untrusted
+	// and private.
 	Labels *Labels
 }
 
@@ -67,13 +72,13 @@ type Owner struct{ UID, GID int }
 
 // Content of a file that was read through the handle that was checked.
 type Content struct {
+	// Data is cut at the limit of the call; Size is the whole size.
 	Data   []byte
 	Size   int64
-	SHA256 string // of the whole file, hex; "" when Data is cut
-	// Labels as recorded for this path at this content; Known is false when
-	// there is no record.
+	SHA256 string // of the whole file, hex; "" beyond MaxHash
+	// Labels as recorded for this content; Origin says how they are known.
 	Labels claw.Labels
-	Known  bool
+	Origin Origin
 	// Linked: another name of the file exists inside the root.
 	Linked bool
 }
@@ -99,3 +104,13 @@ const (
 func (k Kind) String() string {
 	return [...]string{"other", "file", "dir", "link"}[k]
 }
+
+// Limits. What is larger is refused or, for hashes, left out.
+const (
+	MaxRead    = 64 << 20
+	MaxHash    = 64 << 20
+	MaxWrite   = 64 << 20
+	MaxEntries = 10_000 // names of one directory
+	maxPath    = 4096
+	maxLinks   = 40 // as the kernel
+)
