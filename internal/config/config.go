@@ -4,7 +4,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +138,7 @@ const (
 	CodeUnresolved  Code = "unresolved_env"
 	CodeNoRefs      Code = "refs_disabled" // exec and file references of a foreign home
 	CodeUnreachable Code = "names_nothing" // names an agent or provider that does not exist
+	CodeInclude     Code = "include"       // an $include that is not followed
 )
 
 // Problem is one thing to say about a configuration.
@@ -187,6 +190,21 @@ func (ps Problems) Only(s Severity) Problems {
 		}
 	}
 	return out
+}
+
+// sort brings problems into the order of their files, the files into the order
+// in which they were met; what has no place comes last.
+func (ps Problems) sort() {
+	files := map[string]int{}
+	for i := range ps {
+		if f := ps[i].Where.File; f != "" && files[f] == 0 {
+			files[f] = len(files) + 1
+		}
+	}
+	files[""] = len(files) + 1
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(files[a.Where.File]-files[b.Where.File], a.Where.Line-b.Where.Line, a.Where.Column-b.Where.Column)
+	})
 }
 
 // Err joins the errors, nil when there are none.

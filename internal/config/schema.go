@@ -19,7 +19,8 @@ import "github.com/openclaw-go/openclaw/internal/json5"
 //
 //	upstream  keys of upstream that are kept and not implemented
 //	short     the key that a bare text in place of the block stands for
-//	open      any further key is fine
+//	open      1: any further key is fine; named: a further key names something
+//	          that is not built here, unless it is near a known key
 
 // Config is the whole configuration.
 type Config struct {

@@ -7,6 +7,9 @@ type Agents struct {
 	Defaults AgentDefaults `key:"defaults" doc:"what every agent inherits"`
 	List     []Agent       `key:"list" opt:"guard" doc:"agents"`
 	Entries  Map[Agent]    `key:"entries" opt:"guard,slug" doc:"agents by id, upstream's newer form"`
+
+	// named are the agents that only tools.agents names.
+	named []Entry[struct{}]
 }
 
 // AgentDefaults is agents.defaults.

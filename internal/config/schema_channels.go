@@ -19,7 +19,7 @@ type Channels struct {
 	Webchat        Webchat         `key:"webchat" doc:"the chat of the web pages"`
 	Defaults       ChannelDefaults `key:"defaults" doc:"fallbacks of every channel"`
 	ModelByChannel Raw             `key:"modelByChannel" doc:"model per conversation"`
-	_              struct{}        `upstream:"signal imessage bluebubbles matrix msteams googlechat irc line mattermost feishu lark zalo zalouser nostr twitch nextcloud-talk synology-chat qqbot tlon clickclack sms email voice-call wechat weixin"`
+	_              struct{}        `upstream:"signal imessage bluebubbles matrix msteams googlechat irc line mattermost feishu lark zalo zalouser nostr twitch nextcloud-talk synology-chat qqbot tlon clickclack sms email voice-call wechat weixin" open:"named"`
 }
 
 // ChannelDefaults is channels.defaults.

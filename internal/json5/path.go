@@ -23,6 +23,9 @@ func Key(k string) Step { return Step{key: k} }
 // Index steps into an array.
 func Index(i int) Step { return Step{num: i, isIndex: true} }
 
+// Name is the key of a step; ok is false for an index.
+func (s Step) Name() (key string, ok bool) { return s.key, !s.isIndex }
+
 func (s Step) index() (int, bool) {
 	if s.isIndex {
 		return s.num, true
