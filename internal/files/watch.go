@@ -207,4 +207,3 @@ func (t *Tree) HashFile(abs string) (string, error) {
 	}
 	return sum, err
 }
-

@@ -22,12 +22,15 @@ const (
 )
 
 // Ref is one reference as the configuration gives it: {"$env":"X"} is
-// {SourceEnv, "default", "X", ""}, "a${X}" is {SourceTemplate, "", "", "a${X}"}.
+// {Source: SourceEnv, ID: "X"}, "a${X}" is {Source: SourceTemplate, Literal: …}.
 type Ref struct {
 	Source   Source
 	Provider string // "" means "default"
 	ID       string
-	Literal  string // of SourceLiteral and SourceTemplate
+	Literal  Secret // of SourceLiteral and SourceTemplate
+	// Disabled: a reference of a home that is not ours. It is never resolved,
+	// since resolving can open files and start programs.
+	Disabled bool
 }
 
 // String names the reference without its value.
@@ -36,7 +39,9 @@ func (r Ref) String() string {
 	case SourceLiteral:
 		return "literal"
 	case SourceTemplate:
-		return "template " + strings.Join(templateNames(r.Literal), ", ")
+		names := []string{}
+		_ = r.Literal.Use(func(b []byte) error { names = templateNames(string(b)); return nil })
+		return "template " + strings.Join(names, ", ")
 	case SourceEnv, SourceFile, SourceExec:
 		return fmt.Sprintf("%s:%s:%s", r.Source, r.provider(), r.ID)
 	}
@@ -48,6 +53,17 @@ func (r Ref) provider() string {
 		return DefaultProvider
 	}
 	return r.Provider
+}
+
+// Env makes a reference to an environment variable.
+func Env(name string) Ref { return Ref{Source: SourceEnv, ID: name} }
+
+// Literal makes a reference to a value that stands in the configuration.
+func Literal(value string) Ref { return Ref{Source: SourceLiteral, Literal: NewSecret([]byte(value))} }
+
+// Template makes a reference to text with ${NAME} in it.
+func Template(text string) Ref {
+	return Ref{Source: SourceTemplate, Literal: NewSecret([]byte(text))}
 }
 
 // DefaultProvider is the provider of a reference that names none.
