@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -27,15 +28,15 @@ fixture, expect and accept. Nothing is run. Exit status 1 when a row that must
 not be allowed was allowed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			f, err := os.Open(args[0])
+			data, err := os.ReadFile(args[0])
 			if err != nil {
 				return &failure{code: exitUsage, err: err}
 			}
-			defer f.Close()
-			sum, err := policy.RunCases(f)
+			cases, err := policy.ReadExecCases(data)
 			if err != nil {
-				return &failure{code: exitUsage, err: err}
+				return &failure{code: exitUsage, err: fmt.Errorf("%s: %w", args[0], err)}
 			}
+			sum := policy.JudgeExecCases(cases)
 			if e.print.json {
 				if err := e.print.value(sum); err != nil {
 					return err

@@ -54,6 +54,11 @@ func (p *printer) value(v any) error {
 	return enc.Encode(v)
 }
 
+// raw prints one stored line as it is.
+func (p *printer) raw(line []byte) {
+	_, _ = p.out.Write(append(line, '\n'))
+}
+
 // jsonLine prints one value on one line.
 func (p *printer) jsonLine(v any) error {
 	enc := json.NewEncoder(p.out)

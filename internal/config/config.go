@@ -161,6 +161,9 @@ type Input struct {
 	Root *json5.Node
 	// Syntax are the errors found while reading the files.
 	Syntax json5.Errors
+	// Extra are problems found while reading the files, for example an
+	// include that was refused.
+	Extra Problems
 	// Env looks an environment variable up; nil means that none is set.
 	Env func(name string) (string, bool)
 	// Foreign: the configuration belongs to somebody else's home. Its exec

@@ -19,6 +19,7 @@ func Parse(in Input) (*Config, Problems) {
 	for _, e := range in.Syntax {
 		r.syntax(e)
 	}
+	r.ps = append(r.ps, in.Extra...)
 	root := in.Root
 	if root != nil && root.Kind != json5.Object {
 		r.add(Problem{Code: CodeType, Where: refOf(root.Pos, ""), Found: root.Kind.String(), Expected: json5.Object.String()})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/tool"
@@ -26,8 +27,11 @@ type Exec struct {
 	Programs *Programs
 	Rules    policy.Rules
 	Jobs     *Background
-	// Changed reports what a run changed in the workspace; may be nil.
-	Changed func() (func() []string, error)
+	// Changed begins an account of what a run writes in the workspace and
+	// gives the end of it; may be nil.
+	Changed func(context.Context) (func() []string, error)
+	// Readable are the labels of what a run can read, and where from.
+	Readable func() (claw.Labels, string)
 }
 
 var _ tool.Exec = Exec{}
@@ -49,7 +53,7 @@ func (e Exec) Run(ctx context.Context, p policy.Permit, c tool.Command) (tool.Ou
 	}
 	changed := func() []string { return nil }
 	if e.Changed != nil {
-		f, err := e.Changed()
+		f, err := e.Changed(ctx)
 		if err != nil {
 			return tool.Output{}, err
 		}
@@ -64,7 +68,11 @@ func (e Exec) Run(ctx context.Context, p policy.Permit, c tool.Command) (tool.Ou
 	}
 	report := reportOf(res)
 	report.Cut = report.Cut || stdout.cut || stderr.cut
-	return tool.Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Report: report, Changed: changed()}, nil
+	out := tool.Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Report: report, Changed: changed()}
+	if e.Readable != nil {
+		out.Labels, out.From = e.Readable()
+	}
+	return out, nil
 }
 
 // command builds what the runner gets: the judged argv and a clean

@@ -234,6 +234,10 @@ func (f Filter) needles() [][]byte {
 	return out
 }
 
+// Match reports whether an entry is one of those asked for; Limit and Text do
+// not bear on a single entry.
+func (f Filter) Match(e Record) bool { return f.match(&e) }
+
 func (f Filter) match(e *Record) bool {
 	switch {
 	case !f.From.IsZero() && e.Time.Before(f.From), !f.To.IsZero() && !e.Time.Before(f.To),

@@ -1,0 +1,286 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/agent"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/egress"
+	"github.com/openclaw-go/openclaw/internal/gateway"
+	"github.com/openclaw-go/openclaw/internal/model"
+	"github.com/openclaw-go/openclaw/internal/model/anthropic"
+	"github.com/openclaw-go/openclaw/internal/model/gemini"
+	"github.com/openclaw-go/openclaw/internal/model/openai"
+	"github.com/openclaw-go/openclaw/internal/model/operator"
+)
+
+// operatorRef is the model of an agent that has none configured.
+const operatorRef claw.ModelRef = "operator/plain"
+
+// wellKnown providers need no baseUrl.
+var wellKnown = []struct{ name, api, baseURL, env string }{
+	{"anthropic", anthropic.API, "https://api.anthropic.com", "ANTHROPIC_API_KEY"},
+	{"openai", openai.API, "https://api.openai.com/v1", "OPENAI_API_KEY"},
+	{"google", gemini.API, "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY"},
+	{"gemini", gemini.API, "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY"},
+	{"openrouter", openai.API, "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"},
+	{"ollama", openai.API, "http://127.0.0.1:11434/v1", ""},
+	{"llama-server", openai.API, "http://127.0.0.1:8080/v1", ""},
+	{"vllm", openai.API, "http://127.0.0.1:8000/v1", ""},
+}
+
+// guideModel is the model that models.default means when it names none.
+var guideModel = map[string]string{"anthropic": "claude-sonnet-4-5", "openai": "gpt-4.1", "google": "gemini-2.5-pro", "gemini": "gemini-2.5-pro"}
+
+// models makes the providers that a configuration names. Each is made once
+// per configuration; a key is resolved when a turn needs it.
+type models struct {
+	app *App
+
+	mu    sync.Mutex
+	of    *config.Config
+	made  map[string]model.Provider
+	specs model.Catalog
+}
+
+// providerConf is one provider as the configuration means it.
+type providerConf struct {
+	name, api, baseURL string
+	key                config.SecretRef
+}
+
+// chain of references that an agent's turns try, never empty.
+func (m *models) chain(c *config.Config, refs []claw.ModelRef) ([]claw.ModelRef, error) {
+	if len(refs) > 0 {
+		return refs, nil
+	}
+	d := &c.Models.Default
+	if !d.Origin.Set && !d.APIKey.Set && !d.Model.Set {
+		return []claw.ModelRef{operatorRef}, nil
+	}
+	name, err := defaultProvider(d)
+	if err != nil {
+		return nil, err
+	}
+	if d.Model.Set {
+		return []claw.ModelRef{claw.ModelRef(name + "/" + d.Model.V)}, nil
+	}
+	if guideModel[name] == "" {
+		return nil, fmt.Errorf("%s: models.default names no model for provider %q", d.APIKey.Ref, name)
+	}
+	return []claw.ModelRef{claw.ModelRef(name + "/" + guideModel[name])}, nil
+}
+
+// defaultProvider finds whom the key of models.default belongs to: provider,
+// else the name of the variable, else the key's prefix (DESIGN §8).
+func defaultProvider(d *config.ModelDefault) (string, error) {
+	if d.Provider.Set {
+		return d.Provider.V, nil
+	}
+	for _, w := range wellKnown {
+		if w.env != "" && d.APIKey.V.ID == w.env {
+			return w.name, nil
+		}
+	}
+	name := ""
+	d.APIKey.V.Use(func(b []byte) {
+		s := string(b)
+		switch {
+		case strings.HasPrefix(s, "sk-ant-"):
+			name = "anthropic"
+		case strings.HasPrefix(s, "sk-or-"):
+			name = "openrouter"
+		case strings.HasPrefix(s, "sk-"):
+			name = "openai"
+		case strings.HasPrefix(s, "AIza"):
+			name = "google"
+		}
+	})
+	if name == "" {
+		return "", fmt.Errorf("%s: cannot tell whose key this is; set models.default.provider", d.APIKey.Ref)
+	}
+	return name, nil
+}
+
+// conf of a provider by name.
+func conf(c *config.Config, name string) (providerConf, error) {
+	p := providerConf{name: name}
+	for _, w := range wellKnown {
+		if w.name == name {
+			p.api, p.baseURL = w.api, w.baseURL
+			if w.env != "" {
+				p.key = config.SecretRef{Kind: config.SecretEnv, ID: w.env}
+			}
+		}
+	}
+	if own := c.Models.Providers.Get(name); own != nil {
+		p.api, p.baseURL = own.API.Or(p.api), own.BaseURL.Or(p.baseURL)
+		if own.APIKey.Set {
+			p.key = own.APIKey.V
+		}
+		if own.APIKey.Invalid || own.BaseURL.Invalid || own.API.Invalid {
+			return p, fmt.Errorf("models.providers.%s was not understood", name)
+		}
+		if p.api == "" && p.baseURL != "" {
+			p.api = openai.API
+		}
+	}
+	if d := &c.Models.Default; d.APIKey.Set {
+		if who, err := defaultProvider(d); err == nil && who == name {
+			p.key = d.APIKey.V
+			p.baseURL = d.BaseURL.Or(p.baseURL)
+		}
+	}
+	if p.baseURL == "" {
+		return p, fmt.Errorf("model provider %q has no baseUrl (models.providers.%s.baseUrl)", name, name)
+	}
+	return p, nil
+}
+
+// Brain gives an agent its model; the next configured one takes over when it
+// fails.
+func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
+	p := m.app.posture.now()
+	a, ok := p.Agent(id)
+	if !ok {
+		return agent.Brain{}, fmt.Errorf("no agent %q", id)
+	}
+	c := m.app.posture.config()
+	refs, err := m.chain(c, a.Models)
+	if err != nil {
+		return agent.Brain{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of != c {
+		m.of, m.made, m.specs = c, map[string]model.Provider{}, m.catalog(c)
+	}
+	var candidates []model.Candidate
+	var problems []error
+	for _, ref := range refs {
+		name, mod, _ := strings.Cut(string(ref), "/")
+		prov, err := m.provider(c, name)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		candidates = append(candidates, model.Candidate{Provider: model.Retry{Provider: prov, Sleep: sleep, Rand: rand.Float64}, Model: mod})
+	}
+	if len(candidates) == 0 {
+		return agent.Brain{}, errors.Join(problems...)
+	}
+	name, mod, _ := strings.Cut(string(refs[0]), "/")
+	spec, _ := m.specs.Find(name, mod)
+	b := agent.Brain{Provider: candidates[0].Provider, Ref: refs[0], Model: mod, Spec: spec, MaxContext: a.ContextTokens}
+	if len(candidates) > 1 {
+		b.Provider = model.Fallback{Candidates: candidates, Allow: named}
+	}
+	return b, nil
+}
+
+// named lets a request go to a fallback: the operator wrote it down.
+func named(context.Context, model.Request, []model.Destination) error { return nil }
+
+// sleep waits for d or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *models) provider(c *config.Config, name string) (model.Provider, error) {
+	if p := m.made[name]; p != nil {
+		return p, nil
+	}
+	if name == "operator" {
+		m.made[name] = operator.New()
+		return m.made[name], nil
+	}
+	pc, err := conf(c, name)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(pc.baseURL)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("models.providers.%s.baseUrl: %q is no address", name, pc.baseURL)
+	}
+	client, err := m.app.egress.Fixed(egress.Fixed{Name: "model " + name, Origins: []string{u.Scheme + "://" + u.Host}})
+	if err != nil {
+		return nil, err
+	}
+	mc := model.Config{Name: name, BaseURL: pc.baseURL, Client: client}
+	if pc.key.Kind != config.NoSecret {
+		mc.Key = m.app.secrets.key(pc.key, "model "+name)
+	}
+	p, err := newProvider(pc.api, mc)
+	if err != nil {
+		return nil, err
+	}
+	m.made[name] = p
+	return p, nil
+}
+
+// newProvider is the list of wire formats; adding one is a line here.
+func newProvider(api string, c model.Config) (model.Provider, error) {
+	switch api {
+	case anthropic.API:
+		return anthropic.New(anthropic.Config{Config: c})
+	case openai.API, "openai-chat", "ollama":
+		return openai.New(openai.Config{Config: c})
+	case gemini.API:
+		return gemini.New(gemini.Config{Config: c})
+	}
+	return nil, fmt.Errorf("model provider %q: api %q is not one of %s, %s, %s", c.Name, api, anthropic.API, openai.API, gemini.API)
+}
+
+// catalog puts configured models and prices before the built-in ones.
+func (m *models) catalog(c *config.Config) model.Catalog {
+	var own []model.Spec
+	for _, e := range c.Models.Providers {
+		for _, me := range e.V.Models {
+			s := model.Spec{Provider: e.Key, Model: me.ID.V, Window: me.ContextWindow.V, Output: me.MaxTokens.V}
+			if me.Cost.Origin.Set {
+				s.Price = &model.Price{Input: me.Cost.Input.V, Output: me.Cost.Output.V, CacheRead: me.Cost.CacheRead.V, CacheWrite: me.Cost.CacheWrite.V}
+			}
+			own = append(own, s)
+		}
+	}
+	return model.Builtin().With(own...)
+}
+
+// List implements gateway.Models: the models that agents are configured for.
+func (m *models) List() []gateway.ModelRow {
+	c := m.app.posture.config()
+	var out []gateway.ModelRow
+	seen := map[claw.ModelRef]bool{}
+	specs := m.catalog(c)
+	for i, a := range m.app.posture.now().Agents {
+		refs, err := m.chain(c, a.Models)
+		if err != nil {
+			continue
+		}
+		for j, ref := range refs {
+			if seen[ref] {
+				continue
+			}
+			seen[ref] = true
+			name, mod, _ := strings.Cut(string(ref), "/")
+			spec, _ := specs.Find(name, mod)
+			out = append(out, gateway.ModelRow{ID: string(ref), Provider: name, Name: mod, ContextWindow: int64(spec.Window), Default: i == 0 && j == 0})
+		}
+	}
+	return out
+}
