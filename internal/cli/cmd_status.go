@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openclaw-go/openclaw/internal/gateway"
+)
+
+func (e *env) cmdStatus() *cobra.Command {
+	var deep bool
+	c := &cobra.Command{Use: "status", Short: "Say whether the gateway runs and what needs you", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		return e.withGateway(func(ctx context.Context, c *client) error {
+			var o gateway.Overview
+			if err := c.call(ctx, "overview.get", nil, &o); err != nil {
+				return err
+			}
+			if e.print.json {
+				return e.print.value(o)
+			}
+			e.printOverview(o)
+			return nil
+		})
+	}}
+	c.Flags().BoolVar(&deep, "deep", false, "accepted for scripts; everything is measured anyway")
+	return c
+}
+
+func (e *env) printOverview(o gateway.Overview) {
+	e.print.line("%s: %s", o.Verdict, o.Sentence)
+	if o.NotInForce != "" {
+		e.print.line("configuration: %s", o.NotInForce)
+	}
+	for _, n := range o.NeedsYou {
+		e.print.line("  needs you: %s", n.Text)
+	}
+	for _, f := range o.InForce {
+		e.print.line("  %-14s %-14s %s", f.Name, f.Level, f.Text)
+	}
+	e.print.line("  %-14s %-14s entries %d, intact up to %d", "Journal", o.Journal.State, o.Journal.LastSeq, o.Journal.IntactUpTo)
+	for _, r := range o.Reach {
+		e.print.line("  %s: %s", r.Who, r.Text)
+	}
+	e.print.line("  model: %s", o.Model)
+}
+
+func (e *env) cmdHealth() *cobra.Command {
+	var timeout int
+	c := &cobra.Command{Use: "health", Short: "Ask the running gateway whether it can do its work", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		return e.withGateway(func(ctx context.Context, c *client) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Duration(timeout)*time.Millisecond)
+			defer cancel()
+			var h struct {
+				OK       bool     `json:"ok"`
+				Problems []string `json:"problems"`
+			}
+			var raw json.RawMessage
+			if err := c.call(ctx, "health", nil, &raw); err != nil {
+				return err
+			}
+			if err := json.Unmarshal(raw, &h); err != nil {
+				return err
+			}
+			if e.print.json {
+				if err := e.print.value(raw); err != nil {
+					return err
+				}
+			} else if h.OK {
+				e.print.line("ok")
+			}
+			if !h.OK {
+				for _, p := range h.Problems {
+					e.print.note("%s", p)
+				}
+				return cannot(errors.New("the gateway is not ready"), "openclaw logs")
+			}
+			return nil
+		})
+	}}
+	c.Flags().IntVar(&timeout, "timeout", 10000, "give up after this many `milliseconds`")
+	return c
+}
+
+func (e *env) cmdLogs() *cobra.Command {
+	var follow bool
+	var limit int
+	c := &cobra.Command{Use: "logs", Short: "Show the gateway's log", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		p, err := e.paths()
+		if err != nil {
+			return err
+		}
+		t := tailer{path: logPath(p), out: e.print, limit: limit}
+		return t.run(e.ctx, follow)
+	}}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with every new line until interrupted")
+	c.Flags().IntVarP(&limit, "limit", "n", 200, "at most this many lines at first")
+	return c
+}
