@@ -1,0 +1,5 @@
+//go:build !unix
+
+package configfile
+
+const openFlags = 0
