@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,7 +122,8 @@ func (l *loader) include(n *json5.Node, from string, depth int, stack []string) 
 		l.refuse(n, fmt.Sprintf("a cycle: %q is being read already", n.Text), "a file that does not lead back")
 		return nil
 	}
-	if !l.inside(real) {
+	open, ok := l.beneath(real)
+	if !ok {
 		l.refuse(n, fmt.Sprintf("%q, which leads outside the configuration's directory", n.Text), "a file beneath it or beneath "+EnvIncludeRoots)
 		return nil
 	}
@@ -129,7 +131,7 @@ func (l *loader) include(n *json5.Node, from string, depth int, stack []string) 
 	if rel, err := filepath.Rel(l.roots[0], path); err == nil && !strings.HasPrefix(rel, "..") {
 		name = filepath.ToSlash(rel)
 	}
-	root, err := l.file(path, name)
+	root, err := l.file(path, name, open)
 	if err != nil {
 		l.refuse(n, fmt.Sprintf("%q: %v", n.Text, reason(err)), "a readable file")
 		return nil
@@ -163,13 +165,23 @@ func (l *loader) real(path string) string {
 	return filepath.Clean(path)
 }
 
-// inside compares real paths: a link must not lead out.
-func (l *loader) inside(real string) bool {
-	for _, root := range l.roots {
-		rel, err := filepath.Rel(l.real(root), real)
-		if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) && !filepath.IsAbs(rel) {
-			return true
+// beneath finds the root that real lies in. What it opens is held to that root
+// even when a link appears between the check and the opening.
+func (l *loader) beneath(real string) (opener, bool) {
+	for _, dir := range l.roots {
+		dir = l.real(dir)
+		rel, err := filepath.Rel(dir, real)
+		if err != nil || !filepath.IsLocal(rel) {
+			continue
 		}
+		return func(_ string, flags int, perm fs.FileMode) (*os.File, error) {
+			root, err := os.OpenRoot(dir)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = root.Close() }()
+			return root.OpenFile(rel, flags, perm)
+		}, true
 	}
-	return false
+	return nil, false
 }

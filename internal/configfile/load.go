@@ -70,8 +70,8 @@ type Options struct {
 // read at all, and Loaded.Config is then a configuration that allows nothing
 // beyond the default.
 func Load(p Paths, o Options) (*Loaded, error) {
-	l := &loader{roots: append([]string{filepath.Dir(p.Config)}, p.IncludeRoots...), expand: p.Expand}
-	root, err := l.file(p.Config, filepath.Base(p.Config))
+	l := newLoader(p)
+	root, err := l.file(p.Config, filepath.Base(p.Config), os.OpenFile)
 	out := &Loaded{}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -104,6 +104,10 @@ type loader struct {
 	bytes    int64
 }
 
+func newLoader(p Paths) *loader {
+	return &loader{roots: append([]string{filepath.Dir(p.Config)}, p.IncludeRoots...), expand: p.Expand}
+}
+
 func (l *loader) hash() string {
 	if len(l.files) == 0 {
 		return ""
@@ -115,9 +119,12 @@ func (l *loader) hash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// opener opens a file; os.OpenFile, or one that is held beneath a directory.
+type opener func(path string, flags int, perm fs.FileMode) (*os.File, error)
+
 // file reads and parses one file.
-func (l *loader) file(path, name string) (*json5.Node, error) {
-	data, info, err := readFile(path)
+func (l *loader) file(path, name string, open opener) (*json5.Node, error) {
+	data, info, err := readFile(path, open)
 	if err != nil {
 		return nil, err
 	}
@@ -131,12 +138,12 @@ func (l *loader) file(path, name string) (*json5.Node, error) {
 
 // readFile reads a regular file of bounded size. It never waits for a pipe,
 // and judges the file that it opened, not its name.
-func readFile(path string) ([]byte, File, error) {
+func readFile(path string, open opener) ([]byte, File, error) {
 	info := File{Path: path}
 	if fi, err := os.Lstat(path); err == nil {
 		info.Link = fi.Mode()&fs.ModeSymlink != 0
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
+	f, err := open(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, info, err
 	}
