@@ -223,7 +223,7 @@ func (m *models) provider(c *config.Config, name string) (model.Provider, error)
 	}
 	mc := model.Config{Name: name, BaseURL: pc.baseURL, Client: client}
 	if pc.key.Kind != config.NoSecret {
-		mc.Key = m.app.secrets.key(pc.key, "model "+name)
+		mc.Key = m.app.secrets.key(pc.key, "model "+name, pc.baseURL)
 	}
 	p, err := newProvider(pc.api, mc)
 	if err != nil {

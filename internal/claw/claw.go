@@ -63,6 +63,19 @@ func (s Severity) String() string {
 // MarshalText prints the upstream spelling: info, warn, critical.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads that spelling; anything else is critical.
+func (s *Severity) UnmarshalText(b []byte) error {
+	switch string(b) {
+	case "info":
+		*s = Info
+	case "warn":
+		*s = Warn
+	default:
+		*s = Critical
+	}
+	return nil
+}
+
 // Surface is where a message or call entered. The zero value is unknown and is
 // treated as the least trusted one.
 type Surface string

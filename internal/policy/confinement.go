@@ -1,5 +1,7 @@
 package policy
 
+import "fmt"
+
 // Level names a set of guarantees (DESIGN §5). The zero value is not confined.
 // Compare levels by Guarantees, never by rank (R13).
 type Level uint8
@@ -34,6 +36,16 @@ func ParseLevel(s string) (l Level, ok bool) {
 
 // MarshalText prints the level's name.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads a level's name.
+func (l *Level) UnmarshalText(b []byte) error {
+	v, ok := ParseLevel(string(b))
+	if !ok {
+		return fmt.Errorf("policy: level %q is not one of none, process, confined, isolated, container", b)
+	}
+	*l = v
+	return nil
+}
 
 // Guarantees is a set of things that the kernel holds for a run.
 type Guarantees uint32

@@ -8,7 +8,7 @@ type Rules struct {
 	Agent      claw.AgentID `json:"agent"`
 	Generation string       `json:"generation"`
 	// Surfaces the agent may be reached from; nil means all.
-	Surfaces    []claw.Surface `json:"surfaces,omitempty"`
+	Surfaces    []claw.Surface `json:"surfaces"`
 	SurfacesRef claw.ConfigRef `json:"surfacesRef,omitzero"`
 	// SendElsewhere lets the message tool leave the conversation that asked.
 	SendElsewhere    bool           `json:"sendElsewhere"`
@@ -28,7 +28,7 @@ type Rules struct {
 type ToolLayer struct {
 	Layer Layer `json:"layer"`
 	// Allow: nil lets every tool through this layer; a set blocks the rest.
-	Allow map[claw.ToolName]bool `json:"allow,omitempty"`
+	Allow map[claw.ToolName]bool `json:"allow"`
 	Deny  map[claw.ToolName]bool `json:"deny,omitempty"`
 	// Name is for people: "messaging" of a profile, or the key.
 	Name  string         `json:"name,omitempty"`

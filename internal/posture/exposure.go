@@ -19,7 +19,7 @@ type Gateway struct {
 	// posture, so that a rotated token is no change of it.
 	Token          config.SecretRef     `json:"-"`
 	Password       config.SecretRef     `json:"-"`
-	TrustedProxy   TrustedProxy         `json:"trustedProxy,omitzero"`
+	TrustedProxy   TrustedProxy         `json:"trustedProxy"`
 	TrustedProxies []string             `json:"trustedProxies,omitempty"`
 	RealIP         bool                 `json:"realIPFallback,omitempty"`
 	Completions    bool                 `json:"completions"`
