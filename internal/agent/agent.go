@@ -233,7 +233,7 @@ func (e *Engine) drain(key claw.SessionKey, l *lane) {
 		aborted := r.result.State == StateAborted
 		e.mu.Unlock()
 		if !aborted {
-			e.turn(ctx, r)
+			e.answer(ctx, r)
 		}
 		cancel()
 		e.finish(r)

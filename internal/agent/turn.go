@@ -20,8 +20,8 @@ func (e *Engine) emit(r *run, ev Event) {
 	e.opt.Emit(ev)
 }
 
-// turn answers one message.
-func (e *Engine) turn(ctx context.Context, r *run) {
+// answer runs one turn.
+func (e *Engine) answer(ctx context.Context, r *run) {
 	e.emit(r, Event{Kind: KindStart})
 	t := &turnState{Engine: e, run: r, repeats: map[string]int{}}
 	err := t.begin(ctx)

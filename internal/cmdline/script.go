@@ -1,0 +1,202 @@
+package cmdline
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// shellWords are commands that the shell itself carries out: they name no
+// program.
+const shellWords = " : . [ alias bg bind break builtin caller cd command compgen complete continue declare dirs disown echo enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit umask unalias unset wait "
+
+func isShellWord(s string) bool { return strings.Contains(shellWords, " "+s+" ") }
+
+// Script gives the argv that runs exactly what was judged: one simple command
+// as its own words, anything else as a script that is printed anew from the
+// tree, with every program by the absolute path that resolve names. The text
+// that the model wrote is never run. resolve is asked for every program of the
+// line, wrapped ones too; a false answer is an error, as is a line that was
+// not parsed.
+func (f Facts) Script(resolve func(name string) (abs string, ok bool)) ([]string, error) {
+	if f.tree == nil || len(f.tree.Stmts) == 0 {
+		return nil, fmt.Errorf("cmdline: nothing to run")
+	}
+	for i := range f.Commands {
+		c := &f.Commands[i]
+		if len(c.Argv) == 0 || !c.Argv[0].Known || c.Argv[0].Text == "" || slices.Contains(f.Functions, c.Argv[0].Text) {
+			continue
+		}
+		if name := c.Argv[0].Text; !isShellWord(name) {
+			if _, ok := resolve(name); !ok {
+				return nil, fmt.Errorf("cmdline: program %q not found", name)
+			}
+		}
+	}
+	if argv, ok := f.simple(resolve); ok {
+		return argv, nil
+	}
+	return f.script(resolve)
+}
+
+// simple is the argv of a line that is one simple command with known words.
+func (f Facts) simple(resolve func(string) (string, bool)) ([]string, bool) {
+	st := f.tree.Stmts[0]
+	call, ok := st.Cmd.(*syntax.CallExpr)
+	if len(f.tree.Stmts) != 1 || !ok || st.Negated || st.Background || st.Coprocess || len(st.Redirs) > 0 || len(call.Assigns) > 0 {
+		return nil, false
+	}
+	if len(f.Commands) == 0 || len(f.Commands[0].Argv) == 0 || f.Commands[0].Role != RoleList || len(f.Commands[0].Via) > 0 {
+		return nil, false
+	}
+	words := f.Commands[0].Argv
+	argv := make([]string, 0, len(words))
+	for _, w := range words {
+		if !w.Known || w.Glob || w.Stream {
+			return nil, false
+		}
+		argv = append(argv, w.Text)
+	}
+	abs, ok := resolve(argv[0])
+	if !ok {
+		return nil, false
+	}
+	argv[0] = abs
+	return argv, true
+}
+
+// script prints the tree with absolute programs, for bash.
+func (f Facts) script(resolve func(string) (string, bool)) ([]string, error) {
+	shell, ok := resolve("bash")
+	if !ok {
+		return nil, fmt.Errorf("cmdline: program %q not found", "bash")
+	}
+	var b strings.Builder
+	if err := syntax.NewPrinter().Print(&b, f.tree); err != nil {
+		return nil, fmt.Errorf("cmdline: cannot print the line: %w", err)
+	}
+	tree, err := parse(b.String())
+	if err != nil {
+		return nil, fmt.Errorf("cmdline: the printed line does not parse: %w", err)
+	}
+	missing := ""
+	syntax.Walk(tree, func(n syntax.Node) bool {
+		call, ok := n.(*syntax.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		name, ok := literal(call.Args[0])
+		if !ok || isShellWord(name) || slices.Contains(f.Functions, name) {
+			return true
+		}
+		abs, found := resolve(name)
+		if !found || strings.ContainsAny(abs, "'\n") {
+			missing = name
+			return true
+		}
+		call.Args[0].Parts = []syntax.WordPart{&syntax.SglQuoted{Value: abs}}
+		return true
+	})
+	if missing != "" {
+		return nil, fmt.Errorf("cmdline: program %q not found", missing)
+	}
+	b.Reset()
+	if err := syntax.NewPrinter().Print(&b, tree); err != nil {
+		return nil, fmt.Errorf("cmdline: cannot print the line: %w", err)
+	}
+	return []string{shell, "--noprofile", "--norc", "-c", b.String()}, nil
+}
+
+// literal is the value of a word that is written out, quoted or not.
+func literal(w *syntax.Word) (string, bool) {
+	var b strings.Builder
+	for _, p := range w.Parts {
+		switch p := p.(type) {
+		case *syntax.Lit:
+			if strings.ContainsAny(p.Value, "*?[~{") {
+				return "", false
+			}
+			for i := 0; i < len(p.Value); i++ {
+				if p.Value[i] == '\\' && i+1 < len(p.Value) {
+					i++
+				}
+				b.WriteByte(p.Value[i])
+			}
+		case *syntax.SglQuoted:
+			if p.Dollar {
+				return "", false
+			}
+			b.WriteString(p.Value)
+		case *syntax.DblQuoted:
+			for _, q := range p.Parts {
+				l, ok := q.(*syntax.Lit)
+				if !ok || strings.Contains(l.Value, "\\") {
+					return "", false
+				}
+				b.WriteString(l.Value)
+			}
+		default:
+			return "", false
+		}
+	}
+	return b.String(), b.Len() > 0
+}
+
+// launchFiles are the files that a program takes commands from, relative to
+// its directory or one above (R01). Source code is the sandbox's business.
+var launchFiles = []struct{ programs, files string }{
+	{"git", ".git/config .gitattributes .git/info/attributes"},
+	{"npm npx pnpm pnpx yarn bun bunx corepack", "package.json .npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs bunfig.toml"},
+	{"make gmake", "GNUmakefile makefile Makefile"},
+	{"pytest py.test tox nox", "conftest.py pytest.ini pyproject.toml setup.cfg tox.ini noxfile.py"},
+	{"python python3 pip pip3 uv poetry", "pyproject.toml setup.py setup.cfg conftest.py pytest.ini sitecustomize.py"},
+	{"cargo", "Cargo.toml .cargo/config.toml .cargo/config build.rs"},
+	{"just", "justfile Justfile .justfile"},
+	{"rake bundle", "Rakefile rakefile Gemfile"},
+	{"gradle gradlew", "build.gradle build.gradle.kts settings.gradle gradle.properties"},
+	{"mvn mvnw", "pom.xml .mvn/extensions.xml .mvn/maven.config"},
+	{"docker docker-compose", "compose.yaml compose.yml docker-compose.yml docker-compose.yaml Dockerfile"},
+	{"go", "go.mod go.work"},
+	{"composer", "composer.json"},
+	{"deno", "deno.json deno.jsonc"},
+	{"pre-commit", ".pre-commit-config.yaml"},
+	{"direnv", ".envrc"},
+	{"eslint prettier jest vitest webpack vite rollup tsc", "package.json"},
+}
+
+// LaunchFiles lists absolute paths of the launch configuration that the
+// programs of a line would load, whether they exist or not: in each directory
+// from where the line begins up to the workspace.
+func LaunchFiles(f Facts) []string {
+	var out []string
+	for i := range f.Commands {
+		for _, l := range launchFiles {
+			if !slices.Contains(strings.Fields(l.programs), f.Commands[i].Program) {
+				continue
+			}
+			for _, dir := range dirsUp(f.Cwd, f.Workspace) {
+				for _, name := range strings.Fields(l.files) {
+					if p := path.Join(dir, name); !slices.Contains(out, p) {
+						out = append(out, p)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// dirsUp are dir and its parents down from top; dir alone when it is not
+// beneath top.
+func dirsUp(dir, top string) []string {
+	dir, top = path.Clean(dir), path.Clean(top)
+	out := []string{dir}
+	for at := dir; at != top && strings.HasPrefix(at, top+"/"); {
+		at = path.Dir(at)
+		out = append(out, at)
+	}
+	return out
+}
