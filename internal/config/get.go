@@ -126,11 +126,7 @@ func nearestPath(p json5.Path) string {
 			if t.open || t.upstream[key] {
 				return ""
 			}
-			names := make([]string, 0, len(t.byKey))
-			for name := range t.byKey {
-				names = append(names, name)
-			}
-			near := Nearest(key, names)
+			near := Nearest(key, sorted(t.byKey))
 			if near == "" {
 				return ""
 			}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,14 +21,7 @@ func (r *reader) unknown(m *json5.Member, at place, t *block) {
 		return
 	}
 	p := Problem{Severity: at.severity(), Code: CodeUnknown, Where: refOf(m.KeyPos, json5.Join(at.path, m.Key)), Found: fmt.Sprintf("unknown key %q", clip(m.Key))}
-	names := make([]string, 0, len(t.byKey)+len(t.upstream))
-	for k := range t.byKey {
-		names = append(names, k)
-	}
-	for k := range t.upstream {
-		names = append(names, k)
-	}
-	p.Nearest = Nearest(m.Key, names)
+	p.Nearest = Nearest(m.Key, append(sorted(t.byKey), sorted(t.upstream)...))
 	if t.named && p.Nearest == "" {
 		p.Severity = Warning
 	}
@@ -36,6 +30,8 @@ func (r *reader) unknown(m *json5.Member, at place, t *block) {
 	}
 	r.add(p)
 }
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func clip(s string) string {
 	const most = 64

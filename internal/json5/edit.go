@@ -2,6 +2,7 @@ package json5
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -204,7 +205,7 @@ func styleOf(src []byte, root *Node) style {
 		}
 	})
 	st.quoted = keys > 0 && bare == 0
-	st.strict = st.quoted
+	st.strict, st.exact = st.quoted && json.Valid(src), true
 	return st
 }
 
@@ -325,7 +326,11 @@ func (e *edit) insertFirst(in *Node, name string, v *Node) {
 	if len(bytes.TrimSpace(inside)) == 0 {
 		indent := lineIndent(e.src, in.Pos.Offset)
 		if !bytes.ContainsAny(e.src, "\n") {
-			e.replace(open, end, " "+name+e.render(v, in.Pos.Offset)+" ")
+			pad := " "
+			if in.Kind == Array {
+				pad = ""
+			}
+			e.replace(open, end, pad+name+e.render(v, in.Pos.Offset)+pad)
 			return
 		}
 		st := e.style
@@ -414,13 +419,15 @@ func (e *edit) remove(in *Node, kids []span, i int) {
 			to++
 		}
 	}
-	out := slices.Concat(e.src[:from], e.src[to:])
+	if !ownLine && lastKid {
+		from = len(bytes.TrimRight(e.src[:from], " \t"))
+	}
+	e.out = slices.Concat(e.src[:from], e.src[to:])
 	if lastKid && !comma && i > 0 {
 		// The comma before it goes too, so that plain JSON stays plain JSON.
 		_, at := e.commaAfter(kids[i-1].end)
-		out = slices.Concat(e.src[:at-1], e.src[at:from], e.src[to:])
+		e.out = slices.Concat(e.src[:at-1], e.src[at:max(at, from)], e.src[to:])
 	}
-	e.out = out
 }
 
 // endsLine: nothing but white space stands between off and the end of its line

@@ -12,7 +12,7 @@ import (
 // panics, collects up to 50 errors and goes on behind each, so that a broken
 // document still tells what it could.
 func Parse(name string, src []byte) *Document {
-	p := &parser{name: name, src: src, line: 1}
+	p := &parser{name: name, src: src, line: 1, col: 1}
 	if i := invalidUTF8(src); i >= 0 {
 		// Everything before the bad byte is read; what comes behind is not
 		// text, so no position in it would mean anything to a person.

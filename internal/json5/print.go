@@ -36,6 +36,8 @@ type style struct {
 	quoted bool
 	// strict: the document is plain JSON and has to stay it.
 	strict bool
+	// exact: Infinity and NaN are written although JSON lacks them.
+	exact bool
 }
 
 // JSON prints a value as indented strict JSON. Infinity and NaN, which JSON
@@ -80,14 +82,18 @@ func (n *Node) printList(b *strings.Builder, st style, indent, open, end string,
 	}
 	inner := indent + st.unit
 	if st.newline == "" {
-		b.WriteString(open + " ")
+		pad := " "
+		if n.Kind == Array {
+			pad = ""
+		}
+		b.WriteString(open + pad)
 		for i := range count {
 			if i > 0 {
 				b.WriteString(", ")
 			}
 			each(i, "")
 		}
-		b.WriteString(" " + end)
+		b.WriteString(pad + end)
 		return
 	}
 	b.WriteString(open)
@@ -106,6 +112,9 @@ func (n *Node) numberText(st style) string {
 		return n.Text
 	}
 	if math.IsNaN(n.Num) || math.IsInf(n.Num, 0) {
+		if st.exact {
+			return n.Text
+		}
 		return Quote(n.Text)
 	}
 	if json.Valid([]byte(n.Text)) {
