@@ -1,0 +1,94 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+
+	"github.com/openclaw-go/openclaw/internal/atomicfile"
+)
+
+// Folder is a place for documents of other parts. The zero value is none.
+type Folder string
+
+// Folders.
+const (
+	FolderDevices     Folder = "devices"     // paired.json, pending.json
+	FolderCron        Folder = "cron"        // jobs.json
+	FolderCredentials Folder = "credentials" // <channel>-pairing.json, <channel>-allowFrom.json
+	FolderApprovals   Folder = "approvals"   // questions and rules at rest
+)
+
+// Documents keeps small files of one folder. Its zero value refuses.
+type Documents struct {
+	s   *Store
+	dir string
+}
+
+// maxDocument bounds one document.
+const maxDocument = 16 << 20
+
+var (
+	documentName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
+	transcriptName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,200}\.jsonl$`)
+)
+
+const asideForm = "2006-01-02T15-04-05.000Z"
+
+// Documents opens a folder for documents.
+func (s *Store) Documents(f Folder) Documents {
+	switch f {
+	case FolderDevices, FolderCron, FolderCredentials, FolderApprovals:
+		return Documents{s: s, dir: filepath.Join(s.opt.Dir, string(f))}
+	}
+	return Documents{}
+}
+
+func (d Documents) path(name string) (string, error) {
+	if d.s == nil || !documentName.MatchString(name) {
+		return "", fmt.Errorf("%w: document %q", ErrName, name)
+	}
+	return filepath.Join(d.dir, name), nil
+}
+
+// Read returns a document, nil when there is none.
+func (d Documents) Read(name string) ([]byte, error) {
+	path, err := d.path(name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := atomicfile.Read(path, maxDocument)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return b, nil
+}
+
+// Write replaces a document as a whole, with mode 0600; it is on disk when
+// Write returns. After Close it is refused: another gateway may own the state.
+func (d Documents) Write(name string, b []byte) error {
+	path, err := d.path(name)
+	if err != nil {
+		return err
+	}
+	if len(b) > maxDocument {
+		return fmt.Errorf("store: document %q has %d bytes, at most %d fit", name, len(b), maxDocument)
+	}
+	d.s.mu.Lock()
+	defer d.s.mu.Unlock()
+	if d.s.closed {
+		return ErrClosed
+	}
+	if err := atomicfile.MkdirAll(d.dir); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := atomicfile.Write(path, b); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
