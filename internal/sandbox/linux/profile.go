@@ -45,6 +45,7 @@ type plan struct {
 	level    policy.Level // of the mechanism; at least what was asked for
 	cleanup  []func()
 	identity sandbox.Identity
+	state    string // the runner's own directory
 }
 
 func (p *plan) undo() {
@@ -59,13 +60,17 @@ func (r *Runner) plan(conf policy.Confinement, c sandbox.Cmd, cache string) (*pl
 	if err := checkCmd(c, conf); err != nil {
 		return nil, err
 	}
-	p := &plan{conf: conf, limits: withDefaults(conf.Limits), level: conf.Level}
+	p := &plan{conf: conf, limits: withDefaults(conf.Limits), level: conf.Level, state: r.opts.SkeletonDir}
 	if conf.Level == policy.LevelNone {
 		p.level = policy.LevelProcess
 	}
 	p.spec = confine.Spec{Path: c.Path, Args: c.Args, Env: c.Env, Dir: cmp.Or(c.Dir, conf.Workspace, "/"), UID: r.uid, GID: r.gid,
 		ABI: r.abi, Limits: confine.Limits{FileBytes: p.limits.FileBytes, OpenFiles: int64(p.limits.OpenFiles),
 			DataBytes: p.limits.MemoryBytes}}
+	if conf.Network == policy.NetworkProxy && p.level != policy.LevelIsolated {
+		return nil, &sandbox.LevelError{Want: policy.LevelIsolated, Got: p.level, Missing: policy.PrivateNet.Names(),
+			Kernel: "the egress proxy needs a network namespace; Landlock rules are by port, not by address"}
+	}
 	if p.level != policy.LevelProcess {
 		if err := r.landlockMissing(p.level); err != nil {
 			return nil, err
@@ -292,10 +297,6 @@ func (r *Runner) protect(p *plan, binds []bind) error {
 
 func (r *Runner) planConfined(p *plan, c sandbox.Cmd) error {
 	conf, s := p.conf, &p.spec
-	if conf.Network == policy.NetworkProxy {
-		return &sandbox.LevelError{Want: policy.LevelIsolated, Got: policy.LevelConfined, Missing: []string{"private-net"},
-			Kernel: "the egress proxy needs a network namespace; Landlock rules are by port, not by address"}
-	}
 	s.NoInet = true
 	scratch, err := r.scratch(s.Nonce)
 	if err != nil {

@@ -47,6 +47,7 @@ type Runner struct {
 	proven   map[int64]bool // filters whose foreign calls were seen to kill
 
 	measure sync.Once
+	trials  map[policy.Level]error // why a level is not supported
 	support sandbox.Support
 }
 
@@ -61,7 +62,7 @@ const startsPerCPU = 2
 func New(o Options) (*Runner, error) {
 	r := &Runner{opts: o, uid: unix.Geteuid(), gid: unix.Getegid(), root: unix.Geteuid() == 0, abi: confine.LandlockABI(),
 		log: o.Log, steering: steering{holds: map[string]*placeholder{}}, skeletons: map[string]bool{},
-		slots: make(chan struct{}, startsPerCPU*runtime.NumCPU()), runs: map[*process]struct{}{}, proven: map[int64]bool{}}
+		slots: make(chan struct{}, startsPerCPU*runtime.NumCPU()), runs: map[*process]struct{}{}, trials: map[policy.Level]error{}, proven: map[int64]bool{}}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -170,6 +171,10 @@ func (r *Runner) hold(want policy.Level) error {
 	missing := want.Guarantees() &^ s.Guarantees
 	if missing == 0 {
 		return nil
+	}
+	var access *sandbox.AccessError
+	if errors.As(r.trials[want], &access) {
+		return access
 	}
 	got := policy.LevelNone
 	for _, l := range s.Levels {

@@ -35,6 +35,9 @@ const stageAnswers = 20 * time.Second
 
 // start brings a run to the point where the program runs, or refuses.
 func (r *Runner) start(ctx context.Context, j job) (*process, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
@@ -95,11 +98,11 @@ func (r *Runner) launch(ctx context.Context, l *launcher, p *process, j job) err
 		p.ln = ln
 		err = p.proceed()
 	} else if err == nil {
-		err = errors.Join(context.Cause(ctx), r.closedErr())
+		err = r.closedErr()
 	}
 	stop()
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // whatever else failed, failed by it
 	}
 	if err != nil {
 		r.abandon(p, ln)
@@ -297,6 +300,9 @@ func (p *process) proceed() error {
 func (p *plan) refusal(f confine.Failure, uid int) error {
 	e := unix.Errno(f.Errno)
 	denied := e == unix.EACCES || e == unix.EPERM
+	if p.state != "" && beneath(f.Object, p.state) {
+		f.Object = p.state // the run's own files; the way to them is the matter
+	}
 	source, outside := strings.CutPrefix(f.Step, "open ")
 	switch {
 	case f.Step == "clone" && (e == unix.EAGAIN || e == unix.ENOMEM):

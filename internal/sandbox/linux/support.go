@@ -30,6 +30,7 @@ func (r *Runner) measured() sandbox.Support {
 	why := map[policy.Guarantees]string{}
 	for _, level := range []policy.Level{policy.LevelProcess, policy.LevelConfined, policy.LevelIsolated} {
 		held, err := r.trial(level)
+		r.trials[level] = err
 		s.Guarantees |= held
 		if level.Guarantees()&^held == 0 {
 			s.Levels = append(s.Levels, level)

@@ -1,0 +1,648 @@
+package sandboxtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+)
+
+// Config of one pass of the suite.
+type Config struct {
+	Level policy.Level
+	// New makes the runner; dir is private to the test and passable for the
+	// uid of runs. The suite closes it.
+	New func(t *testing.T, dir string, proxy sandbox.Proxy) sandbox.Runner
+	// UID and GID of runs, which own the workspace.
+	UID, GID int
+}
+
+// waitAtMost bounds what can only hang when the runner is wrong.
+const waitAtMost = 60 * time.Second
+
+type suite struct {
+	Config
+	dir    string // passable base
+	ws     string
+	probe  string // read root with this test's executable
+	runner sandbox.Runner
+}
+
+// Run runs the whole suite at one level.
+func Run(t *testing.T, c Config) {
+	s := &suite{Config: c}
+	s.prepare(t)
+	for _, x := range []struct {
+		name string
+		test func(t *testing.T)
+	}{{"attempts", s.attempts}, {"result", s.result}, {"streams", s.streams}, {"refusals", s.refusals}, {"exec", s.execError},
+		{"output", s.output}, {"timeout", s.timeout}, {"deadline", s.deadline}, {"cancel", s.cancel}, {"kill", s.kill}, {"orphans", s.orphans},
+		{"stopped", s.stopped}, {"filesize", s.fileSize}, {"memory", s.memory}, {"processes", s.processes}, {"network", s.network}, {"many", s.many},
+		{"close", s.close}} {
+		t.Run(x.name, x.test)
+	}
+}
+
+func (s *suite) prepare(t *testing.T) {
+	t.Helper()
+	s.dir = t.TempDir()
+	for at := s.dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
+		must(t, os.Chmod(at, 0o755))
+	}
+	s.probe = filepath.Join(s.dir, "bin")
+	must(t, os.Mkdir(s.probe, 0o755))
+	must(t, os.WriteFile(filepath.Join(s.probe, "tool"), []byte("tool\n"), 0o644))
+	self, err := os.ReadFile("/proc/self/exe")
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(s.probe, "probe"), self, 0o755))
+	s.ws = s.workspace(t, "ws")
+	s.runner = s.New(t, filepath.Join(s.dir, "skeleton"), serveProxy)
+	t.Cleanup(func() { _ = s.runner.Close() })
+	if !s.runner.Support().Supports(s.Level) {
+		t.Fatalf("level %q is not supported here: %+v", s.Level, s.runner.Support().Missing)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *suite) workspace(t *testing.T, name string) string {
+	t.Helper()
+	ws := filepath.Join(s.dir, name)
+	must(t, os.Mkdir(ws, 0o755))
+	for path, content := range map[string]string{"AGENTS.md": "be kind\n", ".env": "SECRET=1\n", "private/key": "secret\n", ".git/config": "\n", ".git/hooks/sample": "\n"} {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(ws, path)), 0o755))
+		must(t, os.WriteFile(filepath.Join(ws, path), []byte(content), 0o644))
+	}
+	s.own(t, ws)
+	return ws
+}
+
+func (s *suite) own(t *testing.T, dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	must(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, s.UID, s.GID)
+	}))
+}
+
+// profile is the confinement that most tests use.
+func (s *suite) profile() policy.Confinement {
+	return policy.Confinement{Level: s.Level, Workspace: s.ws, WorkspaceWrite: true, ReadRoots: []string{s.probe},
+		Masked:   []string{s.ws + "/.env", s.ws + "/private/", s.ws + "/absent"},
+		ReadOnly: []string{s.ws + "/AGENTS.md", s.ws + "/.envrc", s.ws + "/.git/hooks/", s.ws + "/.git/config", s.ws + "/.vscode/"}}
+}
+
+// Permit gives a permit for a confinement, as a decision would.
+func Permit(t testing.TB, c policy.Confinement) policy.Permit {
+	t.Helper()
+	q := policy.Request{Tool: "exec", Agent: "main"}
+	p, err := policy.Decision{Verdict: policy.Allow, Digest: policy.DigestOf(q), Confinement: c}.Permit(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func sh(script string, args ...string) sandbox.Cmd {
+	return sandbox.Cmd{Path: "/bin/sh", Args: append([]string{"sh", "-c", script, "sh"}, args...), Env: []string{"PATH=/usr/bin:/bin"}}
+}
+
+func (s *suite) probing(args ...string) sandbox.Cmd {
+	return sandbox.Cmd{Path: s.probe + "/probe", Args: append([]string{ProbeArgv0}, args...), Env: []string{"PATH=/usr/bin:/bin"}}
+}
+
+// run runs c to its end and fails the test when it did not start.
+func (s *suite) run(t *testing.T, conf policy.Confinement, c sandbox.Cmd) (sandbox.Result, string, string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	res, err := s.runner.Run(context.Background(), Permit(t, conf), c)
+	if err != nil {
+		t.Fatalf("run: %v", err)
+	}
+	return res, out.String(), errs.String()
+}
+
+func (s *suite) attempts(t *testing.T) {
+	f := s.field(t)
+	input, err := json.Marshal(f)
+	must(t, err)
+	cmd := s.probing("attempts")
+	cmd.Stdin = bytes.NewReader(input)
+	t.Setenv("OPENCLAW_MARKER", f.Marker)
+	res, out, errs := s.run(t, s.profile(), cmd)
+	if res.ExitCode != 0 {
+		t.Fatalf("probe ended with %d %s: %s", res.ExitCode, res.Signal, errs)
+	}
+	got := map[string]string{}
+	must(t, json.Unmarshal([]byte(out), &got))
+	held := 0
+	for _, a := range attempts() {
+		outcome, tried := got[a.name]
+		fails := outcome != "worked"
+		switch {
+		case !tried:
+			t.Errorf("%s: not tried", a.name)
+		case a.from == control && fails:
+			t.Errorf("%s: %s, want it to work", a.name, outcome)
+		case !s.mustFail(a.from):
+		case !fails:
+			t.Errorf("%s: worked, want a refusal", a.name)
+		default:
+			held++
+			t.Logf("%s: %s", a.name, outcome)
+		}
+	}
+	t.Logf("level %v: %d attempts held", s.Level, held)
+	for _, name := range []string{"escape", "through", "gone"} {
+		if _, err := os.Lstat(filepath.Join(f.Open, name)); err == nil && s.mustFail(atConfined) {
+			t.Errorf("%q came into being outside", name)
+		}
+	}
+	if s.mustFail(atConfined) {
+		s.untouched(t)
+	}
+}
+
+func (s *suite) mustFail(from strictness) bool {
+	switch from {
+	case always:
+		return true
+	case atConfined:
+		return s.Level == policy.LevelConfined || s.Level == policy.LevelIsolated
+	case atIsolated:
+		return s.Level == policy.LevelIsolated
+	case control:
+	}
+	return false
+}
+
+// untouched requires that steering files are what they were and that nothing
+// of their protection stayed behind.
+func (s *suite) untouched(t *testing.T) {
+	t.Helper()
+	b, err := os.ReadFile(s.ws + "/AGENTS.md")
+	if err != nil || string(b) != "be kind\n" {
+		t.Errorf("steering file now %q, %v", b, err)
+	}
+	for _, name := range []string{".envrc", ".vscode", ".git/hooks/pre-commit"} {
+		if _, err := os.Lstat(filepath.Join(s.ws, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q is there after the run: %v", name, err)
+		}
+	}
+}
+
+// field plants what the attempts aim at.
+func (s *suite) field(t *testing.T) field {
+	t.Helper()
+	f := field{Workspace: s.ws, ReadRoot: s.probe, Marker: "marker-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	outside := filepath.Join(s.dir, "outside")
+	f.Secret, f.Open = filepath.Join(outside, "secret"), filepath.Join(s.dir, "open")
+	must(t, os.Mkdir(outside, 0o755))
+	must(t, os.WriteFile(f.Secret, []byte("secret\n"), 0o644))
+	must(t, os.Mkdir(f.Open, 0o755))
+	must(t, os.WriteFile(filepath.Join(f.Open, "theirs"), []byte("theirs\n"), 0o644))
+	s.own(t, f.Open)
+	must(t, os.Chmod(f.Open, 0o777))
+	victim := exec.Command(filepath.Join(s.probe, "probe"))
+	victim.Args = []string{ProbeArgv0, "block", f.Marker}
+	if os.Geteuid() == 0 {
+		victim.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.GID)}}
+	}
+	must(t, victim.Start())
+	t.Cleanup(func() { _ = victim.Process.Kill(); _ = victim.Wait() })
+	f.Victim = victim.Process.Pid
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = ln.Close() })
+	f.Port = ln.Addr().(*net.TCPAddr).Port
+	path, err := net.Listen("unix", s.ws+"/sock")
+	must(t, err)
+	must(t, os.Chmod(s.ws+"/sock", 0o777))
+	t.Cleanup(func() { _ = path.Close() })
+	f.Abstract = "@" + f.Marker
+	abstract, err := net.Listen("unix", f.Abstract)
+	must(t, err)
+	t.Cleanup(func() { _ = abstract.Close() })
+	return f
+}
+
+func (s *suite) result(t *testing.T) {
+	conf := s.profile()
+	res, _, _ := s.run(t, conf, sh("exit 7"))
+	if res.ExitCode != 7 || res.Signal != "" || res.TimedOut || res.Killed || res.OutputCut || res.Duration <= 0 {
+		t.Errorf("result %+v, want exit 7", res)
+	}
+	if res.Enforced != s.Level || s.Level.Guarantees()&^res.Guarantees != 0 {
+		t.Errorf("enforced %v with %v, want %v", res.Enforced, res.Guarantees.Names(), s.Level.Guarantees().Names())
+	}
+	w := res.Witness
+	if w.Nonce == "" || w.EnvHash == "" || !slices.Equal(w.Outside.UIDs, []int{s.UID, s.UID, s.UID, s.UID}) {
+		t.Errorf("witness %+v", w)
+	}
+	for _, p := range w.Probes {
+		if !p.Held() {
+			t.Errorf("probe %+v not held", p)
+		}
+	}
+	if s.mustFail(atConfined) && len(w.Probes) < 9 {
+		t.Errorf("%d probes, want at least 9", len(w.Probes))
+	}
+	again, _, _ := s.run(t, conf, sh("kill -9 $$"))
+	if again.ExitCode != -1 || again.Signal != "SIGKILL" || again.Killed || again.TimedOut {
+		t.Errorf("result %+v, want SIGKILL by itself", again)
+	}
+	if again.Witness.Nonce == w.Nonce {
+		t.Errorf("nonce %q used twice", w.Nonce)
+	}
+}
+
+func (s *suite) streams(t *testing.T) {
+	cmd := sh("cat; echo err >&2")
+	cmd.Stdin = strings.NewReader("in\n")
+	if _, out, errs := s.run(t, s.profile(), cmd); out != "in\n" || errs != "err\n" {
+		t.Errorf("stdout %q, stderr %q", out, errs)
+	}
+	if _, out, _ := s.run(t, s.profile(), sh("wc -c")); strings.TrimSpace(out) != "0" {
+		t.Errorf("without input wc saw %q bytes", out)
+	}
+	blocked, unblock := io.Pipe()
+	defer unblock.Close()
+	cmd = sh("exit 3")
+	cmd.Stdin = blocked
+	if res, _, _ := s.run(t, s.profile(), cmd); res.ExitCode != 3 {
+		t.Errorf("result %+v with an input that never ends", res)
+	}
+	cmd = sh("echo $A:$SECRET; env | sort")
+	cmd.Env = append(cmd.Env, "A=1")
+	if _, out, _ := s.run(t, s.profile(), cmd); !strings.HasPrefix(out, "1:\n") {
+		t.Errorf("environment %q", out)
+	}
+}
+
+func (s *suite) refusals(t *testing.T) {
+	var level *sandbox.LevelError
+	if _, err := s.runner.Run(context.Background(), policy.Permit{}, sh("exit 0")); !errors.Is(err, sandbox.ErrPermit) {
+		t.Errorf("without a permit: %v", err)
+	}
+	conf := s.profile()
+	conf.Level = policy.LevelNone
+	if _, err := s.runner.Run(context.Background(), Permit(t, conf), sh("exit 0")); !errors.Is(err, sandbox.ErrPermit) {
+		t.Errorf("unconfined without leave: %v", err)
+	}
+	conf.Level = policy.LevelContainer
+	if _, err := s.runner.Run(context.Background(), Permit(t, conf), sh("exit 0")); !errors.As(err, &level) || len(level.Missing) == 0 || level.Rule() != sandbox.RuleLevelUnavailable {
+		t.Errorf("container: %v", err)
+	}
+	conf.Level = policy.Level(200)
+	if _, err := s.runner.Run(context.Background(), Permit(t, conf), sh("exit 0")); !errors.As(err, &level) {
+		t.Errorf("unknown level: %v", err)
+	}
+	for name, change := range map[string]func(*policy.Confinement, *sandbox.Cmd){
+		"relative program":   func(_ *policy.Confinement, c *sandbox.Cmd) { c.Path = "sh" },
+		"no argv":            func(_ *policy.Confinement, c *sandbox.Cmd) { c.Args = nil },
+		"environment twice":  func(_ *policy.Confinement, c *sandbox.Cmd) { c.Env = []string{"A=1", "A=2"} },
+		"NUL":                func(_ *policy.Confinement, c *sandbox.Cmd) { c.Args = []string{"sh", "a\x00b"} },
+		"relative workspace": func(p *policy.Confinement, _ *sandbox.Cmd) { p.Workspace = "ws" },
+		"dotted workspace":   func(p *policy.Confinement, _ *sandbox.Cmd) { p.Workspace = s.ws + "/../ws" },
+		"absent workspace":   func(p *policy.Confinement, _ *sandbox.Cmd) { p.Workspace = s.ws + "/absent"; p.ReadOnly = nil },
+	} {
+		conf, cmd := s.profile(), sh("exit 0")
+		change(&conf, &cmd)
+		if _, err := s.runner.Run(context.Background(), Permit(t, conf), cmd); err == nil {
+			t.Errorf("%s: ran", name)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.runner.Run(ctx, Permit(t, s.profile()), sh("exit 0")); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
+}
+
+func (s *suite) execError(t *testing.T) {
+	var e *sandbox.ExecError
+	cmd := sandbox.Cmd{Path: "/usr/bin/no-such-program", Args: []string{"x"}}
+	if _, err := s.runner.Run(context.Background(), Permit(t, s.profile()), cmd); !errors.As(err, &e) || !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("absent program: %v", err)
+	}
+	cmd.Path = s.ws + "/AGENTS.md"
+	if _, err := s.runner.Run(context.Background(), Permit(t, s.profile()), cmd); !errors.As(err, &e) || !errors.Is(err, syscall.EACCES) {
+		t.Errorf("not executable: %v", err)
+	}
+}
+
+func (s *suite) output(t *testing.T) {
+	conf := s.profile()
+	conf.Limits.OutputBytes = 1000
+	res, out, errs := s.run(t, conf, sh("yes | head -c 600; yes | head -c 100000 >&2; exit 4"))
+	if res.ExitCode != 4 || !res.OutputCut || len(out)+len(errs) != 1000 {
+		t.Errorf("%d + %d bytes, cut %t, exit %d; want 1000, true, 4", len(out), len(errs), res.OutputCut, res.ExitCode)
+	}
+	res, out, _ = s.run(t, conf, sh("yes | head -c 1000"))
+	if res.OutputCut || len(out) != 1000 {
+		t.Errorf("%d bytes, cut %t; want 1000, false", len(out), res.OutputCut)
+	}
+}
+
+// tree is a script that leaves children in every way, says so, and blocks.
+func tree(mark string) sandbox.Cmd {
+	return sh(`sleep "$1" & (setsid sh -c 'sleep "$1" & sleep "$1"' x "$1" &) ; (trap "" TERM HUP INT; sleep "$1") & echo ready; exec sleep "$1"`, mark)
+}
+
+// mark is an argument of sleep that nothing else has.
+func mark() string { return "1000." + strconv.FormatInt(time.Now().UnixNano(), 10) }
+
+// left counts the processes with an argument.
+func left(t *testing.T, mark string) int {
+	t.Helper()
+	n := 0
+	dirs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	must(t, err)
+	for _, d := range dirs {
+		if b, err := os.ReadFile(d); err == nil && slices.Contains(strings.Split(string(b), "\x00"), mark) {
+			n++
+		}
+	}
+	return n
+}
+
+// started starts the tree and waits until it says that it is there.
+func (s *suite) started(t *testing.T, ctx context.Context, conf policy.Confinement, c sandbox.Cmd) sandbox.Process {
+	t.Helper()
+	r, w := io.Pipe()
+	c.Stdout = w
+	p, err := s.runner.Start(ctx, Permit(t, conf), c)
+	must(t, err)
+	t.Cleanup(func() { _ = p.Kill() })
+	b := make([]byte, 16)
+	n, err := r.Read(b)
+	if err != nil || string(b[:n]) != "ready\n" {
+		t.Fatalf("program said %q, %v", b[:n], err)
+	}
+	return p
+}
+
+func wait(t *testing.T, p sandbox.Process) sandbox.Result {
+	t.Helper()
+	type outcome struct {
+		res sandbox.Result
+		err error
+	}
+	c := make(chan outcome, 1)
+	go func() {
+		res, err := p.Wait()
+		c <- outcome{res, err}
+	}()
+	select {
+	case o := <-c:
+		must(t, o.err)
+		return o.res
+	case <-time.After(waitAtMost):
+		t.Fatal("the run does not end")
+		return sandbox.Result{}
+	}
+}
+
+func (s *suite) timeout(t *testing.T) {
+	conf, m := s.profile(), mark()
+	conf.Limits.TimeoutMs = 300
+	res, _, _ := s.run(t, conf, tree(m))
+	if !res.TimedOut || res.Killed || res.ExitCode != -1 {
+		t.Errorf("result %+v, want timed out", res)
+	}
+	if n := left(t, m); n != 0 {
+		t.Errorf("%d processes left", n)
+	}
+	res, _, _ = s.run(t, conf, sh("yes"))
+	if !res.TimedOut || !res.OutputCut {
+		t.Errorf("endless output: %+v", res)
+	}
+}
+
+func (s *suite) deadline(t *testing.T) {
+	m := mark()
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	res, err := s.runner.Run(ctx, Permit(t, s.profile()), tree(m))
+	if err != nil || !res.TimedOut {
+		t.Errorf("result %+v, %v, want timed out", res, err)
+	}
+	if n := left(t, m); n != 0 {
+		t.Errorf("%d processes left", n)
+	}
+}
+
+func (s *suite) cancel(t *testing.T) {
+	m := mark()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	p := s.started(t, ctx, s.profile(), tree(m))
+	if n := left(t, m); n < 4 {
+		t.Errorf("%d processes before, want at least 4", n)
+	}
+	cancel()
+	if res := wait(t, p); !res.Killed || res.TimedOut {
+		t.Errorf("result %+v, want killed", res)
+	}
+	if n := left(t, m); n != 0 {
+		t.Errorf("%d processes left", n)
+	}
+}
+
+func (s *suite) kill(t *testing.T) {
+	m := mark()
+	p := s.started(t, context.Background(), s.profile(), tree(m))
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() { _ = p.Kill() })
+	}
+	all.Wait()
+	first := wait(t, p)
+	if !first.Killed || left(t, m) != 0 {
+		t.Errorf("result %+v, %d left", first, left(t, m))
+	}
+	if again := wait(t, p); again.Duration != first.Duration {
+		t.Errorf("second Wait differs: %+v", again)
+	}
+	must(t, p.Kill())
+}
+
+// orphans: what a program leaves behind ends with it.
+func (s *suite) orphans(t *testing.T) {
+	m := mark()
+	res, _, _ := s.run(t, s.profile(), sh(`sleep "$1" & (setsid sleep "$1" &) ; exit 5`, m))
+	if res.ExitCode != 5 || res.Killed {
+		t.Errorf("result %+v, want exit 5", res)
+	}
+	if n := left(t, m); n != 0 {
+		t.Errorf("%d processes left", n)
+	}
+}
+
+// stopped: a tree that stops itself, and its supervisor where it can, ends too.
+func (s *suite) stopped(t *testing.T) {
+	m := mark()
+	p := s.started(t, context.Background(), s.profile(), sh(`sleep "$1" & kill -STOP $!; (echo ready; sleep "$1") & kill -STOP $PPID 2>/dev/null; kill -STOP $$`, m))
+	must(t, p.Kill())
+	if res := wait(t, p); !res.Killed || left(t, m) != 0 {
+		t.Errorf("result %+v, %d left", res, left(t, m))
+	}
+}
+
+func (s *suite) fileSize(t *testing.T) {
+	conf := s.profile()
+	conf.Limits.FileBytes = 1 << 20
+	cmd := s.probing("grow", s.ws+"/big")
+	if _, out, errs := s.run(t, conf, cmd); strings.TrimSpace(out) != strconv.Itoa(1<<20) {
+		t.Errorf("file grew to %q, want 1 MiB (%s)", out, errs)
+	}
+	if s.Level != policy.LevelIsolated {
+		return
+	}
+	conf.Limits = policy.Limits{TmpBytes: 1 << 20}
+	_, out, errs := s.run(t, conf, s.probing("grow", "/tmp/big"))
+	if n, err := strconv.Atoi(strings.TrimSpace(out)); err != nil || n == 0 || n > 1<<20 {
+		t.Errorf("temporary file grew to %q, want at most 1 MiB (%s)", out, errs)
+	}
+}
+
+func (s *suite) memory(t *testing.T) {
+	conf := s.profile()
+	conf.Limits.MemoryBytes = 256 << 20
+	if _, out, errs := s.run(t, conf, s.probing("memory")); out != "refused\n" {
+		t.Errorf("1 GiB with a limit of 256 MiB: %q %q", out, errs)
+	}
+}
+
+// processes: only a user namespace counts a run's own processes.
+func (s *suite) processes(t *testing.T) {
+	if s.Level != policy.LevelIsolated {
+		return
+	}
+	conf := s.profile()
+	conf.Limits.Processes = 40
+	res, out, errs := s.run(t, conf, s.probing("fork", "/usr/bin/sleep"))
+	n, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil || n == 0 || n > 60 {
+		t.Errorf("%q processes with a limit of 40: %s %+v", out, errs, res)
+	}
+	if res.Guarantees&policy.PidsLimit == 0 {
+		t.Errorf("guarantees %v lack the process limit", res.Guarantees.Names())
+	}
+}
+
+// serveProxy answers every connection with what it was told.
+func serveProxy(ln net.Listener, p policy.Permit) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			b := make([]byte, 64)
+			n, _ := c.Read(b)
+			fmt.Fprintf(c, "proxy for %s heard %s", p.Agent(), b[:n])
+		}()
+	}
+}
+
+func (s *suite) network(t *testing.T) {
+	conf := s.profile()
+	if res, _, _ := s.run(t, conf, s.probing("get", sandbox.ProxyAddress)); res.ExitCode == 0 && s.mustFail(atConfined) {
+		t.Error("without a network the proxy's address answers")
+	}
+	conf.Network = policy.NetworkProxy
+	if s.Level != policy.LevelIsolated {
+		var level *sandbox.LevelError
+		_, err := s.runner.Run(context.Background(), Permit(t, conf), sh("exit 0"))
+		if !errors.As(err, &level) || level.Want != policy.LevelIsolated {
+			t.Errorf("proxy at %v: %v, want a refusal that names isolated", s.Level, err)
+		}
+		return
+	}
+	if _, out, errs := s.run(t, conf, s.probing("get", sandbox.ProxyAddress)); out != "proxy for main heard hello\n" {
+		t.Errorf("proxy said %q %q", out, errs)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	for _, address := range []string{ln.Addr().String(), "192.0.2.1:443", "127.0.0.1:3129"} {
+		if res, out, _ := s.run(t, conf, s.probing("get", address)); res.ExitCode == 0 {
+			t.Errorf("%s answered %q", address, out)
+		}
+	}
+	if _, out, _ := s.run(t, conf, sh(`echo "$https_proxy"`)); out != "http://"+sandbox.ProxyAddress+"\n" {
+		t.Errorf("https_proxy is %q", out)
+	}
+}
+
+// many: runs at once do not disturb each other and leave nothing behind.
+func (s *suite) many(t *testing.T) {
+	descriptors := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		must(t, err)
+		return len(list)
+	}
+	s.run(t, s.profile(), sh("exit 0"))
+	before := descriptors()
+	var all sync.WaitGroup
+	for i := range 24 {
+		all.Go(func() {
+			var out bytes.Buffer
+			cmd := sh(`echo "$1"; exit "$1"`, strconv.Itoa(i))
+			cmd.Stdout = &out
+			res, err := s.runner.Run(context.Background(), Permit(t, s.profile()), cmd)
+			if err != nil || res.ExitCode != i || out.String() != strconv.Itoa(i)+"\n" {
+				t.Errorf("run %d: %q, %+v, %v", i, out.String(), res, err)
+			}
+		})
+	}
+	all.Wait()
+	if after := descriptors(); after > before {
+		t.Errorf("%d descriptors, had %d", after, before)
+	}
+	if s.mustFail(atConfined) {
+		s.untouched(t)
+	}
+}
+
+func (s *suite) close(t *testing.T) {
+	m := mark()
+	p := s.started(t, context.Background(), s.profile(), tree(m))
+	must(t, s.runner.Close())
+	if res := wait(t, p); !res.Killed || left(t, m) != 0 {
+		t.Errorf("result %+v, %d left", res, left(t, m))
+	}
+	if _, err := s.runner.Run(context.Background(), Permit(t, s.profile()), sh("exit 0")); !errors.Is(err, sandbox.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	must(t, s.runner.Close())
+}
