@@ -3,6 +3,7 @@
 package linux
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,4 +97,63 @@ func openDir(t testing.TB) string {
 		}
 	}
 	return dir
+}
+
+// TestSharedMount runs on a host whose mounts are shared, as systemd makes
+// them: nothing that is mounted for a run may come back to the host.
+func TestSharedMount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // only a launcher that is root opens trees outside
+	}
+	if os.Getenv("OPENCLAW_SHARED") == "" {
+		cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^TestSharedMount$")
+		cmd.Env = append(os.Environ(), "OPENCLAW_SHARED=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SHARED, ""); err != nil {
+		t.Fatal(err)
+	}
+	dir := openDir(t)
+	ws := filepath.Join(dir, "ws")
+	if err := os.Mkdir(ws, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(ws, runUID, runGID); err != nil {
+		t.Fatal(err)
+	}
+	r := newRunner(t, filepath.Join(dir, "skeleton"), nil)
+	before, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, in := io.Pipe()
+	conf := policy.Confinement{Level: policy.LevelIsolated, Workspace: ws, WorkspaceWrite: true, ReadOnly: []string{ws + "/AGENTS.md"}, Masked: []string{"/usr/games"}}
+	p, err := r.Start(t.Context(), sandboxtest.Permit(t, conf), sandbox.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", "echo ready; exec sleep 1000"},
+		Env: []string{"PATH=/usr/bin"}, Stdout: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	during, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(before) != string(during) {
+		t.Errorf("mounts of the host were\n%s\nare\n%s", before, during)
+	}
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -56,11 +56,12 @@ func (p *plan) undo() {
 }
 
 // plan turns a profile into steps. It refuses what its level cannot hold.
-func (r *Runner) plan(conf policy.Confinement, c sandbox.Cmd, cache string) (*plan, error) {
+func (r *Runner) plan(j job) (*plan, error) {
+	conf, c := j.conf, j.cmd
 	if err := checkCmd(c, conf); err != nil {
 		return nil, err
 	}
-	p := &plan{conf: conf, limits: withDefaults(conf.Limits), level: conf.Level, state: r.opts.SkeletonDir}
+	p := &plan{conf: conf, limits: withDefaults(conf.Limits), level: conf.Level, state: r.opts.SkeletonDir, identity: j.identity}
 	if conf.Level == policy.LevelNone {
 		p.level = policy.LevelProcess
 	}
@@ -89,7 +90,9 @@ func (r *Runner) plan(conf policy.Confinement, c sandbox.Cmd, cache string) (*pl
 		p.spec.Level, p.spec.MustWrite = confine.LevelProcess, ""
 		// Counted over everything that the uid runs, so no small number fits.
 		p.spec.Limits.Processes = max(int64(p.limits.Processes), 4096)
-		return p, nil
+		if p.identity == sandbox.IdentityRun {
+			_, err = r.planScratch(p, c)
+		}
 	case policy.LevelConfined:
 		p.spec.Level = confine.LevelConfined
 		p.spec.Limits.Processes = max(int64(p.limits.Processes), 4096)
@@ -97,7 +100,7 @@ func (r *Runner) plan(conf policy.Confinement, c sandbox.Cmd, cache string) (*pl
 	case policy.LevelIsolated:
 		p.spec.Level = confine.LevelIsolated
 		p.spec.Limits.Processes = int64(p.limits.Processes) + stageThreads
-		err = r.planIsolated(p, c, cache)
+		err = r.planIsolated(p, c, j.cache)
 	case policy.LevelContainer, policy.LevelNone:
 		err = &sandbox.LevelError{Want: conf.Level, Got: policy.LevelIsolated, Missing: []string{"container"},
 			Kernel: "this runner has no container engine"}
@@ -295,16 +298,25 @@ func (r *Runner) protect(p *plan, binds []bind) error {
 	return nil
 }
 
+// planScratch gives a run without a mount namespace its own home.
+func (r *Runner) planScratch(p *plan, c sandbox.Cmd) (string, error) {
+	scratch, err := r.scratch(p.spec.Nonce)
+	if err != nil {
+		return "", err
+	}
+	p.cleanup = append(p.cleanup, func() { _ = os.RemoveAll(scratch) })
+	p.spec.Env = setEnv(c.Env, "HOME="+filepath.Join(scratch, "home"), "TMPDIR="+filepath.Join(scratch, "tmp"))
+	return scratch, nil
+}
+
 func (r *Runner) planConfined(p *plan, c sandbox.Cmd) error {
 	conf, s := p.conf, &p.spec
 	s.NoInet = true
-	scratch, err := r.scratch(s.Nonce)
+	scratch, err := r.planScratch(p, c)
 	if err != nil {
 		return err
 	}
-	p.cleanup = append(p.cleanup, func() { _ = os.RemoveAll(scratch) })
 	s.Canary = filepath.Join(filepath.Dir(scratch), "canary")
-	s.Env = setEnv(c.Env, "HOME="+filepath.Join(scratch, "home"), "TMPDIR="+filepath.Join(scratch, "tmp"), "GIT_CONFIG_NOSYSTEM=1")
 	s.Rules = append(s.Rules, confine.Rule{Path: scratch, Access: full}, confine.Rule{Path: "/proc", Access: confine.AccessRead})
 	for _, d := range r.system {
 		s.Rules = append(s.Rules, confine.Rule{Path: d, Access: readExec})

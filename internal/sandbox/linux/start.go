@@ -48,11 +48,10 @@ func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	pl, err := r.plan(j.conf, j.cmd, j.cache)
+	pl, err := r.plan(j)
 	if err != nil {
 		return nil, err
 	}
-	pl.identity = j.identity
 	pl.spec.Dry = j.dry
 	r.asIdentity(pl)
 	p := &process{r: r, plan: pl, began: time.Now(), done: make(chan struct{}), out: &limited{}}

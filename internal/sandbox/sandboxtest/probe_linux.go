@@ -118,7 +118,7 @@ func openWrite(path string) error {
 
 func controls() []attempt {
 	return []attempt{
-		{"write in the workspace", control, func(f field) error { return create(f.Workspace + "/mine") }},
+		{"write in the workspace", control, func(f field) error { return create(f.Workspace + "/src/mine") }},
 		{"read a steering file", control, func(f field) error { return read(f.Workspace + "/AGENTS.md") }},
 		{"read a read root", control, func(f field) error { return read(f.ReadRoot + "/tool") }},
 		{"read the system", control, func(field) error { return read("/usr/bin/true") }},
@@ -147,42 +147,42 @@ func fileAttempts() []attempt {
 		{"open a device", atConfined, func(field) error {
 			return firstOpen("/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/kvm")
 		}},
-		{"make a device", always, func(f field) error { return unix.Mknod(f.Workspace+"/disk", unix.S_IFBLK|0o666, 254<<8) }},
+		{"make a device", always, func(f field) error { return unix.Mknod(f.Workspace+"/src/disk", unix.S_IFBLK|0o666, 254<<8) }},
 		{"read outside", atConfined, func(f field) error { return read(f.Secret) }},
 		{"read outside by ..", atConfined, func(f field) error { return read(f.Workspace + "/../outside/" + filepath.Base(f.Secret)) }},
 		{"read outside by a symbolic link", atConfined, func(f field) error {
-			if err := os.Symlink(f.Secret, f.Workspace+"/link"); err != nil {
+			if err := os.Symlink(f.Secret, f.Workspace+"/src/link"); err != nil {
 				return err
 			}
-			return read(f.Workspace + "/link")
+			return read(f.Workspace + "/src/link")
 		}},
 		{"read outside by a linked directory", atConfined, func(f field) error {
-			if err := os.Symlink(filepath.Dir(f.Secret), f.Workspace+"/linkdir"); err != nil {
+			if err := os.Symlink(filepath.Dir(f.Secret), f.Workspace+"/src/linkdir"); err != nil {
 				return err
 			}
-			return read(f.Workspace + "/linkdir/" + filepath.Base(f.Secret))
+			return read(f.Workspace + "/src/linkdir/" + filepath.Base(f.Secret))
 		}},
 		{"read outside by a hard link", atConfined, func(f field) error {
-			if err := os.Link(f.Secret, f.Workspace+"/hard"); err != nil {
+			if err := os.Link(f.Secret, f.Workspace+"/src/hard"); err != nil {
 				return err
 			}
-			return read(f.Workspace + "/hard")
+			return read(f.Workspace + "/src/hard")
 		}},
 		{"read outside by /proc/self/root", atConfined, func(f field) error { return read("/proc/self/root" + f.Secret) }},
 		{"read outside by /proc/1/root", atConfined, func(f field) error { return read("/proc/1/root" + f.Secret) }},
 		{"read outside by the parent's root", atConfined, func(f field) error { return read("/proc/" + strconv.Itoa(os.Getppid()) + "/root" + f.Secret) }},
 		{"write outside", atConfined, func(f field) error { return create(f.Open + "/escape") }},
 		{"write outside by a symbolic link", atConfined, func(f field) error {
-			if err := os.Symlink(f.Open+"/through", f.Workspace+"/out"); err != nil {
+			if err := os.Symlink(f.Open+"/through", f.Workspace+"/src/out"); err != nil {
 				return err
 			}
-			return create(f.Workspace + "/out")
+			return create(f.Workspace + "/src/out")
 		}},
 		{"rename to the outside", atConfined, func(f field) error {
-			if err := create(f.Workspace + "/going"); err != nil {
+			if err := create(f.Workspace + "/src/going"); err != nil {
 				return err
 			}
-			return os.Rename(f.Workspace+"/going", f.Open+"/gone")
+			return os.Rename(f.Workspace+"/src/going", f.Open+"/gone")
 		}},
 		{"truncate outside", atConfined, func(f field) error { return os.Truncate(f.Open+"/theirs", 0) }},
 		{"change mode outside", atIsolated, func(f field) error { return os.Chmod(f.Open+"/theirs", 0o600) }},
@@ -191,16 +191,16 @@ func fileAttempts() []attempt {
 		{"read a masked file", atConfined, func(f field) error { return read(f.Workspace + "/.env") }},
 		{"read in a masked directory", atConfined, func(f field) error { return read(f.Workspace + "/private/key") }},
 		{"uncover a masked file", atConfined, func(f field) error {
-			if err := os.Rename(f.Workspace+"/.env", f.Workspace+"/env2"); err != nil {
+			if err := os.Rename(f.Workspace+"/.env", f.Workspace+"/src/env2"); err != nil {
 				return err
 			}
-			return read(f.Workspace + "/env2")
+			return read(f.Workspace + "/src/env2")
 		}},
 		{"link a masked file", atConfined, func(f field) error {
-			if err := os.Link(f.Workspace+"/.env", f.Workspace+"/env3"); err != nil {
+			if err := os.Link(f.Workspace+"/.env", f.Workspace+"/src/env3"); err != nil {
 				return err
 			}
-			return read(f.Workspace + "/env3")
+			return read(f.Workspace + "/src/env3")
 		}},
 		{"list the root of the host", atConfined, func(field) error {
 			if _, err := os.Stat("/sys/kernel"); err == nil {
@@ -229,15 +229,15 @@ func steeringAttempts() []attempt {
 	return []attempt{
 		{"change a steering file", atConfined, func(f field) error { return openWrite(f.Workspace + "/AGENTS.md") }},
 		{"remove a steering file", atConfined, func(f field) error { return os.Remove(f.Workspace + "/AGENTS.md") }},
-		{"rename a steering file", atConfined, func(f field) error { return os.Rename(f.Workspace+"/AGENTS.md", f.Workspace+"/x.md") }},
+		{"rename a steering file", atConfined, func(f field) error { return os.Rename(f.Workspace+"/AGENTS.md", f.Workspace+"/src/x.md") }},
 		{"rename over a steering file", atConfined, func(f field) error {
-			if err := create(f.Workspace + "/new.md"); err != nil {
+			if err := create(f.Workspace + "/src/new.md"); err != nil {
 				return err
 			}
-			return os.Rename(f.Workspace+"/new.md", f.Workspace+"/AGENTS.md")
+			return os.Rename(f.Workspace+"/src/new.md", f.Workspace+"/AGENTS.md")
 		}},
 		{"create an absent steering file", atConfined, func(f field) error { return create(f.Workspace + "/.envrc") }},
-		{"link an absent steering file", atConfined, func(f field) error { return os.Symlink("mine", f.Workspace+"/.envrc") }},
+		{"link an absent steering file", atConfined, func(f field) error { return os.Symlink("src/mine", f.Workspace+"/.envrc") }},
 		{"create in a steering directory", atConfined, func(f field) error { return create(f.Workspace + "/.git/hooks/pre-commit") }},
 		{"rename a steering directory's parent", atConfined, func(f field) error { return os.Rename(f.Workspace+"/.git", f.Workspace+"/git2") }},
 		{"create an absent steering directory", atConfined, func(f field) error {

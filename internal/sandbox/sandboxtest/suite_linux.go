@@ -90,7 +90,7 @@ func (s *suite) workspace(t *testing.T, name string) string {
 	t.Helper()
 	ws := filepath.Join(s.dir, name)
 	must(t, os.Mkdir(ws, 0o755))
-	for path, content := range map[string]string{"AGENTS.md": "be kind\n", ".env": "SECRET=1\n", "private/key": "secret\n", ".git/config": "\n", ".git/hooks/sample": "\n"} {
+	for path, content := range map[string]string{"AGENTS.md": "be kind\n", ".env": "SECRET=1\n", "private/key": "secret\n", ".git/config": "\n", ".git/hooks/sample": "\n", "src/main": "\n"} {
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(ws, path)), 0o755))
 		must(t, os.WriteFile(filepath.Join(ws, path), []byte(content), 0o644))
 	}
@@ -519,7 +519,7 @@ func (s *suite) stopped(t *testing.T) {
 func (s *suite) fileSize(t *testing.T) {
 	conf := s.profile()
 	conf.Limits.FileBytes = 1 << 20
-	cmd := s.probing("grow", s.ws+"/big")
+	cmd := s.probing("grow", s.ws+"/src/big")
 	if _, out, errs := s.run(t, conf, cmd); strings.TrimSpace(out) != strconv.Itoa(1<<20) {
 		t.Errorf("file grew to %q, want 1 MiB (%s)", out, errs)
 	}

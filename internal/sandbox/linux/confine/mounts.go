@@ -19,19 +19,19 @@ const (
 )
 
 type builder struct {
-	spec *Spec
-	root int
-	next int // descriptor of the next tree opened by the launcher, 0 when none
+	spec  *Spec
+	root  int
+	trees []int // of the sources still to be mounted, in their order
 }
 
 // build makes the plan's tree and makes it the root.
 func (s *Spec) build(given bool) *Failure {
 	b := &builder{spec: s}
-	if given {
-		b.next = fdTrees
-	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return &Failure{"mount private", "/", errno(err)}
+	}
+	if f := b.openAll(given); f != nil {
+		return f
 	}
 	if f := b.enterRoot(); f != nil {
 		return f
@@ -54,16 +54,32 @@ func (s *Spec) build(given bool) *Failure {
 	return nil
 }
 
-func (b *builder) tree(source string) (int, error) {
-	if b.next != 0 {
-		b.next++
-		return b.next - 1, nil
+// openAll opens every source before anything is mounted over it, unless the
+// launcher has done so.
+func (b *builder) openAll(given bool) *Failure {
+	for i, source := range b.spec.sources() {
+		fd := fdTrees + i
+		if !given {
+			var err error
+			if fd, err = openTree(source); err != nil {
+				return &Failure{"open", source, errno(err)}
+			}
+		}
+		b.trees = append(b.trees, fd)
 	}
-	return openTree(source)
+	return nil
 }
 
+func (b *builder) tree() int {
+	fd := b.trees[0]
+	b.trees = b.trees[1:]
+	return fd
+}
+
+// setattr also cuts the tree off from the mount that it was copied from: what
+// is mounted on it must not appear on the host.
 func setattr(fd int, write, device bool) error {
-	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID}
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID, Propagation: unix.MS_PRIVATE}
 	if !device {
 		attr.Attr_set |= unix.MOUNT_ATTR_NODEV
 	}
@@ -76,10 +92,7 @@ func setattr(fd int, write, device bool) error {
 // enterRoot puts the skeleton over a directory that every system has and goes
 // there; pivot_root leaves that directory's name behind.
 func (b *builder) enterRoot() *Failure {
-	root, err := b.tree(b.spec.Root)
-	if err != nil {
-		return &Failure{"open", b.spec.Root, errno(err)}
-	}
+	root := b.tree()
 	if err := setattr(root, false, false); err != nil {
 		return &Failure{"mount attributes", b.spec.Root, errno(err)}
 	}
@@ -132,10 +145,7 @@ func (b *builder) open(rel string) (int, error) {
 }
 
 func (b *builder) bind(m Mount, rel string) error {
-	fd, err := b.tree(m.Source)
-	if err != nil {
-		return err
-	}
+	fd := b.tree()
 	defer unix.Close(fd)
 	if err := setattr(fd, m.Write, m.Device); err != nil {
 		return err
