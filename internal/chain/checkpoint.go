@@ -152,6 +152,12 @@ func OpenCheckpoint(msg []byte, public string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("chain: %w: %v", ErrCheckpoint, err)
 	}
+	for _, sig := range n.Sigs {
+		// One signature has one spelling, so that the file has one form.
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Checkpoint{}, fmt.Errorf("chain: %w: signature: %v", ErrCheckpoint, err)
+		}
+	}
 	c, err := parseCheckpoint(n.Text)
 	if err != nil {
 		return Checkpoint{}, err
