@@ -37,7 +37,9 @@ type Sessions interface {
 	AddLabels(key claw.SessionKey, l []claw.Lineage) error
 	// Context is what a model reads: messages since the last compaction.
 	Context(key claw.SessionKey) ([]model.Message, error)
-	Append(key claw.SessionKey, m model.Message) error
+	// Append adds a message; said is what the operator wrote in it, word for
+	// word, and "" for everything else.
+	Append(key claw.SessionKey, m model.Message, said string) error
 	// Compact replaces everything before the last keep messages by a summary.
 	Compact(key claw.SessionKey, summary string, keep, tokensBefore int) error
 	// Said reports whether a person wrote text verbatim in this session.
@@ -83,6 +85,8 @@ type Turn struct {
 	Session   claw.SessionKey
 	Principal claw.Principal
 	Text      string
+	// Said is what the operator wrote, without anything that was quoted.
+	Said string
 	// Labels that the message brings, and from whom.
 	Labels claw.Labels
 	From   string

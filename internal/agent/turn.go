@@ -64,7 +64,9 @@ func (t *turnState) begin(ctx context.Context) error {
 	if err := t.taint(t.turn.Labels, t.turn.From); err != nil {
 		return err
 	}
-	return t.append(model.User(t.turn.Text))
+	m := model.User(t.turn.Text)
+	m.Timestamp = t.opt.Now().UnixMilli()
+	return t.opt.Sessions.Append(t.turn.Session, m, t.turn.Said)
 }
 
 // resumed ends the call that waited and tells the model what became of it.
@@ -104,7 +106,7 @@ func (t *turnState) taint(l claw.Labels, from string) error {
 
 func (t *turnState) append(m model.Message) error {
 	m.Timestamp = t.opt.Now().UnixMilli()
-	return t.opt.Sessions.Append(t.turn.Session, m)
+	return t.opt.Sessions.Append(t.turn.Session, m, "")
 }
 
 // loop asks the model and runs its calls until it answers without any.

@@ -49,7 +49,14 @@ type Gate struct {
 
 	mu      sync.Mutex
 	pending map[claw.ApprovalID]waiting
+	// granted are the newest permitted requests by digest, for what asks back
+	// while a run goes on: the proxy of a sandbox.
+	granted map[policy.Digest]waiting
+	order   []policy.Digest
 }
+
+// keepGranted bounds granted.
+const keepGranted = 512
 
 // waiting is a call that a person was asked about.
 type waiting struct {
@@ -59,7 +66,7 @@ type waiting struct {
 
 // New makes a gate.
 func New(opt Options) *Gate {
-	g := &Gate{opt: opt, tools: map[claw.ToolName]tool.Tool{}, pending: map[claw.ApprovalID]waiting{}}
+	g := &Gate{opt: opt, tools: map[claw.ToolName]tool.Tool{}, pending: map[claw.ApprovalID]waiting{}, granted: map[policy.Digest]waiting{}}
 	for _, t := range opt.Tools {
 		g.tools[t.Name()] = t
 	}
@@ -353,6 +360,7 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	if err != nil {
 		return Outcome{}, err
 	}
+	g.remember(permit.Digest(), waiting{c, q})
 	began := g.opt.Now()
 	res, runErr := p.Run(ctx, permit)
 	out := Outcome{Status: Done, Decision: d, Seq: decided, IsError: res.IsError, Labels: res.Labels, From: res.From, Run: res.Run, Took: g.opt.Now().Sub(began)}
@@ -365,6 +373,54 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 		return out, err
 	}
 	return out, nil
+}
+
+func (g *Gate) remember(d policy.Digest, w waiting) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.granted[d]; !ok {
+		g.order = append(g.order, d)
+	}
+	g.granted[d] = w
+	if len(g.order) > keepGranted {
+		delete(g.granted, g.order[0])
+		g.order = g.order[1:]
+	}
+}
+
+// JudgeHost judges a destination that a permitted run asks for while it goes
+// on: what the request named was decided with it, anything else needs a rule
+// that allows it, under the labels that the session carries now (R15).
+func (g *Gate) JudgeHost(permit policy.Permit, labels claw.Labels, h policy.Host) policy.Step {
+	g.mu.Lock()
+	w, ok := g.granted[permit.Digest()]
+	g.mu.Unlock()
+	none := policy.Step{Layer: policy.LayerEgress, Rule: "egress.no_permit", Reason: "no permitted run asks for this"}
+	if !ok || !permit.Valid() {
+		return none
+	}
+	rules, known := g.opt.Rules(w.call.Agent)
+	if !known {
+		return none
+	}
+	s := policy.JudgeHost(rules.Egress, w.call.Tool, labels, h)
+	named := slices.ContainsFunc(w.request.Facts.Hosts, func(o policy.Host) bool { return o.Name == h.Name })
+	switch {
+	case s.Verdict == policy.Ask && named:
+		s.Verdict, s.Rule, s.Reason, s.Hint = policy.Allow, "egress.with_the_call", "the host was decided with the call", ""
+	case s.Verdict == policy.Ask:
+		s.Verdict = policy.Deny
+		s.Hint = "name the host in the command, so that it is asked for with it, or add it to tools.egress.hosts"
+	}
+	return s
+}
+
+// GrantedTo names the session that a permitted run belongs to.
+func (g *Gate) GrantedTo(permit policy.Permit) (claw.SessionKey, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w, ok := g.granted[permit.Digest()]
+	return w.call.Session, ok
 }
 
 // unhappy says what became of a permitted call whose run gave an error. A

@@ -3,10 +3,10 @@ package gate
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/egress"
+	"github.com/openclaw-go/openclaw/internal/egress/page"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/tool"
@@ -23,8 +23,8 @@ type Web struct {
 	Fetcher Fetcher
 	Rules   policy.Rules
 	Labels  claw.Labels
-	// Readable turns a body into a title and text.
-	Readable func(body []byte, contentType, url string) (title, text string, err error)
+	// Readable reduces an answer to its title and text.
+	Readable func(context.Context, egress.FetchResult, tool.FetchRequest) (page.Page, error)
 	// Wrap quotes text from outside.
 	Wrap         func(text, source string) string
 	OperatorSaid func(string) bool
@@ -32,9 +32,6 @@ type Web struct {
 }
 
 var _ tool.Web = Web{}
-
-// DefaultWebChars bounds the text of a page.
-const DefaultWebChars = 50000
 
 // Fetch implements tool.Web.
 func (w Web) Fetch(ctx context.Context, p policy.Permit, r tool.FetchRequest) (tool.Page, error) {
@@ -45,24 +42,13 @@ func (w Web) Fetch(ctx context.Context, p policy.Permit, r tool.FetchRequest) (t
 	if err != nil {
 		return tool.Page{}, err
 	}
-	page := tool.Page{URL: res.URL, Status: res.Status, ContentType: res.ContentType, Cut: res.Cut}
-	text := string(res.Body)
-	if strings.Contains(res.ContentType, "html") {
-		if page.Title, text, err = w.Readable(res.Body, res.ContentType, res.URL); err != nil {
-			return tool.Page{}, fmt.Errorf("page %q: %w", res.URL, err)
-		}
+	if r.MaxChars <= 0 || r.MaxChars > w.MaxChars {
+		r.MaxChars = w.MaxChars
 	}
-	limit := w.MaxChars
-	if limit <= 0 {
-		limit = DefaultWebChars
+	read, err := w.Readable(ctx, res, r)
+	if err != nil {
+		return tool.Page{}, fmt.Errorf("page %q: %w", res.URL, err)
 	}
-	if r.MaxChars > 0 && r.MaxChars < limit {
-		limit = r.MaxChars
-	}
-	if cut := []rune(text); len(cut) > limit {
-		text, page.Cut = string(cut[:limit]), true
-	}
-	page.Text = w.Wrap(text, "web page "+res.URL)
-	page.Title = filter.Visible(page.Title)
-	return page, nil
+	return tool.Page{URL: res.URL, Title: filter.Visible(read.Title), Text: w.Wrap(read.Text, "web page "+res.URL), ContentType: res.ContentType,
+		Status: res.Status, Cut: res.Cut || read.Cut}, nil
 }

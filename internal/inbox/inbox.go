@@ -101,7 +101,11 @@ func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.Sessi
 	if err := in.record(ctx, m, id, key, labels); err != nil {
 		return "", "", err
 	}
-	run, err := in.opt.Engine.Send(agent.Turn{Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from,
+	said := ""
+	if m.Principal.Standing == claw.Owner && m.Principal.Surface != claw.SurfaceAPI && m.Principal.Surface != claw.SurfaceHook {
+		said = m.Text
+	}
+	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from,
 		Unattended: m.Unattended, Audience: Audience(m.Principal, key)})
 	return run, key, err
 }

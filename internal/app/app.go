@@ -1,0 +1,247 @@
+// Package app wires the parts together: the lists of tools, models and
+// sandboxes, and the life of one gateway. It judges nothing itself.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/agent"
+	"github.com/openclaw-go/openclaw/internal/approval"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/egress"
+	"github.com/openclaw-go/openclaw/internal/files"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/gate"
+	"github.com/openclaw-go/openclaw/internal/inbox"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/store"
+)
+
+// Options of Open.
+type Options struct {
+	Paths   configfile.Paths
+	Version string
+	// Getenv looks an environment variable up.
+	Getenv func(string) string
+	// Accept is the operator's word about a looser configuration.
+	Accept Acceptance
+	// By is who started the gateway.
+	By  claw.Principal
+	Log *slog.Logger
+}
+
+// App is one gateway with everything behind it.
+type App struct {
+	paths   configfile.Paths
+	version string
+	getenv  func(string) string
+	log     *slog.Logger
+	user    string
+	started time.Time
+
+	runUID, runGID int
+
+	posture  *holder
+	secrets  *secrets
+	journal  *journal.Journal
+	record   *record
+	store    *store.Store
+	sessions *sessions
+	labels   *files.Labels
+	egress   *egress.Egress
+	runner   sandbox.Runner
+	programs *gate.Programs
+	jobs     *gate.Background
+	desk     *approval.Desk
+	gate     *gate.Gate
+	engine   *agent.Engine
+	inbox    *inbox.Inbox
+	surface  *surface
+	models   *models
+
+	life context.Context
+	end  context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// lookupEnv is os.LookupEnv over the environment that the command was given.
+func (a *App) lookupEnv(name string) (string, bool) {
+	v := a.getenv(name)
+	return v, v != ""
+}
+
+func (a *App) redactor() *filter.Redactor { return a.secrets.redactor() }
+
+// Open builds a gateway on an existing home. Nothing listens yet. An error of
+// the configuration is a config.Problems; another gateway on the same state is
+// an *atomicfile.HeldError.
+func Open(ctx context.Context, o Options) (_ *App, err error) {
+	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: o.Log, user: userName(), started: time.Now()}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.life, a.end = context.WithCancel(context.Background())
+	a.posture, a.secrets, a.models, a.surface = &holder{app: a}, &secrets{app: a}, &models{app: a}, nil
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	loaded, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = store.Open(store.Options{Dir: a.paths.State, Now: time.Now, Workspace: a.workspaceOf, Report: a.report("sessions")}); err != nil {
+		return nil, err
+	}
+	if a.runUID, a.runGID, err = runIdentity(a.paths); err != nil {
+		return nil, err
+	}
+	jopt := journal.Options{Dir: a.paths.State, Path: journalPath(a.paths, loaded.Config), Now: time.Now, Redact: func(s string) string { return a.redactor().String(s) }, Report: a.report("journal")}
+	if a.journal, err = journal.Open(jopt); err != nil {
+		return nil, err
+	}
+	a.record = &record{j: a.journal, paths: jopt}
+	if err := a.posture.start(ctx, loaded, o.Accept, o.By); err != nil {
+		return nil, err
+	}
+	if err := a.prepareWorkspaces(); err != nil {
+		return nil, err
+	}
+	return a, a.build()
+}
+
+// build makes the engine over what Open has prepared.
+func (a *App) build() (err error) {
+	if a.labels, err = files.OpenLabels(filepath.Join(a.paths.State, "labels.jsonl"), time.Now); err != nil {
+		return err
+	}
+	c := a.posture.config()
+	if a.egress, err = egress.New(egress.Options{Record: a.record.egress, Private: privates(c), Proxy: c.Gateway.Egress.Proxy.V, CAFile: a.paths.Expand(c.Gateway.Egress.CAFile.V)}); err != nil {
+		return err
+	}
+	if a.runner, err = newRunner(a); err != nil {
+		return err
+	}
+	a.programs = gate.NewPrograms()
+	a.jobs = &gate.Background{Now: time.Now}
+	a.desk = approval.NewDesk(approval.Options{Now: time.Now, NewID: func() claw.ApprovalID { return claw.ApprovalID(newID("")[:8]) }})
+	a.sessions = &sessions{Store: a.store, app: a}
+	a.surface = newSurface(a)
+	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Desk: a.desk, Journal: a.journal, Redact: a.redactor,
+		Nonce: func() string { return newID("") }, Now: time.Now})
+	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
+	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
+	a.desk.Subscribe(a.answered)
+	return nil
+}
+
+// answered resumes the session whose question was answered.
+func (a *App) answered(e approval.Event) {
+	if e.Answer.State == approval.Waiting {
+		return
+	}
+	c, ok := a.gate.Waits(e.View.ID)
+	if !ok {
+		return
+	}
+	if _, err := a.engine.Answered(e.View.ID, c, c.Audience); err != nil {
+		a.log.Error("an answered question could not resume its session", "approval", e.View.ID, "error", err)
+	}
+}
+
+// load reads the configuration; one with errors is refused.
+func (a *App) load() (*configfile.Loaded, error) {
+	l, err := configfile.Load(a.paths, configfile.Options{Env: a.lookupEnv})
+	if err != nil {
+		return nil, err
+	}
+	return l, l.Problems.Err()
+}
+
+func (a *App) report(what string) func(error) {
+	return func(err error) { a.log.Error(what, "error", err) }
+}
+
+func (a *App) workspaceOf(id claw.AgentID) string {
+	ag, _ := a.posture.now().Agent(id)
+	return ag.Workspace
+}
+
+// journalPath is where the record lies: logging.audit.path, or the usual
+// place.
+func journalPath(p configfile.Paths, c *config.Config) string {
+	if v := c.Logging.Audit.Path; v.Set && v.V != "" {
+		if abs := p.Expand(v.V); filepath.IsAbs(abs) {
+			return abs
+		}
+	}
+	return p.Journal
+}
+
+// prepareWorkspaces makes the folders of the agents that exist now.
+func (a *App) prepareWorkspaces() error {
+	for _, ag := range a.posture.now().Agents {
+		if ag.Workspace == "" {
+			continue
+		}
+		if err := seedWorkspace(ag.Workspace, a.runUID, a.runGID); err != nil {
+			return fmt.Errorf("workspace of agent %q: %w", ag.ID, err)
+		}
+	}
+	return nil
+}
+
+// Close ends everything in the opposite order. It may be called more than once.
+func (a *App) Close() error {
+	a.end()
+	a.wg.Wait()
+	var errs []error
+	if a.runner != nil {
+		errs = append(errs, a.runner.Close())
+	}
+	if a.labels != nil {
+		errs = append(errs, a.labels.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.journal != nil {
+		errs = append(errs, a.journal.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// privateOf reads an entry that names an address.
+func privateOf(host string) (egress.Private, bool) {
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		return egress.Private{}, false
+	}
+	return egress.Private{Prefix: netip.PrefixFrom(addr, addr.BitLen())}, true
+}
+
+// RootError refuses to run as root without a word.
+var errRoot = &HintError{Err: errors.New("refusing to run as root"),
+	Advice: "run it as an ordinary user (openclaw gateway install --user), or pass --allow-root: commands of agents then run as an unprivileged uid"}
+
+// CheckRoot refuses uid 0 unless the operator allows it.
+func CheckRoot(allow bool) error {
+	if runtime.GOOS != "windows" && os.Geteuid() == 0 && !allow {
+		return errRoot
+	}
+	return nil
+}

@@ -1,0 +1,17 @@
+//go:build !linux || (!amd64 && !arm64)
+
+package app
+
+import (
+	"runtime"
+
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+)
+
+// MaybeStage does nothing where the sandbox has no stage.
+func MaybeStage() {}
+
+// newRunner refuses every run, with the reason.
+func newRunner(*App) (sandbox.Runner, error) {
+	return sandbox.Refuse(runtime.GOOS, runtime.GOOS+"/"+runtime.GOARCH, "no sandbox is built for this system"), nil
+}

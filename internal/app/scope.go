@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/agent"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/egress"
+	"github.com/openclaw-go/openclaw/internal/egress/page"
+	"github.com/openclaw-go/openclaw/internal/files"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/gate"
+	"github.com/openclaw-go/openclaw/internal/gateway"
+	"github.com/openclaw-go/openclaw/internal/model"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/tool"
+)
+
+// scope gives one call the world that its agent may see.
+func (a *App) scope(c gate.Call, r policy.Rules) (tool.Scope, error) {
+	tree, err := a.tree(r)
+	if err != nil {
+		return tool.Scope{}, err
+	}
+	view := tree.As(c.Labels|claw.Private, string(c.Session))
+	cfg := a.posture.config()
+	return tool.Scope{
+		Agent: c.Agent, Session: c.Session, Run: c.Run, Principal: c.Principal, Labels: c.Labels, Workspace: r.Files.Workspace, Home: a.paths.Home, User: a.user,
+		Files: gate.Files{Tree: view},
+		Exec: gate.Exec{Runner: a.runner, Programs: a.programs, Rules: r, Jobs: a.jobs,
+			Changed: func(ctx context.Context) (func() []string, error) {
+				return changes(ctx, view, r.Files.Workspace, c.Labels)
+			},
+			Readable: func() (claw.Labels, string) {
+				return claw.Private, "files of the workspace"
+			}},
+		Web: gate.Web{Fetcher: a.egress.Client(), Rules: r, Labels: c.Labels, Wrap: a.wrap, OperatorSaid: c.OperatorSaid, Readable: readable,
+			MaxChars: cfg.Tools.Web.Fetch.MaxChars.Or(page.DefaultMaxChars)},
+		Sessions: toolSessions{app: a, call: c},
+		Outbox: gate.Outbox{Audience: c.Audience, Deliver: func(ctx context.Context, to policy.Send, text string) error {
+			return a.sessions.inject(ctx, c.Session, text, c.Principal)
+		}},
+		OperatorSaid: c.OperatorSaid, Model: c.Model,
+	}, nil
+}
+
+// changes begins an account of what a run writes.
+func changes(ctx context.Context, view *files.Tree, workspace string, labels claw.Labels) (func() []string, error) {
+	w, err := view.Begin(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	return func() []string {
+		// A run that was cancelled has written all the same.
+		found, err := w.End(context.WithoutCancel(ctx), labels|claw.Private)
+		if err != nil {
+			return nil // the account stays open: what changed counts as unknown
+		}
+		out := make([]string, 0, len(found))
+		for _, ch := range found {
+			out = append(out, ch.Path)
+		}
+		return out
+	}, nil
+}
+
+// tree is what an agent may touch on disk.
+func (a *App) tree(r policy.Rules) (*files.Tree, error) {
+	if r.Files.Workspace == "" {
+		return nil, fmt.Errorf("agent %q has no workspace", r.Agent)
+	}
+	o := files.Options{Cwd: r.Files.Workspace, Home: a.paths.Home, Labels: a.labels, Owners: []int{os.Getuid()},
+		Roots: []files.RootSpec{{Path: r.Files.Workspace, Access: files.ReadWrite, Workspace: true}}}
+	if a.runUID > 0 {
+		o.Owners = append(o.Owners, a.runUID)
+		o.NewOwner = &files.Owner{UID: a.runUID, GID: a.runGID}
+	}
+	if !r.Files.WorkspaceOnly {
+		for _, root := range r.Files.ReadRoots {
+			o.Roots = append(o.Roots, files.RootSpec{Path: root, Access: files.ReadOnly})
+		}
+	}
+	return files.New(o)
+}
+
+func readable(ctx context.Context, res egress.FetchResult, r tool.FetchRequest) (page.Page, error) {
+	form := page.Markdown
+	if r.Text {
+		form = page.Text
+	}
+	return page.Read(ctx, page.Source{URL: res.URL, ContentType: res.ContentType, Charset: res.Charset, Body: res.Body}, page.Options{Form: form, MaxChars: r.MaxChars})
+}
+
+// wrap quotes text from outside for a model.
+func (a *App) wrap(text, source string) string {
+	c := &a.posture.config().Tools.Content
+	return filter.Untrusted(text, filter.Envelope{Source: source, Nonce: newID(""), StripSystemPrompts: c.StripSystemPrompts.Or(true), MaxChars: c.MaxChars.Or(50000)})
+}
+
+// prompt makes an agent's system prompt. Workspace files go in as they are,
+// but for those that hold text from outside: they are left out, and said so.
+func (a *App) prompt(t agent.Turn) []model.SystemPart {
+	ag, _ := a.posture.now().Agent(t.Agent)
+	in := agent.PromptInput{Turn: t, Workspace: ag.Workspace, Level: ag.Rules.Confinement.Level.String(), FileChars: ag.FileChars, TotalChars: ag.TotalChars,
+		Date: time.Now().Format("2006-01-02"), Zone: time.Now().Format("MST"), GatewayVer: a.version, Model: operatorRef}
+	if len(ag.Models) > 0 {
+		in.Model = ag.Models[0]
+	}
+	for _, s := range a.gate.Specs(t.Agent) {
+		in.Tools = append(in.Tools, s.Name)
+	}
+	tree, err := a.tree(ag.Rules)
+	if err != nil {
+		return agent.Prompt(in)
+	}
+	in.Read = func(name string) (string, bool) {
+		abs := filepath.Join(ag.Workspace, name)
+		b, err := tree.Peek(abs, maxPromptFile)
+		if err != nil {
+			return "", false
+		}
+		if sum, err := tree.HashFile(abs); err != nil || a.tainted(abs, sum) {
+			return "(left out: " + name + " holds text from outside)", true
+		}
+		return string(b), true
+	}
+	return agent.Prompt(in)
+}
+
+const maxPromptFile = 1 << 20
+
+// tainted reports whether a workspace file is recorded as holding text from
+// outside.
+func (a *App) tainted(abs, sum string) bool {
+	l, origin := a.labels.Of(files.Subject{Path: abs, SHA256: sum, Workspace: true})
+	return origin == files.Recorded && l.Has(claw.Untrusted)
+}
+
+// proxy serves the network of one run: every connection is judged under the
+// rules and labels of that moment.
+func (a *App) proxy(ln net.Listener, permit policy.Permit) {
+	p := a.egress.Proxy(egress.ProxyOptions{Permit: permit, Decide: func(_ context.Context, h policy.Host) policy.Step {
+		key, ok := a.gate.GrantedTo(permit)
+		if !ok {
+			return policy.Step{Layer: policy.LayerEgress, Rule: "egress.no_permit", Reason: "no permitted run asks for this"}
+		}
+		labels, _, err := a.sessions.Labels(key)
+		if err != nil {
+			labels = claw.Untrusted | claw.Private | claw.Secret
+		}
+		return a.gate.JudgeHost(permit, labels, h)
+	}})
+	if err := p.Serve(a.life, ln); err != nil {
+		a.log.Warn("proxy of a run ended", "error", err)
+	}
+}
+
+// emit hands an event of the engine to whoever listens.
+func (a *App) emit(e agent.Event) {
+	if e.Kind == agent.KindOutcome && e.Outcome != nil {
+		a.sessions.remember(outcomeFacts(gateway.ToolFacts{Call: e.Call.ID, Tool: e.Call.Tool}, *e.Outcome))
+	}
+	a.surface.emit(e)
+}
+
+// newID makes a random id of 128 bits with a prefix.
+func newID(prefix string) string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: the runtime ends the program instead
+	if prefix != "" {
+		prefix += "-"
+	}
+	return prefix + hex.EncodeToString(b[:])
+}
+
+func newRun() claw.RunID { return claw.RunID(newID("run")) }
+
+// userName of the account that the gateway runs as.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return strings.TrimSpace(os.Getenv("USER"))
+}
+
+// privates are operator's entries of addresses that are not public.
+func privates(c *config.Config) []egress.Private {
+	var out []egress.Private
+	for i := range c.Tools.Egress.Hosts {
+		if p, ok := privateOf(c.Tools.Egress.Hosts[i].Host.V); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
