@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	markOpen = "open"    // intents without an outcome
 	markSeal = "posture" // the entry of the last accepted posture
 )
+
+// gatherBytes is the size of a batch from which it waits for nobody.
+const gatherBytes = 256 << 10
 
 // run is the committer: it alone writes. It ends when the journal is closed
 // and nothing is left to write.
@@ -37,6 +41,7 @@ func (j *Journal) run() {
 
 // step does one round of work and reports whether there may be more.
 func (j *Journal) step() bool {
+	j.gather()
 	j.mu.Lock()
 	b, asks := j.pending, j.asks
 	j.pending, j.asks = nil, nil
@@ -63,6 +68,25 @@ func (j *Journal) step() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.pending != nil || len(j.asks) > 0
+}
+
+// gather lets writers that are about to append do so before the batch is
+// taken, as long as it grows: those that the last commit woke would else wait
+// for a sync of their own.
+func (j *Journal) gather() {
+	for size := -1; ; {
+		j.mu.Lock()
+		n := 0
+		if j.pending != nil {
+			n = len(j.pending.buf)
+		}
+		j.mu.Unlock()
+		if n == size || n == 0 || n >= gatherBytes {
+			return
+		}
+		size = n
+		runtime.Gosched()
+	}
 }
 
 // commit makes a batch durable, or undoes it as if it had never been.
