@@ -26,6 +26,7 @@ import (
 // the process as possible: the launcher inherits what the process may still do.
 type Runner struct {
 	opts         Options
+	stage        []byte // the program of launcher and stage; empty means this one
 	uid, gid     int
 	root         bool
 	abi          int
@@ -59,8 +60,10 @@ const startsPerCPU = 2
 
 // New starts the launcher. It fails when the options are wrong or the launcher
 // cannot be started; what the kernel can hold is Support's to say.
-func New(o Options) (*Runner, error) {
-	r := &Runner{opts: o, uid: unix.Geteuid(), gid: unix.Getegid(), root: unix.Geteuid() == 0, abi: confine.LandlockABI(),
+func New(o Options) (*Runner, error) { return newWith(o, embedded) }
+
+func newWith(o Options, stage []byte) (*Runner, error) {
+	r := &Runner{opts: o, stage: stage, uid: unix.Geteuid(), gid: unix.Getegid(), root: unix.Geteuid() == 0, abi: confine.LandlockABI(),
 		log: o.Log, steering: steering{holds: map[string]*placeholder{}}, skeletons: map[string]bool{},
 		slots: make(chan struct{}, startsPerCPU*runtime.NumCPU()), runs: map[*process]struct{}{}, trials: map[policy.Level]error{}, proven: map[int64]bool{}}
 	if r.log == nil {
@@ -90,7 +93,7 @@ func New(o Options) (*Runner, error) {
 	}
 	r.alternatives = isDir(alternatives)
 	r.cgroup = findCgroup(o.Cgroup)
-	l, err := startLauncher(embedded)
+	l, err := startLauncher(r.stage)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +111,12 @@ func (r *Runner) prepareDir() error {
 	if err := os.MkdirAll(r.opts.SkeletonDir, mode); err != nil {
 		return fmt.Errorf("sandbox: skeleton directory: %w", err)
 	}
+	// Rules and mounts are made for paths without links only.
+	real, err := filepath.EvalSymlinks(filepath.Dir(r.opts.SkeletonDir))
+	if err != nil {
+		return fmt.Errorf("sandbox: skeleton directory: %w", err)
+	}
+	r.opts.SkeletonDir = filepath.Join(real, filepath.Base(r.opts.SkeletonDir))
 	fi, err := os.Lstat(r.opts.SkeletonDir)
 	if err != nil {
 		return fmt.Errorf("sandbox: skeleton directory: %w", err)
@@ -198,7 +207,14 @@ func (r *Runner) cache(agent string) (string, error) {
 	if agent == "." || agent == ".." || strings.ContainsAny(agent, "/\x00") {
 		return "", fmt.Errorf("sandbox: agent %q: want a plain name", agent)
 	}
-	dir := filepath.Join(r.opts.CacheDir, agent)
+	if err := os.MkdirAll(r.opts.CacheDir, 0o700); err != nil {
+		return "", fmt.Errorf("sandbox: cache: %w", err)
+	}
+	base, err := filepath.EvalSymlinks(r.opts.CacheDir)
+	if err != nil {
+		return "", fmt.Errorf("sandbox: cache: %w", err)
+	}
+	dir := filepath.Join(base, agent)
 	fi, err := os.Lstat(dir)
 	switch {
 	case err == nil && fi.IsDir():
@@ -206,9 +222,6 @@ func (r *Runner) cache(agent string) (string, error) {
 	case err == nil:
 		return "", fmt.Errorf("sandbox: cache %q: want a directory, found %v", dir, fi.Mode().Type())
 	case !errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("sandbox: cache: %w", err)
-	}
-	if err := os.MkdirAll(r.opts.CacheDir, 0o700); err != nil {
 		return "", fmt.Errorf("sandbox: cache: %w", err)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -225,7 +238,7 @@ func (r *Runner) current() (*launcher, error) {
 		return nil, sandbox.ErrClosed
 	}
 	if r.launcher == nil {
-		l, err := startLauncher(embedded)
+		l, err := startLauncher(r.stage)
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ func (r *Runner) Support() sandbox.Support {
 
 func (r *Runner) measured() sandbox.Support {
 	s := sandbox.Support{Backend: "linux", Kernel: release(), LandlockABI: r.abi, Stage: "embedded", Cgroup: "none", UID: r.uid, GID: r.gid}
-	if len(embedded) == 0 {
+	if len(r.stage) == 0 {
 		s.Stage = "self"
 		s.Notes = append(s.Notes, "built without the embedded stage: every run starts by executing this program again, which is slower")
 	}

@@ -102,7 +102,7 @@ func (s *Spec) landlock() *Failure {
 }
 
 func addRule(set int, r Rule, known uint64) *Failure {
-	fd, err := unix.Open(r.Path, unix.O_PATH|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	fd, err := openPlain(r.Path)
 	if err != nil {
 		return &Failure{"landlock rule", r.Path, errno(err)}
 	}

@@ -203,10 +203,28 @@ func (s *Spec) sources() []string {
 	return out
 }
 
-// openTree copies the mount at path without following any symbolic link.
-func openTree(path string) (int, error) {
-	at, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW,
+// openPlain opens a path on which no symbolic link lies, its end included.
+func openPlain(path string) (int, error) {
+	fd, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW,
 		Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		err = unix.ELOOP // O_PATH gives the link itself
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// openTree copies the mount at a path.
+func openTree(path string) (int, error) {
+	at, err := openPlain(path)
 	if err != nil {
 		return -1, err
 	}

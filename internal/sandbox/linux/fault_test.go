@@ -1,0 +1,97 @@
+//go:build linux && (amd64 || arm64)
+
+package linux
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+)
+
+func buildStage(t *testing.T, out string, flags ...string) []byte {
+	t.Helper()
+	args := slices.Concat([]string{"build", "-trimpath", "-buildvcs=false"}, flags, []string{"-o", out, "./stage"})
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestFault leaves out one layer at a time: the witness has to notice, and the
+// program must not run.
+func TestFault(t *testing.T) {
+	dir := openDir(t)
+	for _, x := range []struct {
+		layer string
+		level policy.Level
+		tells string // what the witness says of it
+	}{
+		{"rlimits", policy.LevelProcess, "max file size"},
+		{"caps", policy.LevelProcess, "capabilities"},
+		{"nnp", policy.LevelProcess, "no_new_privs"},
+		{"rlimits", policy.LevelIsolated, "max open files"},
+		{"caps", policy.LevelIsolated, "capabilities"},
+		{"landlock", policy.LevelConfined, `probe "canary": worked`},
+		{"landlock", policy.LevelIsolated, `probe "canary": worked`},
+		{"seccomp", policy.LevelConfined, "seccomp filters 0"},
+		{"seccomp", policy.LevelIsolated, "seccomp filters 0"},
+		{"filter rules", policy.LevelConfined, `probe "unix": worked`},
+		{"filter rules", policy.LevelIsolated, `probe "unshare"`},
+	} {
+		t.Run(x.layer+"/"+x.level.String(), func(t *testing.T) {
+			stage := buildStage(t, filepath.Join(dir, "stage"), "-tags", "openclaw_fault",
+				"-ldflags", "-X 'github.com/openclaw-go/openclaw/internal/sandbox/linux/confine.faultLayer="+x.layer+"'")
+			r, err := newWith(Options{SkeletonDir: filepath.Join(openDir(t), "skeleton"), UID: runUID, GID: runGID}, stage)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			mark := filepath.Join(dir, "ran")
+			p, err := r.start(context.Background(), job{conf: policy.Confinement{Level: x.level},
+				cmd: sandbox.Cmd{Path: "/usr/bin/touch", Args: []string{"touch", mark}}})
+			if err == nil {
+				_, _ = p.Wait()
+				t.Fatal("ran")
+			}
+			var w *sandbox.WitnessError
+			if !errors.As(err, &w) || !strings.Contains(strings.Join(w.Misses, "\n"), x.tells) {
+				t.Errorf("error %v, want a witness that tells %q", err, x.tells)
+			}
+			if r.Support().Supports(x.level) {
+				t.Errorf("level %v counts as supported", x.level)
+			}
+		})
+	}
+}
+
+// TestEmbedded holds the embedded program to what the sources build.
+func TestEmbedded(t *testing.T) {
+	dir := t.TempDir()
+	flags := []string{"-ldflags", "-s -w -buildid="}
+	one, two := buildStage(t, filepath.Join(dir, "one"), flags...), buildStage(t, filepath.Join(dir, "two"), flags...)
+	if !bytes.Equal(one, two) {
+		t.Error("two builds differ")
+	}
+	if len(embedded) > 0 && sha256.Sum256(embedded) != sha256.Sum256(one) {
+		t.Error("the embedded stage is not what the sources build: run scripts/build-stage")
+	}
+	if len(one) > 2<<20 {
+		t.Errorf("stage has %d bytes, want at most 2 MiB", len(one))
+	}
+}
