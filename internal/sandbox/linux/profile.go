@@ -46,6 +46,8 @@ type plan struct {
 	cleanup  []func()
 	identity sandbox.Identity
 	state    string // the runner's own directory
+	// filterSum is that of the filter which the stage must install.
+	filterSum int64
 }
 
 func (p *plan) undo() {

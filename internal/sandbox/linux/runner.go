@@ -33,7 +33,8 @@ type Runner struct {
 	system       []string // system directories that exist and are no links
 	devices      []string
 	alternatives bool
-	cgroup       *cgroups // nil when none is delegated
+	host         map[string]string // the gateway's own namespaces
+	cgroup       *cgroups          // nil when none is delegated
 	log          *slog.Logger
 	steering     steering
 	slots        chan struct{} // starts in flight
@@ -92,6 +93,7 @@ func newWith(o Options, stage []byte) (*Runner, error) {
 		}
 	}
 	r.alternatives = isDir(alternatives)
+	r.host = ownNamespaces()
 	r.cgroup = findCgroup(o.Cgroup)
 	l, err := startLauncher(r.stage)
 	if err != nil {

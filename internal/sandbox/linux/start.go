@@ -54,6 +54,7 @@ func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 	}
 	pl.spec.Dry = j.dry
 	r.asIdentity(pl)
+	pl.filterSum = pl.filter()
 	p := &process{r: r, plan: pl, began: time.Now(), done: make(chan struct{}), out: &limited{}}
 	p.out.left.Store(pl.limits.OutputBytes)
 	if err := r.launch(ctx, l, p, j); err != nil {
@@ -75,7 +76,7 @@ func (r *Runner) asIdentity(p *plan) {
 
 func (r *Runner) launch(ctx context.Context, l *launcher, p *process, j job) error {
 	r.mu.Lock()
-	p.plan.spec.ProveArch = p.plan.spec.Level != confine.LevelProcess && !r.proven[p.plan.filter()]
+	p.plan.spec.ProveArch = p.plan.spec.Level != confine.LevelProcess && !r.proven[p.plan.filterSum]
 	r.mu.Unlock()
 	io, err := openStdio(j.cmd)
 	if err != nil {
@@ -223,7 +224,7 @@ func (r *Runner) handshake(l *launcher, p *process) (net.Listener, error) {
 	if outside.Errno != 0 {
 		return ln, fmt.Errorf("sandbox: look at %q: %w", outside.Where, unix.Errno(outside.Errno))
 	}
-	v := &verdict{plan: p.plan, report: report, root: r.root, host: r.hostNamespaces(), group: p.group}
+	v := &verdict{plan: p.plan, report: report, root: r.root, host: r.host, group: p.group}
 	p.witness, p.holds = v.judge(outside.Text)
 	p.level = bestLevel(p.holds)
 	if (ln != nil) != p.plan.spec.Proxy {

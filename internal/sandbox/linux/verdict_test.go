@@ -67,7 +67,8 @@ func newScene() *scene {
 			{Kind: confine.MountReadOnly, Target: "/ws/A B"}, {Kind: confine.MountBind, Source: "/dev/null", Target: "/dev/null", Write: true, Device: true},
 			{Kind: confine.MountTmpfs, Target: "/tmp"}, {Kind: confine.MountProc, Target: "/proc"}, {Kind: confine.MountMask, Target: "/ws/absent"}}}}
 	s.v.report.CmdSum = confine.CmdSum("/bin/x", []string{"x"}, []string{"A=1"})
-	s.v.report.Filter = s.v.plan.filter()
+	s.v.plan.filterSum = s.v.plan.filter()
+	s.v.report.Filter = s.v.plan.filterSum
 	s.v.report.Probes = s.v.plan.wantedProbes()
 	for _, ns := range namespaceNames() {
 		s.v.host[ns], s.ns[ns] = ns+":[1]", ns+":[2]"
