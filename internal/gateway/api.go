@@ -329,6 +329,15 @@ type Posture interface {
 	ExecApprovals(ctx context.Context) (ConfigView, error)
 }
 
+// Accepter is a Posture that can hold a looser configuration back until an
+// operator accepts it (R07). Optional.
+type Accepter interface {
+	// Pending is the configuration that waits, null when none does.
+	Pending(ctx context.Context) (json.RawMessage, error)
+	// Accept puts it in force; hash names what was shown.
+	Accept(ctx context.Context, hash string, by claw.Principal) (json.RawMessage, error)
+}
+
 // ExplainQuery asks for the trace of a decision, made or imagined.
 type ExplainQuery struct {
 	Agent   claw.AgentID    `json:"agentId,omitempty"`
