@@ -44,8 +44,6 @@ func MaybeProbe() {
 		err = probeFork()
 	case "grow":
 		err = probeGrow(os.Args[2])
-	case "memory":
-		err = probeMemory()
 	case "get":
 		err = probeGet(os.Args[2])
 	case "block": // until killed
@@ -497,15 +495,6 @@ func probeGrow(path string) error {
 		}
 	}
 	return fmt.Errorf("wrote %d bytes", n)
-}
-
-func probeMemory() error {
-	b, err := unix.Mmap(-1, 0, 1<<30, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	if err != nil {
-		fmt.Println("refused")
-		return nil
-	}
-	return fmt.Errorf("got %d bytes", len(b))
 }
 
 // probeGet prints what a TCP server says to a request.
