@@ -40,7 +40,7 @@ type Options struct {
 	Accept Acceptance
 	// By is who started the gateway.
 	By  claw.Principal
-	Log *slog.Logger
+	Log *Log
 }
 
 // App is one gateway with everything behind it.
@@ -72,6 +72,9 @@ type App struct {
 	surface  *surface
 	models   *models
 
+	// accepted is called when a held configuration was accepted.
+	accepted func()
+
 	life context.Context
 	end  context.CancelFunc
 	wg   sync.WaitGroup
@@ -89,12 +92,14 @@ func (a *App) redactor() *filter.Redactor { return a.secrets.redactor() }
 // the configuration is a config.Problems; another gateway on the same state is
 // an *atomicfile.HeldError.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: o.Log, user: userName(), started: time.Now()}
-	if a.log == nil {
-		a.log = slog.New(slog.DiscardHandler)
+	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: slog.New(slog.DiscardHandler), user: userName(), started: time.Now()}
+	if o.Log != nil {
+		a.log = o.Log.Logger
+		redact := a.redactor
+		o.Log.redact.Store(&redact)
 	}
 	a.life, a.end = context.WithCancel(context.Background())
-	a.posture, a.secrets, a.models, a.surface = &holder{app: a}, &secrets{app: a}, &models{app: a}, nil
+	a.posture, a.secrets, a.models = &holder{app: a}, &secrets{app: a}, &models{app: a}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

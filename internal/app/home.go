@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"crypto/rand"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +16,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 // marker is home.json: it makes a home ours.
@@ -77,8 +76,6 @@ func readMarker(p configfile.Paths) (marker, error) {
 type HomeOptions struct {
 	// Port of the gateway; 0 is the default of the profile.
 	Port int
-	// Adopt takes over a home whose configuration is there without a marker.
-	Adopt bool
 }
 
 // Created says what CreateHome made.
@@ -90,18 +87,13 @@ type Created struct {
 // CreateHome makes the hardened home. Files that exist stay as they are.
 func CreateHome(p configfile.Paths, o HomeOptions) (Created, error) {
 	out := Created{State: p.State, Made: []string{}}
-	for _, dir := range []string{p.State, p.Credentials, p.Logs, p.Run, filepath.Join(p.State, "identity"), filepath.Join(p.State, "devices"), filepath.Join(p.State, "agents")} {
-		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-			out.Made = append(out.Made, dir)
-		}
-		if err := atomicfile.MkdirAll(dir); err != nil {
-			return out, err
-		}
+	if err := out.once(p.Marker, func() error { return store.SeedHome(p.State) }); err != nil {
+		return out, err
 	}
 	if err := out.once(p.Secrets, func() error { return writeToken(p.Secrets) }); err != nil {
 		return out, err
 	}
-	if err := out.once(p.Config, func() error {
+	return out, out.once(p.Config, func() error {
 		port := o.Port
 		if port == 0 {
 			port = p.DefaultPort
@@ -114,10 +106,7 @@ func CreateHome(p configfile.Paths, o HomeOptions) (Created, error) {
 			return err
 		}
 		return atomicfile.Write(p.Config, []byte(text))
-	}); err != nil {
-		return out, err
-	}
-	return out, out.once(p.Marker, func() error { return writeMarker(p) })
+	})
 }
 
 // once makes a file that is not there.
@@ -134,21 +123,6 @@ func (c *Created) once(path string, write func() error) error {
 	}
 	c.Made = append(c.Made, path)
 	return nil
-}
-
-func writeMarker(p configfile.Paths) error {
-	m := marker{Format: markerFormat, Version: 1}
-	if runtime.GOOS != "windows" && os.Geteuid() == 0 {
-		var err error
-		if m.RunUID, m.RunGID, err = freeUID(); err != nil {
-			return err
-		}
-	}
-	b, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(p.Marker, append(b, '\n'))
 }
 
 // freeUID finds the uid that commands run as under a root gateway: the system
@@ -197,38 +171,22 @@ func runIdentity(p configfile.Paths) (uid, gid int, err error) {
 	return m.RunUID, m.RunGID, atomicfile.Write(p.Marker, append(b, '\n'))
 }
 
-//go:embed seed/SOUL.md
-var soulText []byte
-
-//go:embed seed/AGENTS.md
-var agentsText []byte
-
-//go:embed seed/USER.md
-var userText []byte
-
-//go:embed seed/MEMORY.md
-var memoryText []byte
-
 // seedWorkspace makes an agent's folder with its first files. What is there
-// stays as it is.
+// stays as it is; a folder that existed before gets nothing new.
 func seedWorkspace(dir string, uid, gid int) error {
 	_, err := os.Lstat(dir)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := atomicfile.MkdirAll(dir); err != nil {
-		return err
-	}
-	if !fresh {
+	if err == nil {
 		return nil
 	}
-	for _, f := range []struct {
-		name string
-		text []byte
-	}{{"SOUL.md", soulText}, {"AGENTS.md", agentsText}, {"USER.md", userText}, {"MEMORY.md", memoryText}} {
-		path := filepath.Join(dir, f.name)
-		if err := atomicfile.Write(path, bytes.Clone(f.text)); err != nil {
-			return err
-		}
-		if err := own(path, uid, gid); err != nil {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	names, err := store.SeedWorkspace(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := own(filepath.Join(dir, n), uid, gid); err != nil {
 			return err
 		}
 	}

@@ -45,12 +45,17 @@ type wireEvent struct {
 	Payload json.RawMessage `json:"payload"`
 }
 
+// wireFrame is any frame of the gateway: an answer or an event.
 type wireFrame struct {
-	Type string `json:"type"`
-	ID   string `json:"id"`
-	wireResponse
-	wireEvent
+	Type    string          `json:"type"`
+	ID      string          `json:"id"`
+	OK      bool            `json:"ok"`
+	Payload json.RawMessage `json:"payload"`
+	Error   *wire.Error     `json:"error"`
+	Event   string          `json:"event"`
 }
+
+func (f wireFrame) answer() wireResponse { return wireResponse{f.OK, f.Payload, f.Error} }
 
 // errNoGateway: nothing answers on the socket of this home.
 var errNoGateway = errors.New("the gateway is not running")
@@ -122,7 +127,7 @@ func (c *client) exchange(ctx context.Context, method string, params any) (json.
 		}
 		var f wireFrame
 		if json.Unmarshal(b, &f) == nil && f.Type == "res" && f.ID == id {
-			return f.result(method)
+			return f.answer().result(method)
 		}
 	}
 }
@@ -196,11 +201,11 @@ func (c *client) read() {
 			delete(c.waiting, f.ID)
 			c.mu.Unlock()
 			if ch != nil {
-				ch <- f.wireResponse
+				ch <- f.answer()
 			}
 		case "event":
 			select {
-			case c.events <- f.wireEvent:
+			case c.events <- wireEvent{f.Event, f.Payload}:
 			default: // nobody listens to events in this command
 			}
 		}

@@ -10,6 +10,10 @@ import (
 
 func (s *Server) addDevices() {
 	s.methods["login.link"] = method{wire.Admin, none((*conn).loginLink)}
+	// Whoever reveals the token says so first; the value itself never travels.
+	s.methods["token.revealed"] = method{wire.Admin, none(func(c *conn) (any, error) {
+		return nil, s.note(c.ctx, Note{Event: "secret.use", Principal: c.by(), Fields: []Field{{"for", "gateway token --reveal"}}})
+	})}
 	if s.opt.Devices == nil {
 		return
 	}

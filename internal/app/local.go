@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/agent"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/inbox"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/posture"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/store"
+	"github.com/openclaw-go/openclaw/internal/vault"
+)
+
+// PortOf is the port that a configuration means in a home.
+func PortOf(p configfile.Paths, c *config.Config) int { return posture.Of(c, World(p)).Gateway.Port }
+
+// Turn runs one message to its end, without a listening gateway.
+func (a *App) Turn(ctx context.Context, m inbox.Message) (agent.Result, error) {
+	run, key, err := a.inbox.Receive(ctx, m)
+	if err != nil {
+		return agent.Result{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { a.engine.Abort(key, run) })
+	defer stop()
+	return a.engine.Wait(context.WithoutCancel(ctx), run)
+}
+
+// RotateToken replaces the gateway's token.
+func RotateToken(p configfile.Paths) error { return writeToken(p.Secrets) }
+
+// RevealToken reads the gateway's token for the operator. The caller has had
+// the running gateway record it; without one it is recorded here first.
+func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) string) (string, error) {
+	l, err := configfile.Load(p, configfile.Options{Env: func(n string) (string, bool) { v := getenv(n); return v, v != "" }})
+	if err != nil {
+		return "", err
+	}
+	if _, held := store.Holder(p.State); !held {
+		if err := note(ctx, p, l.Config, journal.Entry{Event: journal.SecretUse, Principal: operatorAct, Data: map[string]string{"for": "gateway token --reveal"}}); err != nil {
+			return "", err
+		}
+	}
+	a := &App{paths: p, getenv: getenv}
+	ref := l.Config.Gateway.Auth.Token.V
+	if ref.Kind == config.NoSecret {
+		ref = config.SecretRef{Kind: config.SecretFile, Provider: "default", ID: "/gateway/token"}
+	}
+	s, err := a.resolver(l.Config, &vault.Live{}).Resolve(ctx, "gateway.auth.token", refOf(ref))
+	if err != nil {
+		return "", err
+	}
+	out := ""
+	return out, s.Use(func(b []byte) error {
+		out = string(b)
+		return nil
+	})
+}
+
+// note writes one entry while no gateway runs.
+func note(ctx context.Context, p configfile.Paths, c *config.Config, e journal.Entry) error {
+	red := filter.New(filter.Options{})
+	j, err := journal.Open(journal.Options{Dir: p.State, Path: journalPath(p, c), Now: time.Now, Redact: red.String})
+	if err != nil {
+		return err
+	}
+	_, err = j.Append(ctx, e)
+	if cerr := j.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// AcceptHere accepts the configuration on disk while no gateway runs.
+func AcceptHere(ctx context.Context, p configfile.Paths, c *config.Config) ([]posture.Change, error) {
+	changes, err := LooserThanSealed(p, c)
+	if err != nil {
+		return nil, err
+	}
+	red := filter.New(filter.Options{})
+	j, err := journal.Open(journal.Options{Dir: p.State, Path: journalPath(p, c), Now: time.Now, Redact: red.String})
+	if err != nil {
+		return nil, err
+	}
+	a := &App{paths: p, journal: j}
+	h := &holder{app: a}
+	err = h.seal(ctx, posture.Of(c, World(p)), operatorAct)
+	if cerr := j.Close(); err == nil {
+		err = cerr
+	}
+	return changes, err
+}
+
+// RunOptions of Sandbox.Run.
+type RunOptions struct {
+	Agent          claw.AgentID
+	Level          string
+	Argv           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// Run runs a command under an agent's confinement, as the operator's own act:
+// the profile is the agent's, its exec rules do not bear on it. The journal
+// has it first.
+func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
+	p := a.posture.now()
+	if o.Agent == "" {
+		o.Agent = p.Default()
+	}
+	ag, ok := p.Agent(o.Agent)
+	if !ok {
+		return sandbox.Result{}, fmt.Errorf("no agent %q", o.Agent)
+	}
+	c := ag.Rules.Confinement
+	if o.Level != "" {
+		level, ok := policy.ParseLevel(o.Level)
+		if !ok {
+			return sandbox.Result{}, fmt.Errorf("level %q is not one of process, confined, isolated", o.Level)
+		}
+		c.Level = level
+	}
+	c.Network = policy.NetworkNone
+	prog, ok := a.programs.Find(o.Argv[0], c.ReadRoots)
+	if !ok {
+		return sandbox.Result{}, fmt.Errorf("%q: command not found in confinement", o.Argv[0])
+	}
+	args, err := json.Marshal(a.redactor().Argv(o.Argv))
+	if err != nil {
+		return sandbox.Result{}, err
+	}
+	d, q := policy.OperatorRun(o.Agent, p.Generation, args, prog, c, newID(""))
+	if _, err := a.journal.Append(ctx, journal.Entry{Event: journal.ExecCommand, Agent: o.Agent, Principal: operatorAct, Digest: d.Digest[:], Data: struct {
+		Argv  json.RawMessage `json:"argv"`
+		Level policy.Level    `json:"level"`
+		By    string          `json:"by"`
+	}{args, c.Level, "operator: sandbox run"}}); err != nil {
+		return sandbox.Result{}, err
+	}
+	permit, err := d.Permit(q)
+	if err != nil {
+		return sandbox.Result{}, err
+	}
+	argv := append([]string{prog.Path}, o.Argv[1:]...)
+	return a.runner.Run(ctx, permit, sandbox.Cmd{Path: prog.Path, Args: argv, Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr})
+}
+
+// Support says what this machine's sandbox can hold.
+func (a *App) Support() sandbox.Support { return a.runner.Support() }

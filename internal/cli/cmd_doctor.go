@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/store"
+)
+
+// diagnosis is one thing that doctor looked at.
+type diagnosis struct {
+	What   string `json:"what"`
+	State  string `json:"state"` // ok | problem | unmeasured
+	Detail string `json:"detail,omitempty"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+func (e *env) cmdDoctor() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what keeps the gateway from working",
+		Long: `Look for what keeps the gateway from working.
+
+Changes nothing. Exit status 1 when a problem was found. Whether the home is
+safe is the audit's question, not this command's.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := e.paths()
+			if err != nil {
+				return usage("%w", err)
+			}
+			found := e.diagnose(p)
+			bad := false
+			for _, d := range found {
+				bad = bad || d.State == "problem"
+			}
+			if e.print.json {
+				if err := e.print.value(map[string]any{"checks": found}); err != nil {
+					return err
+				}
+			} else {
+				for _, d := range found {
+					e.print.line("%-10s %-14s %s", d.State, d.What, d.Detail)
+					if d.Fix != "" && d.State == "problem" {
+						e.print.line("%-10s %-14s fix: %s", "", "", d.Fix)
+					}
+				}
+			}
+			if bad {
+				return silent(exitFindings)
+			}
+			return nil
+		},
+	}
+}
+
+func (e *env) diagnose(p configfile.Paths) []diagnosis {
+	out := []diagnosis{e.diagnoseHome(p), diagnoseModes(p), e.diagnoseConfig(p), diagnoseJournal(p)}
+	if pid, held := store.Holder(p.State); held {
+		out = append(out, diagnosis{What: "gateway", State: "ok", Detail: fmt.Sprintf("runs, process %d", pid)})
+		out = append(out, diagnosis{What: "sandbox", State: "unmeasured", Detail: "the running gateway knows: openclaw status"})
+		return out
+	}
+	out = append(out, diagnosis{What: "gateway", State: "ok", Detail: "does not run"})
+	if state, err := app.LookHome(p); err != nil || state != app.HomeOurs {
+		return append(out, diagnosis{What: "sandbox", State: "unmeasured", Detail: "there is no home yet"})
+	}
+	err := e.sandboxed(func(a *app.App) error {
+		s := a.Support()
+		d := diagnosis{What: "sandbox", State: "ok", Detail: fmt.Sprintf("levels %v, stage %s", s.Levels, s.Stage)}
+		for _, m := range s.Missing {
+			d.State, d.Detail, d.Fix = "problem", m.Guarantee+": "+m.Why, "openclaw sandbox test says more"
+		}
+		out = append(out, d)
+		return nil
+	})
+	if err != nil {
+		out = append(out, diagnosis{What: "sandbox", State: "problem", Detail: err.Error()})
+	}
+	return out
+}
+
+func (e *env) diagnoseHome(p configfile.Paths) diagnosis {
+	d := diagnosis{What: "home", State: "ok", Detail: p.Short(p.State)}
+	state, err := app.LookHome(p)
+	switch {
+	case err != nil:
+		d.State, d.Detail = "problem", err.Error()
+	case state == app.HomeAbsent:
+		d.State, d.Detail, d.Fix = "problem", "there is none at "+p.Short(p.State), "openclaw up"
+	case state == app.HomeUpstream:
+		d.State, d.Detail, d.Fix = "problem", p.Short(p.State)+" belongs to another OpenClaw", "openclaw --profile NAME up"
+	case state == app.HomeOurs:
+	}
+	return d
+}
+
+// diagnoseModes looks at who may read the home.
+func diagnoseModes(p configfile.Paths) diagnosis {
+	d := diagnosis{What: "modes", State: "ok", Detail: "only you can read the home"}
+	if runtime.GOOS == "windows" {
+		return diagnosis{What: "modes", State: "unmeasured", Detail: "access lists are not read on Windows"}
+	}
+	for _, path := range []string{p.State, p.Config, p.Secrets, p.Credentials, p.Logs} {
+		st, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return diagnosis{What: "modes", State: "unmeasured", Detail: err.Error()}
+		}
+		if st.Mode().Perm()&0o077 != 0 {
+			want := "600"
+			if st.IsDir() {
+				want = "700"
+			}
+			d.State, d.Detail, d.Fix = "problem", fmt.Sprintf("%s has mode %o", p.Short(path), st.Mode().Perm()), "chmod "+want+" "+p.Short(path)
+		}
+	}
+	return d
+}
+
+func (e *env) diagnoseConfig(p configfile.Paths) diagnosis {
+	l, err := configfile.Load(p, configfile.Options{Env: e.lookup})
+	switch {
+	case err != nil:
+		return diagnosis{What: "config", State: "problem", Detail: err.Error()}
+	case l.Problems.HasErrors():
+		return diagnosis{What: "config", State: "problem", Detail: l.Problems.Only(0)[0].String(), Fix: "openclaw config validate"}
+	case l.Absent:
+		return diagnosis{What: "config", State: "ok", Detail: "no file; the hardened baseline holds"}
+	}
+	return diagnosis{What: "config", State: "ok", Detail: fmt.Sprintf("valid, %d warning(s)", len(l.Problems))}
+}
+
+func diagnoseJournal(p configfile.Paths) diagnosis {
+	rep, err := journal.Verify(journal.Options{Dir: p.State}, chain.Expect{})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return diagnosis{What: "journal", State: "ok", Detail: "none yet"}
+	case err != nil:
+		return diagnosis{What: "journal", State: "unmeasured", Detail: err.Error()}
+	case !rep.OK():
+		return diagnosis{What: "journal", State: "problem", Detail: rep.String(), Fix: "openclaw journal verify; keep a copy of the files"}
+	}
+	return diagnosis{What: "journal", State: "ok", Detail: rep.String()}
+}
