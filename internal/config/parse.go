@@ -99,7 +99,7 @@ func (r *reader) block(v reflect.Value, n *json5.Node, at place) {
 		return
 	}
 	ref := refOf(n.Pos, at.path)
-	if n.Kind == json5.String && t.short != "" {
+	if t.short != "" && (n.Kind == json5.String || n.Kind == json5.Bool && t.fields[t.byKey[t.short]].opts.boolText) {
 		r.shorthand(v, n, at, t)
 		return
 	}
