@@ -146,7 +146,7 @@ func (a *App) build() (err error) {
 	a.desk = approval.NewDesk(approval.Options{Now: time.Now, NewID: func() claw.ApprovalID { return claw.ApprovalID(newID("")[:8]) }})
 	a.sessions = &sessions{Store: a.store, app: a}
 	a.surface = newSurface(a)
-	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Desk: a.desk, Journal: a.journal, Redact: a.redactor,
+	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor,
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})

@@ -121,7 +121,10 @@ func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
 	if !ok {
 		return sandbox.Result{}, fmt.Errorf("no agent %q", o.Agent)
 	}
-	c := ag.Rules.Confinement
+	c, err := a.confine(ag.Rules)
+	if err != nil {
+		return sandbox.Result{}, err
+	}
 	if o.Level != "" {
 		level, ok := policy.ParseLevel(o.Level)
 		if !ok {

@@ -31,7 +31,7 @@ const (
 )
 
 // NewLog opens the log that a configuration names. console, when set, gets
-// warnings and errors too.
+// errors too.
 func NewLog(p configfile.Paths, c *config.Config, console io.Writer) (*Log, error) {
 	l := &Log{}
 	path := LogFile(p, c)
@@ -58,7 +58,7 @@ func NewLog(p configfile.Paths, c *config.Config, console io.Writer) (*Log, erro
 	l.redact.Store(&first)
 	var h slog.Handler = slog.NewTextHandler(redacting{out, l}, &slog.HandlerOptions{Level: level})
 	if console != nil {
-		h = both{h, slog.NewTextHandler(redacting{console, l}, &slog.HandlerOptions{Level: slog.LevelWarn})}
+		h = both{h, slog.NewTextHandler(redacting{console, l}, &slog.HandlerOptions{Level: slog.LevelError})}
 	}
 	l.Logger = slog.New(h)
 	return l, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -160,7 +161,7 @@ func (a *App) proxy(ln net.Listener, permit policy.Permit) {
 		}
 		return a.gate.JudgeHost(permit, labels, h)
 	}})
-	if err := p.Serve(a.life, ln); err != nil {
+	if err := p.Serve(a.life, ln); err != nil && !errors.Is(err, net.ErrClosed) {
 		a.log.Warn("proxy of a run ended", "error", err)
 	}
 }

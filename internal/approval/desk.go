@@ -336,10 +336,10 @@ func (d *Desk) Get(id claw.ApprovalID) (View, Answer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.expireLocked()
-	q := d.open[id]
-	if q == nil {
-		q = d.oldLocked(id)
+	if q := d.open[id]; q != nil {
+		return q.view, Answer{State: Waiting}, nil
 	}
+	q := d.oldLocked(id)
 	if q == nil {
 		return View{}, Answer{}, fmt.Errorf("%w: %q", ErrUnknown, id)
 	}

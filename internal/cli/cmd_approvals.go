@@ -85,7 +85,7 @@ func (e *env) approvalsList(ctx context.Context, c *client) error {
 	var out struct {
 		Pending []struct {
 			View approval.View `json:"view"`
-		} `json:"pending"`
+		} `json:"approvals"`
 	}
 	if err := c.call(ctx, "exec.approval.list", nil, &out); err != nil {
 		return err

@@ -59,7 +59,7 @@ func watch(ctx context.Context, w *fsnotify.Watcher, names map[string]bool, out 
 			if !ok {
 				return
 			}
-			if names[filepath.Clean(ev.Name)] || mayReplace(ev, names) {
+			if names[filepath.Clean(ev.Name)] || mayReplace(ev) {
 				quiet.Reset(Debounce)
 			}
 		case _, ok := <-w.Errors:
@@ -83,12 +83,12 @@ func watch(ctx context.Context, w *fsnotify.Watcher, names map[string]bool, out 
 
 // mayReplace: a link beside the file was moved, as mounted configurations do
 // when they are updated.
-func mayReplace(ev fsnotify.Event, names map[string]bool) bool {
+func mayReplace(ev fsnotify.Event) bool {
 	if !ev.Has(fsnotify.Create) && !ev.Has(fsnotify.Rename) {
 		return false
 	}
 	fi, err := os.Lstat(ev.Name)
-	return err == nil && fi.Mode()&os.ModeSymlink != 0 && len(names) > 0
+	return err == nil && fi.Mode()&os.ModeSymlink != 0
 }
 
 func fingerprints(names map[string]bool) map[string]string {

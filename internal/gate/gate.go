@@ -34,7 +34,10 @@ type Options struct {
 	Rules func(claw.AgentID) (r policy.Rules, ok bool)
 	Tools []tool.Tool
 	// Scope gives a call its handles; the gate fills in who is calling.
-	Scope   func(Call, policy.Rules) (tool.Scope, error)
+	Scope func(Call, policy.Rules) (tool.Scope, error)
+	// Confine makes an agent's profile concrete for a call that runs a
+	// program: patterns become paths.
+	Confine func(policy.Rules) (policy.Confinement, error)
 	Desk    *approval.Desk
 	Journal Journal
 	Redact  func() *filter.Redactor
@@ -183,6 +186,16 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 	return refusal(policy.Decision{Rule: "policy.unknown_verdict"}, seq), nil
 }
 
+// Explain judges a call without recording or running it.
+func (g *Gate) Explain(ctx context.Context, c Call) policy.Decision {
+	_, q, rules, err := g.prepare(ctx, c, g.opt.Nonce())
+	d := policy.Decide(rules, q)
+	if err != nil {
+		d = badCall(d, q, err)
+	}
+	return d
+}
+
 // prepare works out the request of a call. With an error the request still
 // names the call, so that the refusal is recorded.
 func (g *Gate) prepare(ctx context.Context, c Call, nonce string) (tool.Prepared, policy.Request, policy.Rules, error) {
@@ -209,6 +222,11 @@ func (g *Gate) prepare(ctx context.Context, c Call, nonce string) (tool.Prepared
 		return tool.Prepared{}, q, rules, err
 	}
 	q.Arguments, q.Facts = prepared.Arguments, prepared.Facts
+	if q.Facts.Exec != nil {
+		if rules.Confinement, err = g.opt.Confine(rules); err != nil {
+			return tool.Prepared{}, q, rules, err
+		}
+	}
 	return prepared, q, rules, nil
 }
 

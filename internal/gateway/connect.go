@@ -61,7 +61,7 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 		return refuse(e)
 	}
 	by := g.principal
-	if err := c.s.note(ctx, Note{Event: "auth.success", Principal: by, Fields: []Field{{"client", clipText(p.Client.ID)}, {"from", c.from.String()}, {"conn", c.id}}}); err != nil {
+	if err := c.s.note(ctx, Note{Event: "auth.success", Principal: by, Fields: []Field{{"client", clipText(p.Client.ID)}, {"from", c.where()}, {"conn", c.id}}}); err != nil {
 		return refuse(c.s.wireError("connect", err))
 	}
 	c.via, c.scopes, c.principal, c.client = g.via, g.scopes, by, p.Client
@@ -72,6 +72,14 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 	c.out.answer(wire.EncodeResult(req.ID, mustJSON(c.hello(g.auth))))
 	c.s.hub.add(c)
 	return nil
+}
+
+// where names the other end for the record.
+func (c *conn) where() string {
+	if c.peer.owner {
+		return "owner's socket"
+	}
+	return c.from.String()
 }
 
 func clipText(s string) string {
