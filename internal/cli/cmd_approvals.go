@@ -111,9 +111,11 @@ func (e *env) approvalsList(ctx context.Context, c *client) error {
 func (e *env) approvalGet(ctx context.Context, c *client, id string) (approval.View, approval.Answer, error) {
 	var out struct {
 		View   approval.View   `json:"view"`
+		State  approval.State  `json:"state"`
 		Answer approval.Answer `json:"answer"`
 	}
 	err := c.call(ctx, "exec.approval.get", map[string]string{"id": id}, &out)
+	out.Answer.State = out.State
 	return out.View, out.Answer, err
 }
 
