@@ -40,14 +40,14 @@ func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 		}
 	}
 	out := make(chan struct{}, 1)
-	go watch(ctx, w, names, out)
+	// Taken before returning: what changes from here on is a change.
+	go watch(ctx, w, fingerprints(names), out)
 	return out, nil
 }
 
-func watch(ctx context.Context, w *fsnotify.Watcher, names map[string]bool, out chan<- struct{}) {
+func watch(ctx context.Context, w *fsnotify.Watcher, state map[string]string, out chan<- struct{}) {
 	defer close(out)
 	defer func() { _ = w.Close() }()
-	state := fingerprints(names)
 	quiet := time.NewTimer(time.Hour)
 	quiet.Stop()
 	defer quiet.Stop()
@@ -59,7 +59,7 @@ func watch(ctx context.Context, w *fsnotify.Watcher, names map[string]bool, out 
 			if !ok {
 				return
 			}
-			if names[filepath.Clean(ev.Name)] || mayReplace(ev) {
+			if _, ours := state[filepath.Clean(ev.Name)]; ours || mayReplace(ev) {
 				quiet.Reset(Debounce)
 			}
 		case _, ok := <-w.Errors:
@@ -68,7 +68,7 @@ func watch(ctx context.Context, w *fsnotify.Watcher, names map[string]bool, out 
 			}
 			quiet.Reset(Debounce) // events were lost: look
 		case <-quiet.C:
-			now := fingerprints(names)
+			now := fingerprints(state)
 			if same(state, now) {
 				continue
 			}
@@ -91,7 +91,7 @@ func mayReplace(ev fsnotify.Event) bool {
 	return err == nil && fi.Mode()&os.ModeSymlink != 0
 }
 
-func fingerprints(names map[string]bool) map[string]string {
+func fingerprints[V any](names map[string]V) map[string]string {
 	out := make(map[string]string, len(names))
 	for name := range names {
 		_, info, err := readFile(name, os.OpenFile)
