@@ -50,14 +50,14 @@ func (g guard) check(name string, at netip.AddrPort, except []Private) error {
 			return refuse(name, RuleAddress, "address %s is a metadata service", addr)
 		}
 	}
+	for _, p := range embedding {
+		if p.Contains(addr) && !addr.IsLoopback() {
+			return refuse(name, RuleAddress, "address %s carries another address within it", addr)
+		}
+	}
 	for _, p := range except {
 		if p.Prefix.Contains(addr) && (p.Port == 0 || p.Port == at.Port()) {
 			return nil
-		}
-	}
-	for _, p := range embedding {
-		if p.Contains(addr) {
-			return refuse(name, RuleAddress, "address %s carries another address within it", addr)
 		}
 	}
 	network := "tcp4"
@@ -91,7 +91,7 @@ func canonical(host string) (string, error) {
 		return a.Unmap().String(), nil
 	}
 	name, err := idna.Lookup.ToASCII(strings.ToLower(strings.TrimSuffix(host, ".")))
-	if err != nil || name == "" || len(name) > 253 {
+	if err != nil || !hostName(name) {
 		return "", refuse(host, RuleBadName, "%q is not a host name", host)
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
@@ -102,6 +102,16 @@ func canonical(host string) (string, error) {
 		return "", refuse(host, RuleBadName, "%q has no domain", host)
 	}
 	return name, nil
+}
+
+// hostName reports whether name consists of labels that a look-up takes.
+func hostName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return len(name) <= 253
 }
 
 func numeric(label string) bool {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ const helloTimeout = 10 * time.Second
 type proxy struct {
 	e *Egress
 	o ProxyOptions
+	// tlsPort is the one port of CONNECT.
+	tlsPort int
 
 	bytes atomic.Int64
 	slots chan struct{}
@@ -54,7 +57,7 @@ func (e *Egress) newProxy(o ProxyOptions) *Proxy {
 	if o.Idle <= 0 {
 		o.Idle = DefaultProxyIdle
 	}
-	return &Proxy{proxy: proxy{e: e, o: o, slots: make(chan struct{}, o.MaxConns), tunnels: map[*tunnel]bool{}}}
+	return &Proxy{proxy: proxy{e: e, o: o, tlsPort: 443, slots: make(chan struct{}, o.MaxConns), tunnels: map[*tunnel]bool{}}}
 }
 
 func (p *proxy) serve(ctx context.Context, ln net.Listener) error {
@@ -179,12 +182,12 @@ func (p *proxy) connect(ctx context.Context, conn net.Conn, r *bufio.Reader, req
 		return
 	}
 	name, err := canonical(host)
-	ev := p.event(KindConnect, policy.Host{Name: name, Port: 443, Scheme: "https", CarriesData: true})
+	ev := p.event(KindConnect, policy.Host{Name: name, Port: p.tlsPort, Scheme: "https", CarriesData: true})
 	var bad *Refusal
 	switch {
 	case errors.As(err, &bad):
-	case port != "443":
-		bad = refuse(name, RulePort, "CONNECT reaches port 443 only, not %q", port)
+	case port != strconv.Itoa(p.tlsPort):
+		bad = refuse(name, RulePort, "CONNECT reaches port %d only, not %q", p.tlsPort, port)
 	case req.ContentLength != 0:
 		bad = malformed("CONNECT has no body")
 	case req.Header.Get("Proxy-Authorization") != "":
