@@ -5,6 +5,7 @@ package claw
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -120,6 +121,18 @@ func (s Standing) String() string {
 
 // MarshalText prints the standing's word.
 func (s Standing) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a standing's word; an unknown word is an error, never a
+// standing.
+func (s *Standing) UnmarshalText(b []byte) error {
+	for _, k := range []Standing{Stranger, Member, Paired, Owner} {
+		if string(b) == k.String() {
+			*s = k
+			return nil
+		}
+	}
+	return fmt.Errorf("standing %q is not one of stranger, member, paired, owner", b)
+}
 
 // Principal is who stands behind a message or call.
 type Principal struct {

@@ -146,7 +146,11 @@ func (e *env) approvalsShow(ctx context.Context, c *client, id string) error {
 	if v.Content != "" {
 		p.text(v.Content)
 	}
-	p.line("%-14s %s: %s (%s)", "Why asked", v.Rule, v.Reason, v.Where)
+	why := v.Rule + ": " + v.Reason
+	if where := v.Where.String(); where != "" {
+		why += " (" + where + ")"
+	}
+	p.line("%-14s %s", "Why asked", why)
 	for _, l := range v.Labels {
 		p.line("%-14s %s from %s at %s", "Label", l.Label, l.From, l.Time.Local().Format("15:04"))
 	}

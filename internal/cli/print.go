@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/term"
+
 	"github.com/openclaw-go/openclaw/internal/filter"
 )
 
@@ -130,11 +132,11 @@ func hintOf(err error) string {
 	return ""
 }
 
+// isTerminal reports whether a person can answer there; /dev/null is none.
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
 	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return term.IsTerminal(int(f.Fd()))
 }

@@ -2,9 +2,13 @@ package cli_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -77,5 +81,78 @@ func cmdJSONQ(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if (got == args[2]) == neg {
 		ts.Fatalf("%s is %q, want %q (negated: %v)", args[1], got, args[2], neg)
+	}
+}
+
+// cmdExits CODE COMMAND ARGS...: the command ends with exactly this status.
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARGS...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit status %d, want %s", code, args[0])
+	}
+}
+
+// cmdModes MODE PATH...: every path has exactly these permission bits.
+func cmdModes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: modes MODE PATH...")
+	}
+	for _, name := range args[1:] {
+		st, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := fmt.Sprintf("%04o", st.Mode().Perm()); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", name, got, args[0])
+		}
+	}
+}
+
+// cmdPrivate DIR: nothing below DIR but what belongs to workspaces can be
+// read or written by others.
+func cmdPrivate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: private DIR")
+	}
+	n := 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), "workspace") {
+			return fs.SkipDir
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		n++
+		if st.Mode().Perm()&0o066 != 0 {
+			ts.Fatalf("%s has mode %04o", path, st.Mode().Perm())
+		}
+		return nil
+	}))
+	if n < 10 {
+		ts.Fatalf("only %d files below %s", n, args[0])
+	}
+}
+
+// cmdDiffer FILE FILE: both hold something, and not the same.
+func cmdDiffer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: differ FILE FILE")
+	}
+	a, b := ts.ReadFile(args[0]), ts.ReadFile(args[1])
+	if a == "" || b == "" || a == b {
+		ts.Fatalf("%s and %s hold the same, or nothing", args[0], args[1])
 	}
 }

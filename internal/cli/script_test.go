@@ -31,12 +31,21 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir+"/home")
 			e.Setenv("OPENCLAW_STATE_DIR", "")
 			e.Setenv("OPENCLAW_CONFIG_PATH", "")
+			e.Setenv("OPENCLAW_GATEWAY_PORT", "")
+			// Starts the gateway of $HOME, or of the profile given, in the
+			// foreground of a background command.
+			e.Setenv("UP", "echo $$ >up.pid; exec openclaw up --allow-root >up.out 2>up.err")
+			e.Setenv("TERM_UP", "kill -TERM $(cat up.pid)")
 			return os.MkdirAll(e.WorkDir+"/home", 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor":  cmdWaitFor,
 			"freeport": cmdFreePort,
 			"jsonq":    cmdJSONQ,
+			"exits":    cmdExits,
+			"modes":    cmdModes,
+			"private":  cmdPrivate,
+			"differ":   cmdDiffer,
 		},
 	})
 }

@@ -83,12 +83,9 @@ func (have toolSet) unknown() string {
 	return b.String()
 }
 
-// lacks says why a command cannot become a call here.
+// lacks says what does the same outside of a conversation.
 func (have toolSet) lacks(c command) string {
-	instead := ""
-	if c.shell != "" {
-		instead = fmt.Sprintf("In a terminal, `%s` does it.\n", c.shell)
-	}
+	instead := fmt.Sprintf("In a terminal, `%s` does it.\n", c.shell)
 	return fmt.Sprintf("This agent has no tool %q, so I cannot ask for that. It has: %s.\n"+
 		"Which tools an agent has is set by its profile and by its allow and deny lists; a deny is final. "+
 		"Another agent may have it, and `openclaw policy explain` shows which rule decides.\n%s", c.tool[0], have.names(), instead)

@@ -158,8 +158,11 @@ func (have toolSet) obey(text string, n int) reply {
 			return reply{text: have.help()}
 		}
 		tool, ok := have.first(c.tool)
-		if !ok {
+		if !ok && c.shell != "" {
 			return reply{text: have.lacks(c)}
+		}
+		if !ok {
+			tool = c.tool[0] // the gate refuses it, with the rule that does
 		}
 		args, line, err := c.parse(rest)
 		if err != nil {
