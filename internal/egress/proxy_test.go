@@ -333,6 +333,23 @@ func TestProxyLimits(t *testing.T) {
 		t.Errorf("%d bytes passed a limit of 100,000", len(body))
 	}
 
+	// The same for what is sent: the limit ends an upload without an end.
+	sink := server(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	w2 := newWorld(t, sink)
+	w2.names.table["site.example"] = []string{"127.0.0.1"}
+	_, dial = start(t, w2, ProxyOptions{Permit: permit(t), MaxBytes: 100_000}, 443)
+	up := dial()
+	fmt.Fprintf(up, "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", at(sink, "site.example", "/"))
+	chunk, written := append([]byte("1000\r\n"), append(make([]byte, 4096), "\r\n"...)...), 0
+	for ; written < 100<<20; written += 4096 {
+		if _, err := up.Write(chunk); err != nil {
+			break
+		}
+	}
+	if written >= 10<<20 {
+		t.Errorf("%d bytes were taken", written)
+	}
+
 	entered, release := make(chan struct{}), make(chan struct{})
 	hold := func(context.Context, policy.Host) policy.Step {
 		entered <- struct{}{}

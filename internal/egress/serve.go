@@ -352,11 +352,10 @@ func (p *proxy) exchange(conn, up net.Conn, req *http.Request, h hop) {
 	out := req.Clone(context.Background())
 	out.URL, out.Host, out.RequestURI, out.Close = h.url, h.url.Host, "", true
 	dropHopHeaders(out.Header)
+	// Neither body is closed: that would read it to its end, uncounted and
+	// however long. Its connection is closed instead.
 	if req.Body != nil {
-		out.Body = struct {
-			io.Reader
-			io.Closer
-		}{&meter{r: req.Body, p: p, t: t}, req.Body}
+		out.Body = io.NopCloser(&meter{r: req.Body, p: p, t: t})
 	}
 	_ = up.SetDeadline(time.Now().Add(p.o.Idle))
 	_ = conn.SetDeadline(time.Now().Add(p.o.Idle))
@@ -375,13 +374,9 @@ func (p *proxy) exchange(conn, up net.Conn, req *http.Request, h hop) {
 		answer(conn, http.StatusBadGateway, refuse(h.host.Name, "egress.bad_answer", "the answer is not HTTP"))
 		return
 	}
-	defer func() { _ = res.Body.Close() }()
 	dropHopHeaders(res.Header)
 	res.Close = true
-	res.Body = struct {
-		io.Reader
-		io.Closer
-	}{&meter{r: res.Body, p: p, t: t}, res.Body}
+	res.Body = io.NopCloser(&meter{r: res.Body, p: p, t: t})
 	_ = res.Write(conn)
 }
 
