@@ -34,8 +34,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("OPENCLAW_GATEWAY_PORT", "")
 			// Starts the gateway of $HOME, or of the profile given, in the
 			// foreground of a background command.
+			e.Setenv("NL", "\n")
+			e.Setenv("DOLLAR", "$")
 			e.Setenv("UP", "echo $$ >up.pid; exec openclaw up --allow-root >up.out 2>up.err")
-			e.Setenv("TERM_UP", "kill -TERM $(cat up.pid)")
+			e.Setenv("TERM_UP", "kill -TERM $(cat up.pid) && rm up.out")
 			return os.MkdirAll(e.WorkDir+"/home", 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
