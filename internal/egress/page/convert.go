@@ -18,6 +18,10 @@ import (
 // found is not believed to be all that the page says.
 const minArticle = 0.25
 
+// maxBrackets bounds the work of escaping: the converter looks through the rest
+// of the text at every "[".
+const maxBrackets = 100_000_000
+
 // convert finds the article of a stripped document and writes it.
 func convert(doc *html.Node, where *url.URL, title string, form Form) (Page, error) {
 	p := Page{Title: title}
@@ -35,7 +39,7 @@ func convert(doc *html.Node, where *url.URL, title string, form Form) (Page, err
 			body = article.Node
 		}
 	}
-	if form == Text {
+	if form == Text || strings.Count(all, "[")*len(all) > maxBrackets {
 		p.Text = plain(body)
 		return p, nil
 	}

@@ -186,8 +186,8 @@ func number(value string) (float64, bool) {
 	return n, err == nil
 }
 
-// keepAttributes leaves a link its target and a table its spans. Titles, alt
-// texts, data and event handlers go.
+// keepAttributes leaves a link its target. Titles, alt texts, data and event
+// handlers go, and the spans of a table, which could make it endless.
 func keepAttributes(n *html.Node, base *url.URL) {
 	if n.Type != html.ElementNode {
 		return
@@ -199,11 +199,7 @@ func keepAttributes(n *html.Node, base *url.URL) {
 			if href := target(a.Val, base); href != "" {
 				kept = append(kept, html.Attribute{Key: "href", Val: href})
 			}
-		case a.Key == "colspan" || a.Key == "rowspan":
-			if v, err := strconv.Atoi(a.Val); err == nil && v > 0 && v <= 50 {
-				kept = append(kept, a)
-			}
-		case a.Key == "class" && n.DataAtom == atom.Code, a.Key == "id", a.Key == "class":
+		case a.Key == "id" || a.Key == "class":
 			// Where the article stands is recognised by these.
 			kept = append(kept, a)
 		}
