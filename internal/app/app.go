@@ -197,6 +197,16 @@ func journalPath(p configfile.Paths, c *config.Config) string {
 	return p.Journal
 }
 
+// JournalFiles names the record of a home for reading, the gateway running or
+// not. A configuration that cannot be read means the usual place.
+func JournalFiles(p configfile.Paths, env func(string) (string, bool)) journal.Options {
+	l, err := configfile.Load(p, configfile.Options{Env: env})
+	if err != nil {
+		return journal.Options{Dir: p.State}
+	}
+	return journal.Options{Dir: p.State, Path: journalPath(p, l.Config)}
+}
+
 // prepareWorkspaces makes the folders of the agents that exist now.
 func (a *App) prepareWorkspaces() error {
 	for _, ag := range a.posture.now().Agents {

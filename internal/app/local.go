@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/agent"
@@ -109,6 +110,11 @@ type RunOptions struct {
 	Stdout, Stderr io.Writer
 }
 
+// InputError is a mistake of the caller's: nothing was done.
+type InputError struct{ Message string }
+
+func (e *InputError) Error() string { return e.Message }
+
 // Run runs a command under an agent's confinement, as the operator's own act:
 // the profile is the agent's, its exec rules do not bear on it. The journal
 // has it first.
@@ -119,7 +125,7 @@ func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
 	}
 	ag, ok := p.Agent(o.Agent)
 	if !ok {
-		return sandbox.Result{}, fmt.Errorf("no agent %q", o.Agent)
+		return sandbox.Result{}, &InputError{fmt.Sprintf("no agent %q", o.Agent)}
 	}
 	c, err := a.confine(ag.Rules)
 	if err != nil {
@@ -128,7 +134,7 @@ func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
 	if o.Level != "" {
 		level, ok := policy.ParseLevel(o.Level)
 		if !ok {
-			return sandbox.Result{}, fmt.Errorf("level %q is not one of process, confined, isolated", o.Level)
+			return sandbox.Result{}, &InputError{fmt.Sprintf("level %q is not one of process, confined, isolated", o.Level)}
 		}
 		c.Level = level
 	}
@@ -157,5 +163,19 @@ func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
 	return a.runner.Run(ctx, permit, sandbox.Cmd{Path: prog.Path, Args: argv, Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr})
 }
 
-// Support says what this machine's sandbox can hold.
-func (a *App) Support() sandbox.Support { return a.runner.Support() }
+// MeasureSandbox says what this machine can hold for a home, without opening
+// it: nothing is recorded and a running gateway is not in the way.
+func MeasureSandbox(p configfile.Paths) (sandbox.Support, error) {
+	m, err := readMarker(p)
+	if err != nil {
+		return sandbox.Support{}, err
+	}
+	a := &App{paths: p, log: slog.New(slog.DiscardHandler), runUID: m.RunUID, runGID: m.RunGID}
+	r, err := newRunner(a)
+	if err != nil {
+		return sandbox.Support{}, err
+	}
+	s := r.Support()
+	return s, r.Close()
+}
+

@@ -294,7 +294,7 @@ func (o *overview) Accept(ctx context.Context, hash string, by claw.Principal) (
 }
 
 // logTail reads the gateway's log.
-type logTail struct{ paths configfile.Paths }
+type logTail struct{ app *App }
 
 const (
 	maxLogLines = 5000
@@ -303,7 +303,7 @@ const (
 
 // Tail implements gateway.Logs.
 func (l logTail) Tail(_ context.Context, q gateway.LogQuery) (gateway.LogPage, error) {
-	path := l.paths.Logs + "/gateway.log"
+	path := LogFile(l.app.paths, l.app.posture.config())
 	out := gateway.LogPage{File: path, Lines: []string{}}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -76,6 +76,7 @@ func (a *App) Serve(ctx context.Context, ready func(Serving)) error {
 	a.background(server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listeners, owner) }()
+	a.log.Info("gateway started", "version", a.version, "addresses", where)
 	s := Serving{Addresses: where, Held: a.posture.notInForce()}
 	if p.Gateway.ControlUI {
 		s.URL = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Gateway.Port)) + "/ui/"
@@ -94,6 +95,7 @@ func (a *App) stop(server *gateway.Server) error {
 	defer cancel()
 	err := server.Shutdown(ctx, "stopping")
 	a.engine.Stop(ctx)
+	a.log.Info("gateway stopped")
 	_, jerr := a.journal.Append(context.Background(), journal.Entry{Event: journal.GatewayStop})
 	return errors.Join(err, jerr)
 }
@@ -227,7 +229,7 @@ func (a *App) server(g posture.Gateway, auth access.Config) (*gateway.Server, er
 	}
 	o := gateway.Options{Version: a.version, Auth: auth, HTTP: gateway.Exposure{Completions: g.Completions, Invoke: g.Invoke},
 		ToolsAllow: g.ToolsAllow, ToolsDeny: g.ToolsDeny, Agent: a.surface, Sessions: a.sessions, Approvals: a.desk, Tools: toolDesk{a}, Models: a.models,
-		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a.paths}, Ready: a, Identity: device, Devices: book,
+		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Ready: a, Identity: device, Devices: book,
 		Now: time.Now, Random: rand.Reader, Log: a.log}
 	if g.ControlUI {
 		host, err := os.Hostname()

@@ -173,8 +173,9 @@ func (r wireResponse) result(method string) (json.RawMessage, error) {
 	switch r.Error.Code {
 	case wire.InvalidRequest, wire.NotFound:
 		return nil, &failure{code: exitUsage, err: err, hint: hint}
-	case wire.Forbidden:
+	case wire.Forbidden, wire.NotPaired:
 		return nil, &failure{code: exitRefused, err: err, hint: hint}
+	case wire.Unavailable:
 	}
 	return nil, cannot(err, hint)
 }

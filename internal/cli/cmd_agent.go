@@ -118,7 +118,6 @@ type follower struct {
 	run   claw.RunID
 	reply agentReply
 	calls map[claw.CallID]int
-	text  strings.Builder
 }
 
 func (f *follower) until(ctx context.Context, c *client) error {

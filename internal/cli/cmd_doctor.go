@@ -13,13 +13,14 @@ import (
 	"github.com/openclaw-go/openclaw/internal/chain"
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 // diagnosis is one thing that doctor looked at.
 type diagnosis struct {
 	What   string `json:"what"`
-	State  string `json:"state"` // ok | problem | unmeasured
+	State  string `json:"state"` // ok | limited | problem | unmeasured
 	Detail string `json:"detail,omitempty"`
 	Fix    string `json:"fix,omitempty"`
 }
@@ -64,29 +65,30 @@ safe is the audit's question, not this command's.`,
 }
 
 func (e *env) diagnose(p configfile.Paths) []diagnosis {
-	out := []diagnosis{e.diagnoseHome(p), diagnoseModes(p), e.diagnoseConfig(p), diagnoseJournal(p)}
+	out := []diagnosis{e.diagnoseHome(p), diagnoseModes(p), e.diagnoseConfig(p), e.diagnoseJournal(p)}
+	d := diagnosis{What: "gateway", State: "ok", Detail: "does not run"}
 	if pid, held := store.Holder(p.State); held {
-		out = append(out, diagnosis{What: "gateway", State: "ok", Detail: fmt.Sprintf("runs, process %d", pid)})
-		out = append(out, diagnosis{What: "sandbox", State: "unmeasured", Detail: "the running gateway knows: openclaw status"})
-		return out
+		d.Detail = fmt.Sprintf("runs, process %d", pid)
 	}
-	out = append(out, diagnosis{What: "gateway", State: "ok", Detail: "does not run"})
+	return append(out, d, diagnoseSandbox(p))
+}
+
+func diagnoseSandbox(p configfile.Paths) diagnosis {
 	if state, err := app.LookHome(p); err != nil || state != app.HomeOurs {
-		return append(out, diagnosis{What: "sandbox", State: "unmeasured", Detail: "there is no home yet"})
+		return diagnosis{What: "sandbox", State: "unmeasured", Detail: "there is no home yet"}
 	}
-	err := e.sandboxed(func(a *app.App) error {
-		s := a.Support()
-		d := diagnosis{What: "sandbox", State: "ok", Detail: fmt.Sprintf("levels %v, stage %s", s.Levels, s.Stage)}
-		for _, m := range s.Missing {
-			d.State, d.Detail, d.Fix = "problem", m.Guarantee+": "+m.Why, "openclaw sandbox test says more"
-		}
-		out = append(out, d)
-		return nil
-	})
+	s, err := app.MeasureSandbox(p)
 	if err != nil {
-		out = append(out, diagnosis{What: "sandbox", State: "problem", Detail: err.Error()})
+		return diagnosis{What: "sandbox", State: "problem", Detail: err.Error()}
 	}
-	return out
+	d := diagnosis{What: "sandbox", State: "ok", Detail: fmt.Sprintf("levels %v, stage %s", s.Levels, s.Stage)}
+	for _, m := range s.Missing {
+		d.State, d.Detail = "limited", m.Guarantee+": "+m.Why
+	}
+	if !s.Supports(policy.LevelIsolated) {
+		d.State, d.Fix = "problem", "openclaw sandbox test says more"
+	}
+	return d
 }
 
 func (e *env) diagnoseHome(p configfile.Paths) diagnosis {
@@ -142,8 +144,8 @@ func (e *env) diagnoseConfig(p configfile.Paths) diagnosis {
 	return diagnosis{What: "config", State: "ok", Detail: fmt.Sprintf("valid, %d warning(s)", len(l.Problems))}
 }
 
-func diagnoseJournal(p configfile.Paths) diagnosis {
-	rep, err := journal.Verify(journal.Options{Dir: p.State}, chain.Expect{})
+func (e *env) diagnoseJournal(p configfile.Paths) diagnosis {
+	rep, err := journal.Verify(app.JournalFiles(p, e.lookup), chain.Expect{})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return diagnosis{What: "journal", State: "ok", Detail: "none yet"}

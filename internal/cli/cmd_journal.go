@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/openclaw-go/openclaw/internal/app"
 	"github.com/openclaw-go/openclaw/internal/chain"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/journal"
@@ -27,9 +28,21 @@ func (e *env) cmdJournal() *cobra.Command {
 func (e *env) journalOptions() (journal.Options, error) {
 	p, err := e.paths()
 	if err != nil {
-		return journal.Options{}, err
+		return journal.Options{}, usage("%w", err)
 	}
-	return journal.Options{Dir: p.State}, nil
+	return app.JournalFiles(p, e.lookup), nil
+}
+
+// reader of the home's journal, which must have begun.
+func (e *env) reader() (journal.Reader, error) {
+	opt, err := e.journalOptions()
+	if err != nil {
+		return journal.Reader{}, err
+	}
+	if _, err := journal.Locate(opt); err != nil {
+		return journal.Reader{}, noJournal(err)
+	}
+	return journal.OpenReader(opt), nil
 }
 
 func noJournal(err error) error {
@@ -79,15 +92,14 @@ func (e *env) cmdJournalTail() *cobra.Command {
 	var ff filterFlags
 	var follow bool
 	c := &cobra.Command{Use: "tail", Short: "Show the newest entries", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		opt, err := e.journalOptions()
-		if err != nil {
-			return err
-		}
 		f, err := ff.filter()
 		if err != nil {
 			return err
 		}
-		r := journal.OpenReader(opt)
+		r, err := e.reader()
+		if err != nil {
+			return err
+		}
 		recs, err := r.Search(e.ctx, f)
 		if err != nil {
 			return noJournal(err)
@@ -149,11 +161,11 @@ func (e *env) cmdJournalShow() *cobra.Command {
 		if _, err := fmt.Sscan(args[0], &seq); err != nil {
 			return usage("journal show: %q is no entry number", args[0])
 		}
-		opt, err := e.journalOptions()
+		j, err := e.reader()
 		if err != nil {
 			return err
 		}
-		r, err := journal.OpenReader(opt).Get(seq)
+		r, err := j.Get(seq)
 		if errors.Is(err, journal.ErrNotFound) {
 			return usage("journal show: there is no entry %d", seq)
 		}
@@ -248,10 +260,6 @@ func (e *env) cmdJournalExport() *cobra.Command {
 	var ff filterFlags
 	var format string
 	c := &cobra.Command{Use: "export", Short: "Write entries to standard output, as JSON lines or CSV", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		opt, err := e.journalOptions()
-		if err != nil {
-			return err
-		}
 		f, err := ff.filter()
 		if err != nil {
 			return err
@@ -264,7 +272,11 @@ func (e *env) cmdJournalExport() *cobra.Command {
 		default:
 			return usage("journal export: --format %q is not one of jsonl, csv", format)
 		}
-		if err := journal.OpenReader(opt).Export(e.ctx, e.print.out, kind, f); err != nil {
+		r, err := e.reader()
+		if err != nil {
+			return err
+		}
+		if err := r.Export(e.ctx, e.print.out, kind, f); err != nil {
 			return noJournal(err)
 		}
 		return nil

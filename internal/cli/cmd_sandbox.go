@@ -54,7 +54,10 @@ when the confinement asked for could not be held.`,
 				var le *sandbox.LevelError
 				var we *sandbox.WitnessError
 				var ae *sandbox.AccessError
+				var ie *app.InputError
 				switch {
+				case errors.As(err, &ie):
+					return usage("sandbox run: %w", err)
 				case errors.As(err, &le), errors.As(err, &we), errors.Is(err, policy.ErrNoPermit), errors.Is(err, sandbox.ErrPermit):
 					return refused(err, "openclaw sandbox test")
 				case errors.As(err, &ae):
@@ -82,26 +85,31 @@ when the confinement asked for could not be held.`,
 
 func (e *env) cmdSandboxTest() *cobra.Command {
 	return &cobra.Command{Use: "test", Aliases: []string{"explain"}, Short: "Measure what this machine's kernel can hold", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		return e.sandboxed(func(a *app.App) error {
-			s := a.Support()
-			if e.print.json {
-				return e.print.value(s)
+		p, err := e.home(app.HomeOptions{})
+		if err != nil {
+			return err
+		}
+		s, err := app.MeasureSandbox(p)
+		if err != nil {
+			return cannot(err, "")
+		}
+		if e.print.json {
+			return e.print.value(s)
+		}
+		e.print.line("backend %s, kernel %s, Landlock ABI %d, cgroup %s, stage %s, runs as uid %d", s.Backend, s.Kernel, s.LandlockABI, s.Cgroup, s.Stage, s.UID)
+		for _, l := range []policy.Level{policy.LevelProcess, policy.LevelConfined, policy.LevelIsolated} {
+			state := "cannot be held"
+			if s.Supports(l) {
+				state = "held"
 			}
-			e.print.line("backend %s, kernel %s, Landlock ABI %d, cgroup %s, stage %s, runs as uid %d", s.Backend, s.Kernel, s.LandlockABI, s.Cgroup, s.Stage, s.UID)
-			for _, l := range []policy.Level{policy.LevelProcess, policy.LevelConfined, policy.LevelIsolated} {
-				state := "cannot be held"
-				if s.Supports(l) {
-					state = "held"
-				}
-				e.print.line("  %-10s %s", l, state)
-			}
-			for _, m := range s.Missing {
-				e.print.line("  missing %s: %s", m.Guarantee, m.Why)
-			}
-			for _, n := range s.Notes {
-				e.print.line("  note: %s", n)
-			}
-			return nil
-		})
+			e.print.line("  %-10s %s", l, state)
+		}
+		for _, m := range s.Missing {
+			e.print.line("  missing %s: %s", m.Guarantee, m.Why)
+		}
+		for _, n := range s.Notes {
+			e.print.line("  note: %s", n)
+		}
+		return nil
 	}}
 }

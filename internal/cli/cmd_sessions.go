@@ -48,6 +48,9 @@ func (e *env) cmdSessions() *cobra.Command {
 
 func (e *env) sessionAct(use, short, method string) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		if args[0] == "" {
+			return usage("sessions: an empty KEY names no session")
+		}
 		return e.withGateway(func(ctx context.Context, c *client) error {
 			var out any
 			if err := c.call(ctx, method, map[string]string{"key": args[0]}, &out); err != nil {

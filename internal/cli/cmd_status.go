@@ -91,9 +91,9 @@ func (e *env) cmdLogs() *cobra.Command {
 	c := &cobra.Command{Use: "logs", Short: "Show the gateway's log", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 		p, err := e.paths()
 		if err != nil {
-			return err
+			return usage("%w", err)
 		}
-		t := tailer{path: logPath(p), out: e.print, limit: limit}
+		t := tailer{path: e.logPath(p), out: e.print, limit: limit}
 		return t.run(e.ctx, follow)
 	}}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with every new line until interrupted")

@@ -61,13 +61,6 @@ func (p *printer) raw(line []byte) {
 	_, _ = p.out.Write(append(line, '\n'))
 }
 
-// jsonLine prints one value on one line.
-func (p *printer) jsonLine(v any) error {
-	enc := json.NewEncoder(p.out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
 // failure is an error with its exit code and what a person can do.
 type failure struct {
 	code int

@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NL", "\n")
 			e.Setenv("DOLLAR", "$")
 			e.Setenv("UP", "echo $$ >up.pid; exec openclaw up --allow-root >up.out 2>up.err")
+			e.Setenv("ACCEPT_UP", "echo $$ >up.pid; exec openclaw up --allow-root --accept >up.out 2>up.err")
 			e.Setenv("TERM_UP", "kill -TERM $(cat up.pid) && rm up.out")
 			return os.MkdirAll(e.WorkDir+"/home", 0o700)
 		},

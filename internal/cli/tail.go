@@ -11,11 +11,19 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/openclaw-go/openclaw/internal/app"
 	"github.com/openclaw-go/openclaw/internal/configfile"
 )
 
-// logPath is where the gateway writes its log.
-func logPath(p configfile.Paths) string { return filepath.Join(p.Logs, "gateway.log") }
+// logPath is where the gateway writes its log: what the configuration says, or
+// the usual place while it cannot be read.
+func (e *env) logPath(p configfile.Paths) string {
+	l, err := configfile.Load(p, configfile.Options{Env: e.lookup})
+	if err != nil {
+		return filepath.Join(p.Logs, "gateway.log")
+	}
+	return app.LogFile(p, l.Config)
+}
 
 // tailer prints the end of a file and, when asked, what is added to it.
 type tailer struct {
