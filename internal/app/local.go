@@ -178,4 +178,3 @@ func MeasureSandbox(p configfile.Paths) (sandbox.Support, error) {
 	s := r.Support()
 	return s, r.Close()
 }
-

@@ -150,12 +150,12 @@ func OpenCheckpoint(msg []byte, public string) (Checkpoint, error) {
 	}
 	n, err := note.Open(msg, note.VerifierList(v))
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("chain: %w: %v", ErrCheckpoint, err)
+		return Checkpoint{}, fmt.Errorf("chain: %w: %w", ErrCheckpoint, err)
 	}
 	for _, sig := range n.Sigs {
 		// One signature has one spelling, so that the file has one form.
 		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
-			return Checkpoint{}, fmt.Errorf("chain: %w: signature: %v", ErrCheckpoint, err)
+			return Checkpoint{}, fmt.Errorf("chain: %w: signature: %w", ErrCheckpoint, err)
 		}
 	}
 	c, err := parseCheckpoint(n.Text)
@@ -271,10 +271,10 @@ func (n *Notes) Next() ([]byte, error) {
 	off, signed := n.off, false
 	for {
 		line, whole, err := n.r.next()
-		if err == io.EOF && len(msg) == 0 && len(line) == 0 {
+		if errors.Is(err, io.EOF) && len(msg) == 0 && len(line) == 0 {
 			return nil, io.EOF
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		if !whole {

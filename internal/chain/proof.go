@@ -93,7 +93,8 @@ func pathOf(lo, hi, seq uint64, ranges []span, roots []Tree) []tlog.Hash {
 	if hi-lo == 1 {
 		return nil
 	}
-	mid, sibling := lo+split(hi-lo), span{}
+	mid := lo + split(hi-lo)
+	var sibling span
 	var path []tlog.Hash
 	if seq < mid {
 		path, sibling = pathOf(lo, mid, seq, ranges, roots), span{mid, hi}

@@ -230,7 +230,7 @@ func (sc *scanner) authorization(i int) int {
 		end = begin + n
 	}
 	v := strings.TrimRight(s[begin:end], " \t,;)}]")
-	scheme, rest, ok := strings.Cut(v, " ")
+	scheme, _, ok := strings.Cut(v, " ")
 	if !ok || !isScheme(scheme) {
 		if random(scheme, 16) && !spared(scheme) {
 			return sc.mask(begin, begin+len(scheme), "auth.header")
@@ -241,7 +241,7 @@ func (sc *scanner) authorization(i int) int {
 	for at < begin+len(v) && s[at] == ' ' {
 		at++
 	}
-	rest = s[at : begin+len(v)]
+	rest := s[at : begin+len(v)]
 	if strings.EqualFold(scheme, "aws4-hmac-sha256") || strings.EqualFold(scheme, "digest") {
 		return at // its fields have names
 	}

@@ -18,26 +18,17 @@ import (
 
 const (
 	loginLife     = 2 * time.Minute
-	confirmLife   = 2 * time.Minute
-	confirmFresh  = 15 * time.Minute
-	confirmTries  = 5
 	maxLoginCodes = 64
 )
 
-// logins holds single-use sign-in codes, as hashes, and the one confirmation
-// code. A used or old code is remembered, so that a person is told which of
-// the two it was.
+// logins holds single-use sign-in codes, as hashes. A used or old code is
+// remembered, so that a person is told which of the two it was.
 type logins struct {
 	now    func() time.Time
 	random io.Reader
 
-	mu      sync.Mutex
-	codes   map[[sha256.Size]byte]*loginCode
-	confirm struct {
-		hash  [sha256.Size]byte
-		until time.Time
-		tries int
-	}
+	mu    sync.Mutex
+	codes map[[sha256.Size]byte]*loginCode
 }
 
 type loginCode struct {
@@ -101,37 +92,6 @@ func (l *logins) spend(code string, act func() error) error {
 	}
 	c.used = true
 	return nil
-}
-
-// mintConfirm makes six digits; an earlier code is void.
-func (l *logins) mintConfirm() (string, time.Time, error) {
-	digits := make([]byte, 0, 6)
-	for one := make([]byte, 1); len(digits) < cap(digits); {
-		if _, err := io.ReadFull(l.random, one); err != nil {
-			return "", time.Time{}, err
-		}
-		if one[0] < 250 { // no digit is likelier than another
-			digits = append(digits, '0'+one[0]%10)
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.confirm.hash, l.confirm.until, l.confirm.tries = sha256.Sum256(digits), l.now().Add(confirmLife), 0
-	return string(digits), l.confirm.until, nil
-}
-
-func (l *logins) confirmed(code string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.confirm.tries >= confirmTries || !l.now().Before(l.confirm.until) {
-		return false
-	}
-	l.confirm.tries++
-	if sha256.Sum256([]byte(code)) != l.confirm.hash {
-		return false
-	}
-	l.confirm.until = time.Time{}
-	return true
 }
 
 type loginRequest struct {

@@ -47,7 +47,7 @@ func ParsePath(s string) (Path, error) {
 		case rest[0] == '[':
 			step, n, err := bracket(rest)
 			if err != nil {
-				return nil, fmt.Errorf("path %q: %v", s, err)
+				return nil, fmt.Errorf("path %q: %w", s, err)
 			}
 			p, rest = append(p, step), rest[n:]
 		case rest[0] == '.' && len(p) > 0:

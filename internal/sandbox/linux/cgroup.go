@@ -86,9 +86,6 @@ func (g *cgroup) files(l policy.Limits) map[string]string {
 	return out
 }
 
-// in reports whether a /proc cgroup text read from outside names the group.
-func (g *cgroup) in(text string) bool { return strings.Contains(text, filepath.Base(g.dir)) }
-
 func (g *cgroup) kill() { _ = os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0) }
 
 func (g *cgroup) remove() {

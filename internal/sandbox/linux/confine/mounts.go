@@ -3,6 +3,7 @@
 package confine
 
 import (
+	"errors"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -125,7 +126,7 @@ func (b *builder) apply(m Mount) *Failure {
 		err = b.again(rel, m.Kind == MountPin)
 	case MountMask:
 		err = b.cover(rel, MaskDir, MaskFile)
-		if err == unix.ENOENT || err == unix.ENOTDIR {
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 			err = nil // nothing is there to be reached
 		}
 	case MountEmpty:
@@ -151,7 +152,7 @@ func (b *builder) bind(m Mount, rel string) error {
 		return err
 	}
 	target, err := b.open(rel)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		if err := b.make(fd, rel); err != nil {
 			return err
 		}

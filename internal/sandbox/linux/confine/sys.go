@@ -3,6 +3,7 @@
 package confine
 
 import (
+	"errors"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -13,7 +14,8 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func errno(err error) int {
-	if e, ok := err.(syscall.Errno); ok {
+	var e syscall.Errno
+	if errors.As(err, &e) {
 		return int(e)
 	}
 	if err != nil {
