@@ -133,7 +133,7 @@ func VerifyProof(p Proof, checkpoints io.Reader, root string) (Entry, error) {
 		return Entry{}, err
 	}
 	if err := tlog.CheckRecord(tlog.RecordProof(p.Path), int64(p.Size), c.Root, int64(p.Seq), tlog.RecordHash([]byte(p.Line))); err != nil {
-		return Entry{}, fmt.Errorf("chain: %w: %v", ErrProof, err)
+		return Entry{}, fmt.Errorf("chain: %w: %w", ErrProof, err)
 	}
 	return e, nil
 }

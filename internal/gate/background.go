@@ -195,7 +195,7 @@ func (a agentJobs) Input(p policy.Permit, id string, data []byte, eof bool) erro
 		return err
 	}
 	if _, err := j.stdin.Write(data); err != nil {
-		return fmt.Errorf("%q does not read any more: %v", id, err)
+		return fmt.Errorf("%q does not read any more: %w", id, err)
 	}
 	if eof {
 		return j.stdin.Close()

@@ -55,7 +55,7 @@ func (e *Endpoint) Stream(ctx context.Context, prepare func() (Post, Decoder, er
 			return nil
 		}
 		err := e.run(ctx, prepare, emit)
-		if err != nil && err != errLeft {
+		if err != nil && !errors.Is(err, errLeft) {
 			yield(Event{}, e.named(err))
 		}
 	}
@@ -174,7 +174,7 @@ func (e *Endpoint) events(body *bounded, dec Decoder, emit Emit) error {
 	for n := 0; ; n++ {
 		ev, err := sse.Next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, ErrEventTooLong):
 			return Invalidf("an event is longer than %d bytes", e.limits.Event)
@@ -187,7 +187,7 @@ func (e *Endpoint) events(body *bounded, dec Decoder, emit Emit) error {
 		case tooDeep(ev.Data, e.limits.Depth):
 			return Invalidf("an event is nested deeper than %d", e.limits.Depth)
 		}
-		if err := dec.Event(ev.Name, ev.Data, emit); err == io.EOF {
+		if err := dec.Event(ev.Name, ev.Data, emit); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -52,7 +52,7 @@ func (s *SSE) Next() (ServerEvent, error) {
 	for {
 		line, err := s.line()
 		if err != nil {
-			if err == io.EOF && s.lines > 0 {
+			if errors.Is(err, io.EOF) && s.lines > 0 {
 				return ServerEvent{Name: string(s.name), Data: s.data}, nil
 			}
 			return ServerEvent{}, err
@@ -102,9 +102,11 @@ func (s *SSE) line() ([]byte, error) {
 			skip := s.skipLF && i == s.start && s.buf[i] == '\n'
 			s.skipLF = s.buf[i] == '\r'
 			s.start = i + 1
-			scanned = s.start
 			if skip {
 				continue
+			}
+			if len(line) > s.max {
+				return nil, ErrEventTooLong
 			}
 			return s.unmark(line), nil
 		}

@@ -64,7 +64,7 @@ func TestSSE(t *testing.T) {
 				"at once": strings.NewReader(c.in), "by bytes": iotest.OneByteReader(strings.NewReader(c.in)), "with the end": iotest.DataErrReader(strings.NewReader(c.in)),
 			} {
 				got, err := readAll(r, 100)
-				if err != io.EOF || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
+				if !errors.Is(err, io.EOF) || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
 					t.Errorf("%s: %q, %v; want %q", how, got, err, c.want)
 				}
 			}
@@ -85,7 +85,7 @@ func TestSSELimits(t *testing.T) {
 	}
 	cut := errors.New("cut")
 	got, err := readAll(io.MultiReader(strings.NewReader("data: a\n\ndata: b\nda"), iotest.ErrReader(cut)), 100)
-	if err != cut || len(got) != 1 {
+	if !errors.Is(err, cut) || len(got) != 1 {
 		t.Errorf("after a cut: %q, %v; want the one complete event", got, err)
 	}
 }
@@ -104,7 +104,7 @@ func TestSSECuts(t *testing.T) {
 			rest = rest[n:]
 		}
 		got, err := readAll(io.MultiReader(parts...), 1000)
-		if err != io.EOF || fmt.Sprint(got) != fmt.Sprint(want) {
+		if !errors.Is(err, io.EOF) || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("%q: %q, %v; want %q", text, got, err, want)
 		}
 	})

@@ -93,7 +93,7 @@ func (b *Block) UnmarshalJSON(data []byte) error {
 	case BlockImage:
 		raw, err := base64.StdEncoding.DecodeString(w.Data)
 		if err != nil {
-			return fmt.Errorf("model: image data is not base64: %v", err)
+			return fmt.Errorf("model: image data is not base64: %w", err)
 		}
 		b.Image = Image{MIME: w.MIME, Data: raw}
 	}

@@ -291,7 +291,7 @@ func (s *suite) streams(t *testing.T) {
 		t.Errorf("without input wc saw %q bytes", out)
 	}
 	blocked, unblock := io.Pipe()
-	defer unblock.Close()
+	defer func() { _ = unblock.Close() }()
 	cmd = sh("exit 3")
 	cmd.Stdin = blocked
 	if res, _, _ := s.run(t, s.profile(), cmd); res.ExitCode != 3 {

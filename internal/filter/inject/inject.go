@@ -1,0 +1,218 @@
+// Package inject looks for text that tries to give orders to a model. It
+// refuses to be a boundary: what it finds is a mark for the model and for a
+// person, and what it does not find is no permission.
+package inject
+
+import (
+	"slices"
+	"strings"
+)
+
+// Threshold is the score from which a text counts as an attempt.
+const Threshold = 6
+
+// Signal is one sign at the bytes [Start, End) of the text that was looked at.
+// What was found by decoding spans the encoded piece.
+type Signal struct {
+	Rule       string `json:"rule"`
+	Start, End int
+	Weight     int `json:"weight"`
+}
+
+// Report is what a text shows. Score is the sum over the different signs that
+// stand near each other, at its highest.
+type Report struct {
+	Score   int      `json:"score"`
+	Signals []Signal `json:"signals"`
+}
+
+// Marked reports whether the text counts as an attempt.
+func (r Report) Marked() bool { return r.Score >= Threshold }
+
+// Limits. Signs add up within window words; what is encoded is decoded to
+// maxDepth; of one text maxSignals are kept.
+const (
+	window     = 90
+	maxDepth   = 2
+	maxSignals = 256
+)
+
+// Look reads a text once for each way in which it may be written.
+func Look(text string) Report {
+	l := &looker{}
+	l.view(text, 0, len(text), 0)
+	return l.report()
+}
+
+// found is a signal with the word at which it stands.
+type found struct {
+	Signal
+	at int
+}
+
+type looker struct {
+	found []found
+	// seen: how many times each rule was kept.
+	seen map[string]int
+}
+
+// add keeps a signal. A rule that stands everywhere is kept a few times only.
+func (l *looker) add(rule string, weight, start, end, at int) {
+	if weight <= 0 || len(l.found) >= maxSignals || l.seen[rule] >= 16 {
+		return
+	}
+	if l.seen == nil {
+		l.seen = map[string]int{}
+	}
+	l.seen[rule]++
+	l.found = append(l.found, found{Signal{rule, start, end, weight}, at})
+}
+
+// report adds up: within each window every rule counts once, at its highest.
+func (l *looker) report() Report {
+	slices.SortStableFunc(l.found, func(a, b found) int { return a.at - b.at })
+	r := Report{}
+	for i := range l.found {
+		best := map[string]int{}
+		for j := i; j < len(l.found) && l.found[j].at-l.found[i].at <= window; j++ {
+			f := l.found[j]
+			best[f.Rule] = max(best[f.Rule], f.Weight)
+		}
+		sum := 0
+		for _, w := range best {
+			sum += w
+		}
+		r.Score = max(r.Score, sum)
+		r.Signals = append(r.Signals, l.found[i].Signal)
+	}
+	return r
+}
+
+// view looks at one reading of a text. start and end are where it stands in
+// the original when depth > 0.
+func (l *looker) view(text string, start, end, depth int) {
+	t := split(text)
+	mark := len(l.found)
+	l.rules(t)
+	l.shape(text, t)
+	if depth > 0 {
+		// What was hidden by an encoding weighs more than what stood open.
+		any := false
+		for i := mark; i < len(l.found); i++ {
+			l.found[i].Start, l.found[i].End, any = start, end, true
+			l.found[i].at = 0
+		}
+		if any {
+			l.add("encoded", 3, start, end, 0)
+		}
+	}
+	if depth < maxDepth {
+		l.hidden(text, t, depth)
+	}
+}
+
+// rules looks for the signs that words give.
+func (l *looker) rules(t tokens) {
+	if t.classes == 0 {
+		return
+	}
+	for i, w := range t.words {
+		if w.class == 0 {
+			continue
+		}
+		for n := range wordRules {
+			r := &wordRules[n]
+			if w.class&r.first == 0 || t.classes&r.needs() != r.needs() {
+				continue
+			}
+			if j, ok := r.match(t, i); ok {
+				lo, hi := min(i, j), max(i, j)
+				l.add(r.id, t.discount(lo, hi, r.weight), t.words[lo].start, t.words[hi].end, lo)
+			}
+		}
+		l.address(t, i)
+		l.phrases(t, i)
+	}
+}
+
+// discount lowers the weight of what stands in quotes within talk about such
+// texts: a mention, not a use.
+func (t tokens) discount(lo, hi, weight int) int {
+	if !t.mentions(lo) {
+		return weight
+	}
+	if t.words[lo].quoted && t.words[hi].quoted {
+		return weight / 4
+	}
+	return weight * 3 / 4
+}
+
+// mentions reports whether near word i somebody talks about such texts.
+func (t tokens) mentions(i int) bool {
+	if t.classes&cMention == 0 {
+		return false
+	}
+	for j := max(0, i-25); j < min(len(t.words), i+25); j++ {
+		if t.words[j].class&cMention != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// address looks for a model being spoken to: by a title with a colon or comma
+// after it, by "note to", "if you are", "as the".
+func (l *looker) address(t tokens, i int) {
+	w := t.words[i]
+	if w.class&cModel == 0 {
+		return
+	}
+	last := i
+	for last+1 < len(t.words) && last-i < 3 && t.words[last+1].class&(cModel|cAudience) != 0 && !strings.ContainsAny(t.between(last), ":,.\n") {
+		last++
+	}
+	after := t.between(last)
+	called := strings.HasPrefix(strings.TrimLeft(after, " *\"'_)]"), ":") || strings.HasPrefix(after, ",") || strings.HasPrefix(after, "!!")
+	var before classes
+	for j := max(0, i-4); j < i; j++ {
+		if t.words[j].sentence == w.sentence {
+			before |= t.words[j].class
+		}
+	}
+	opens := i == 0 || t.words[i-1].sentence != w.sentence || strings.ContainsAny(t.between(i-1), "\"'([{/*#-<>:|") || before&(cTo|cAudience) != 0
+	spoken := called && (opens || before&cTo != 0)
+	condition := before&cIf != 0 && before&cYou != 0 || before&cIf != 0 && t.classNear(last, 6, cReading)
+	as := before&cAs != 0
+	title := before&cTo != 0 && t.classNear(last, 3, cReading)
+	if !spoken && !condition && !as && !title {
+		return
+	}
+	weight, reach := 3, 3
+	if condition || title {
+		reach = 7
+	}
+	if last+1 < len(t.words) && t.imperative(last+1, reach) {
+		weight = 6
+	}
+	l.add("address", t.discount(i, last, weight), w.start, t.words[last].end, i)
+}
+
+// imperative reports whether an order begins within n words after i.
+func (t tokens) imperative(i, n int) bool {
+	for j := i; j < min(len(t.words), i+n); j++ {
+		if t.words[j].class&(cOverride|cSend|cReveal|cCall|cDo|cConceal|cDestroy|cNot|cMust) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// classNear reports whether a word of class c follows within n words.
+func (t tokens) classNear(i, n int, c classes) bool {
+	for j := i + 1; j < min(len(t.words), i+1+n); j++ {
+		if t.words[j].class&c != 0 {
+			return true
+		}
+	}
+	return false
+}

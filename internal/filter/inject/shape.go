@@ -1,0 +1,366 @@
+package inject
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// phraseRules are fixed wordings, found at their first word.
+var phraseRules = [...]struct {
+	id     string
+	weight int
+	words  string
+}{
+	{"role.now", 3, "you are now"}, {"role.now", 3, "you're now"}, {"role.mode", 5, "developer mode"}, {"role.mode", 5, "dan mode"}, {"role.mode", 5, "god mode"},
+	{"role.obey", 4, "you obey"}, {"role.obey", 4, "do anything now"}, {"role.free", 4, "sin restricciones"}, {"role.free", 3, "without restrictions"}, {"role.free", 4, "no restrictions"},
+	{"role.opposite", 4, "do the opposite"},
+	{"authority.owner", 4, "this is the owner"}, {"authority.owner", 4, "this is your owner"}, {"authority.owner", 4, "this is your operator"},
+	{"authority.rank", 4, "as instructions"}, {"authority.rank", 4, "as coming from the owner"}, {"authority.rank", 4, "as commands"},
+	{"authority.test", 3, "you are being evaluated"}, {"authority.agent", 4, "supervisor agent"}, {"authority.real", 5, "user's real request"},
+	{"fence", 5, "end external untrusted content"}, {"fence", 5, "end_external_untrusted_content"}, {"trusted", 3, "trusted operator"},
+	{"prompt.words", 4, "the text above"}, {"prompt.words", 5, "the system message"}, {"prompt.words", 5, "your system prompt"}, {"prompt.words", 4, "hidden prompt"}, {"prompt.words", 4, "what were you told"}, {"prompt.words", 4, "your instructions above"},
+	{"control.openclaw", 3, "openclaw json"}, {"control.openclaw", 3, "openclaw pairing"}, {"control.openclaw", 2, "openclaw agents"}, {"control.pairing", 4, "pairing code"}, {"control.pairing", 5, "skip pairing"}, {"control.pairing", 5, "skip the pairing"},
+	{"control.memory", 5, "long-term memory"}, {"control.memory", 5, "heartbeat md"}, {"control.memory", 5, "memory md"}, {"control.memory", 5, "soul md"}, {"control.memory", 5, "agents md"}, {"control.memory", 3, "future sessions"},
+	{"control.cron", 4, "cron job"}, {"control.skill", 4, "install the skill"}, {"control.agent", 5, "sub-agent"}, {"control.agent", 4, "full permissions"}, {"control.model", 5, "your model to"}, {"control.sender", 5, "trusted senders"},
+	{"control.node", 4, "node tool"}, {"control.node", 5, "camera snap"}, {"control.config", 4, "gateway bind"}, {"control.config", 3, "0 0 0 0"}, {"control.approve", 4, "auto-approve"}, {"control.approve", 4, "approvals off"}, {"control.never", 4, "never ask"},
+	{"secret.code", 5, "gift cards"}, {"secret.manager", 4, "password manager"},
+	{"secret.path", 3, "etc passwd"}, {"secret.path", 3, "etc shadow"}, {"secret.path", 4, "ssh id_rsa"}, {"secret.path", 4, "document cookie"},
+	{"then.do", 3, "carry it out"}, {"then.do", 3, "carry out"}, {"then.do", 3, "and act on it"}, {"then.do", 3, "do what it says"}, {"then.do", 3, "then do it"}, {"then.do", 3, "and obey"}, {"then.do", 3, "and do it"},
+	{"review", 5, "positive review only"}, {"review", 4, "say lgtm"}, {"summary", 4, "the summary must"}, {"summary", 3, "reply only"}, {"summary", 3, "instead of the"}, {"while", 3, "while you are here"}, {"before", 3, "before using any other tool"},
+	{"from", 2, "from now on"}, {"instead", 2, "instead"}, {"pipe", 2, "curl http"}, {"pipe", 2, "force-push"},
+}
+
+// phraseIndex lists phraseRules by their first word.
+var phraseIndex = func() map[string][]int {
+	m := map[string][]int{}
+	for n, r := range phraseRules {
+		first, _, _ := strings.Cut(r.words, " ")
+		m[first] = append(m[first], n)
+	}
+	return m
+}()
+
+// phrases looks for the fixed wordings that begin at word i.
+func (l *looker) phrases(t tokens, i int) {
+	for _, n := range phraseIndex[t.word(i)] {
+		r := &phraseRules[n]
+		if !joined(&t, i, r.words, " ") {
+			continue
+		}
+		last := i + strings.Count(r.words, " ")
+		l.add(r.id, t.discount(i, last, r.weight), t.words[i].start, t.words[last].end, i)
+	}
+}
+
+// tokensOf chat templates and quotations, as plain text.
+var templateMarkers = [...]string{"<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|system|>", "<|user|>", "<|assistant|>", "<|channel|>", "<|message|>", "<|call|>", "<|end|>",
+	"<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "</tool_result>", "<tool_result>", "<tool_call>", "<function_calls>", "</system>", `"role":"system"`, `"role": "system"`, "<<<END_EXTERNAL"}
+
+// roleLines begin the turns of a written conversation.
+var roleLines = [...]string{"human:", "assistant:", "user:", "system:"}
+
+// concealing are inline styles that hide what follows from a reader.
+var concealing = [...]string{"display:none", "display: none", "visibility:hidden", "visibility:collapse", "visibility: hidden", "font-size:0", "font-size: 0", "color:#fff", "color:white", "opacity:0"}
+
+// shape looks for the signs that do not consist of words.
+func (l *looker) shape(text string, t tokens) {
+	for _, m := range templateMarkers {
+		if i := strings.Index(text, m); i >= 0 {
+			at := t.wordAt(i)
+			weight := 4
+			if quotedMarker(text, i, i+len(m)) {
+				weight = 1
+			}
+			l.add("template", weight, i, i+len(m), at)
+			if weight == 4 && t.imperative(at, 14) {
+				l.add("template.order", 3, i, i+len(m), at)
+			}
+		}
+	}
+	roles := 0
+	for i := 0; i < len(text); i = nextLine(text, i) {
+		for _, r := range roleLines {
+			if len(text)-i >= len(r) && strings.EqualFold(text[i:i+len(r)], r) {
+				if roles++; roles == 3 {
+					l.add("roles", 6, i, i+len(r), t.wordAt(i))
+				}
+			}
+		}
+		if strings.HasPrefix(text[i:], "/system ") {
+			l.add("template", 5, i, i+8, t.wordAt(i))
+		}
+	}
+	low := ""
+	if strings.Contains(text, "style=") {
+		low = strings.ToLower(text)
+		for _, c := range concealing {
+			if i := strings.Index(low, c); i >= 0 {
+				l.add("hidden.style", 3, i, i+len(c), t.wordAt(i))
+			}
+		}
+	}
+	for _, m := range [...]string{"<!--", "/*", "alt=\"", "[text layer]", "<IMPORTANT>"} {
+		if i := strings.Index(text, m); i >= 0 {
+			l.add("place", 1, i, i+len(m), t.wordAt(i))
+		}
+	}
+	l.links(text, t)
+	l.invisible(text, t)
+}
+
+func nextLine(s string, i int) int {
+	n := strings.IndexByte(s[i:], '\n')
+	if n < 0 {
+		return len(s)
+	}
+	return i + n + 1
+}
+
+// quotedMarker: a template token as code or documentation writes it, in quotes
+// or as a variable of a template.
+func quotedMarker(s string, i, end int) bool {
+	before := strings.TrimRight(s[max(0, i-24):i], " ")
+	after := s[end:min(len(s), end+80)]
+	if head, ok := strings.CutSuffix(before, "{"); ok {
+		// An object of a program's, unless it follows the end of a sentence.
+		head = strings.TrimRight(head, " \n")
+		return head == "" || strings.ContainsAny(head[len(head)-1:], "[,=(:{")
+	}
+	return strings.HasSuffix(before, "\"") || strings.HasSuffix(before, "`") || strings.HasSuffix(before, "'") || strings.Contains(after, "{{") ||
+		strings.HasPrefix(after, " and ") || strings.HasPrefix(after, " are ") || strings.HasPrefix(after, "\\n") || strings.HasPrefix(strings.TrimSpace(after), "<") && !strings.HasPrefix(strings.TrimSpace(after), "<|")
+}
+
+// links looks for addresses that a reader is told to fill with data.
+func (l *looker) links(text string, t tokens) {
+	for i := 0; ; {
+		n := strings.Index(text[i:], "://")
+		if n < 0 {
+			return
+		}
+		i += n + 3
+		end := i
+		for end < len(text) && end-i < 512 && text[end] > ' ' && text[end] != '"' {
+			end++
+		}
+		link := text[i:end]
+		if q := strings.IndexByte(link, '?'); q >= 0 && (strings.ContainsAny(link[q:], "<{[") || strings.Contains(link[q:], "'+") || strings.Contains(link[q:], "$(")) {
+			l.add("link.filled", 5, i, end, t.wordAt(i))
+		}
+		if strings.HasPrefix(link, "127.0.0.1") || strings.HasPrefix(link, "localhost") || strings.HasPrefix(link, "169.254.") {
+			l.add("link.inside", 2, i, end, t.wordAt(i))
+		}
+		if rest := text[end:min(len(text), end+24)]; pipesToShell(rest) || pipesToShell(link) {
+			l.add("pipe.shell", 2, i, end, t.wordAt(i))
+		}
+		i = end
+	}
+}
+
+func pipesToShell(s string) bool {
+	_, after, ok := strings.Cut(s, "|")
+	after = strings.TrimLeft(after, " ")
+	return ok && (strings.HasPrefix(after, "sh") || strings.HasPrefix(after, "bash"))
+}
+
+// invisible looks for text in characters that nobody sees: tags beyond a flag,
+// runs of variation selectors, overridden direction.
+func (l *looker) invisible(text string, t tokens) {
+	tags, selectors, first := 0, 0, 0
+	flag := false
+	for i := 0; i < len(text); {
+		if text[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		c, n := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case c == 0x1F3F4:
+			flag = true
+		case c >= 0xE0020 && c <= 0xE007F && !flag:
+			if tags++; tags == 4 {
+				l.add("invisible.tags", 6, first, i+n, t.wordAt(i))
+			}
+		case c >= 0xE0100 && c <= 0xE01EF || c >= 0xFE00 && c <= 0xFE0F && selectors > 0:
+			if selectors == 0 {
+				first = i
+			}
+			if selectors++; selectors == 4 {
+				l.add("invisible.selectors", 6, first, i+n, t.wordAt(i))
+			}
+		case c == 0x202E || c == 0x202D:
+			l.add("invisible.direction", 3, i, i+n, t.wordAt(i))
+		case c == 0xE007F:
+			flag = false
+		}
+		if tags == 0 {
+			first = i
+		}
+		i += n
+	}
+}
+
+// wordAt is the first word at or after byte i.
+func (t tokens) wordAt(i int) int {
+	lo, hi := 0, len(t.words)
+	for lo < hi {
+		m := (lo + hi) / 2
+		if t.words[m].start < i {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo
+}
+
+// hidden looks again at what a text says when it is decoded.
+func (l *looker) hidden(text string, t tokens, depth int) {
+	if v, i, ok := spelledOut(t); ok {
+		l.view(v, i, len(text), depth+1)
+	}
+	if n := leetWords(text); n >= 3 {
+		l.view(leet.Replace(text), 0, len(text), maxDepth)
+	}
+	if strings.Contains(t.folded, "rot13") || strings.Contains(t.folded, "caesar") {
+		l.view(strings.Map(rot13, text), 0, len(text), maxDepth)
+	}
+	if i := strings.IndexRune(text, 0x202E); i >= 0 {
+		l.view(reversed(text[i:]), i, len(text), maxDepth)
+	}
+	if i := strings.Index(text, "'+'"); i >= 0 {
+		l.view(strings.ReplaceAll(strings.ReplaceAll(text, "'+'", ""), "' + '", ""), i, len(text), maxDepth)
+	} else if i := strings.Index(text, "' + '"); i >= 0 {
+		l.view(strings.ReplaceAll(text, "' + '", ""), i, len(text), maxDepth)
+	}
+	if strings.Count(text, "%") >= 8 {
+		if v, err := url.PathUnescape(text); err == nil && v != text {
+			l.view(v, 0, len(text), maxDepth)
+		}
+	}
+	budget := 64 << 10
+	for i := 0; i < len(text) && budget > 0; {
+		end := i
+		for end < len(text) && isBase64(text[end]) {
+			end++
+		}
+		if end-i >= 20 {
+			if v, ok := decoded(text[i:min(end, i+budget)]); ok {
+				l.view(v, i, end, depth+1)
+			}
+			budget -= end - i
+		}
+		i = max(end, i) + 1
+	}
+}
+
+func isBase64(c byte) bool {
+	return isLetter(rune(c)) || c == '+' || c == '/' || c == '-' || c == '_' || c == '='
+}
+
+// decoded reads hex or base64 that holds text.
+func decoded(s string) (string, bool) {
+	if b, err := hex.DecodeString(s); err == nil && readable(b) {
+		return string(b), true
+	}
+	s = strings.TrimRight(s, "=")
+	s = s[:len(s)-len(s)%4+map[int]int{0: 0, 1: 0, 2: 2, 3: 3}[len(s)%4]]
+	for _, enc := range [...]*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		if b, err := enc.DecodeString(s); err == nil && readable(b) {
+			return string(b), true
+		}
+	}
+	return "", false
+}
+
+// readable: text, not bytes.
+func readable(b []byte) bool {
+	if len(b) < 8 || !utf8.Valid(b) {
+		return false
+	}
+	good := 0
+	for _, c := range b {
+		if c >= 0x20 && c < 0x7f || c == '\n' || c >= 0x80 {
+			good++
+		}
+	}
+	return good*20 >= len(b)*19
+}
+
+// spelledOut joins letters that stand alone into the words they spell; wider
+// gaps part the words.
+func spelledOut(t tokens) (string, int, bool) {
+	var b strings.Builder
+	best, run, begin, first := 0, 0, -1, 0
+	for i := range t.words {
+		w := t.words[i]
+		parts := strings.Split(t.word(i), "-")
+		single := w.hi-w.lo == 1 || len(parts) >= 4 && len(strings.Join(parts, "")) == len(parts)
+		if !single {
+			run = 0
+			b.WriteByte(' ')
+			b.WriteString(t.word(i))
+			continue
+		}
+		if run == 0 {
+			first = w.start
+		}
+		if run++; run > best {
+			best = run
+			begin = first
+		}
+		if len(parts) >= 4 {
+			best = max(best, len(parts))
+			b.WriteByte(' ')
+		} else if i > 0 && w.start-t.words[i-1].end > 1 || run == 1 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(strings.Join(parts, ""))
+	}
+	return b.String(), max(begin, 0), best >= 5
+}
+
+var leet = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "$", "s", "@", "a", "8", "b")
+
+// leetWords counts words that mix letters with the digits that stand for some.
+func leetWords(s string) int {
+	n, letters, digits := 0, 0, 0
+	for i := 0; i <= len(s); i++ {
+		c := byte(' ')
+		if i < len(s) {
+			c = s[i]
+		}
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+			letters++
+		case strings.IndexByte("013457$@", c) >= 0:
+			digits++
+		case c <= ' ':
+			if letters > 0 && digits > 0 && letters+digits <= 16 {
+				n++
+			}
+			letters, digits = 0, 0
+		}
+	}
+	return n
+}
+
+func rot13(c rune) rune {
+	switch {
+	case c >= 'a' && c <= 'z':
+		return 'a' + (c-'a'+13)%26
+	case c >= 'A' && c <= 'Z':
+		return 'A' + (c-'A'+13)%26
+	}
+	return c
+}
+
+func reversed(s string) string {
+	r := []rune(s)
+	for i, j := 0, len(r)-1; i < j; i, j = i+1, j-1 {
+		r[i], r[j] = r[j], r[i]
+	}
+	return string(r)
+}

@@ -1,0 +1,199 @@
+package inject
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// word is one word of a text, folded.
+type word struct {
+	start, end int // in the text
+	lo, hi     int // in the folded text
+	class      classes
+	sentence   int
+	quoted     bool
+}
+
+// tokens is a text cut into words.
+type tokens struct {
+	raw, folded string
+	words       []word
+	classes     classes // of all words
+}
+
+// word is the folded text of word i.
+func (t tokens) word(i int) string {
+	if i < 0 || i >= len(t.words) {
+		return ""
+	}
+	return t.folded[t.words[i].lo:t.words[i].hi]
+}
+
+// between is what stands between word i and the next.
+func (t tokens) between(i int) string {
+	if i+1 >= len(t.words) {
+		return t.raw[t.words[i].end:]
+	}
+	return t.raw[t.words[i].end:t.words[i+1].start]
+}
+
+// splitter builds tokens.
+type splitter struct {
+	t        tokens
+	folded   strings.Builder
+	open     int // start of the current word in raw, -1 outside
+	lo       int
+	sentence int
+	quote    rune
+	quotedAt int
+}
+
+// split folds and cuts a text: full-width forms and case folded, what is not
+// seen left out, scripts without spaces cut by the lexicon.
+func split(text string) tokens {
+	s := &splitter{open: -1, t: tokens{raw: text}}
+	s.folded.Grow(len(text))
+	for i := 0; i < len(text); {
+		c, n := rune(text[i]), 1
+		if c >= utf8.RuneSelf {
+			c, n = utf8.DecodeRuneInString(text[i:])
+		}
+		s.rune(c, i, n)
+		i += n
+	}
+	s.close(len(text))
+	s.t.folded = s.folded.String()
+	s.classify()
+	return s.t
+}
+
+// maxQuote is how long a quotation may be before its sign is taken for
+// something else.
+const maxQuote = 240
+
+func (s *splitter) rune(c rune, i, n int) {
+	if c >= 0xFF01 && c <= 0xFF5E {
+		c -= 0xFEE0
+	}
+	switch {
+	case unseen(c):
+		return
+	case isIdeograph(c):
+		// Each stands alone; classify joins those that the lexicon knows.
+		s.close(i)
+		s.begin(i)
+		s.folded.WriteRune(c)
+		s.close(i + n)
+		return
+	case c == '\'' || c == '’':
+		if s.open >= 0 && i+n < len(s.t.raw) && isLetter(rune(s.t.raw[i+n])) {
+			s.folded.WriteByte('\'')
+			return
+		}
+	case c == '_' || c == '-':
+		if s.open >= 0 && i+n < len(s.t.raw) && isLetter(rune(s.t.raw[i+n])) {
+			s.folded.WriteRune(c)
+			return
+		}
+	case c < utf8.RuneSelf && isLetter(c), c >= utf8.RuneSelf && (unicode.IsLetter(c) || unicode.IsMark(c) || unicode.IsDigit(c)):
+		s.begin(i)
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		} else if c >= utf8.RuneSelf {
+			c = unicode.ToLower(c)
+		}
+		s.folded.WriteRune(c)
+		return
+	}
+	s.close(i)
+	s.punctuation(c, i, n)
+}
+
+func (s *splitter) begin(i int) {
+	if s.open < 0 {
+		s.open, s.lo = i, s.folded.Len()
+	}
+}
+
+func (s *splitter) close(i int) {
+	if s.open < 0 {
+		return
+	}
+	s.t.words = append(s.t.words, word{start: s.open, end: i, lo: s.lo, hi: s.folded.Len(), sentence: s.sentence, quoted: s.quote != 0 && s.open-s.quotedAt < maxQuote})
+	s.open = -1
+}
+
+// closers of quotations.
+var closers = map[rune]rune{'"': '"', '`': '`', '“': '”', '„': '“', '«': '»', '\'': '\''}
+
+func (s *splitter) punctuation(c rune, i, n int) {
+	switch {
+	case c == '.' || c == '?' || c == '!' || c == ';':
+		// "openclaw.json", "!!": a sentence ends at a space.
+		if i+n >= len(s.t.raw) || s.t.raw[i+n] <= ' ' {
+			s.sentence++
+		}
+	case c == '\n' && i+1 < len(s.t.raw) && s.t.raw[i+1] == '\n', c == '。' || c == '！' || c == '？' || c == '।' || c == '\x00':
+		s.sentence++
+	}
+	switch {
+	case s.quote != 0 && c == s.quote:
+		s.quote = 0
+	case s.quote == 0 && closers[c] != 0 && (c != '\'' || i == 0 || !isLetter(rune(s.t.raw[i-1]))):
+		s.quote, s.quotedAt = closers[c], i
+	case c == '\n' && s.quote != 0:
+		s.quote = 0
+	}
+}
+
+// classify looks every word up, with the compounds it begins, and joins
+// ideographs that the lexicon knows.
+func (s *splitter) classify() {
+	t := &s.t
+	for i := range t.words {
+		w := &t.words[i]
+		text := t.word(i)
+		w.class |= index[text]
+		for _, c := range compounds[text] {
+			if joined(t, i, c, " ") {
+				w.class |= index[c]
+			}
+		}
+		if i+1 < len(t.words) && len(text) == 3 && t.words[i+1].start == w.end {
+			for n := 2; n <= 4 && i+n <= len(t.words); n++ {
+				if t.words[i+n-1].start != t.words[i+n-2].end {
+					break
+				}
+				w.class |= index[t.folded[w.lo:t.words[i+n-1].hi]]
+			}
+		}
+		if strings.IndexByte(text, '_') > 0 {
+			w.class |= cTool // an identifier where a tool would be named
+		}
+		t.classes |= w.class
+	}
+}
+
+func joined(t *tokens, i int, compound, sep string) bool {
+	for n, part := range strings.Split(compound, sep) {
+		if t.word(i+n) != part {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetter(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func isIdeograph(c rune) bool {
+	return c >= 0x3040 && c <= 0x30FF || c >= 0x3400 && c <= 0x9FFF || c >= 0xAC00 && c <= 0xD7A3
+}
+
+// unseen are characters that a reader does not see and a model skips.
+func unseen(c rune) bool {
+	return c == 0xAD || c == 0x034F || c == 0x061C || c >= 0x200B && c <= 0x200F || c >= 0x202A && c <= 0x202E || c >= 0x2060 && c <= 0x206F ||
+		c >= 0xFE00 && c <= 0xFE0F || c == 0xFEFF || c >= 0xE0000 && c <= 0xE0FFF
+}
