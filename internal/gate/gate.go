@@ -61,10 +61,12 @@ type Gate struct {
 // keepGranted bounds granted.
 const keepGranted = 512
 
-// waiting is a call that a person was asked about.
+// waiting is a call that a person was asked about, with the content that the
+// card showed.
 type waiting struct {
 	call    Call
 	request policy.Request
+	shown   string
 }
 
 // New makes a gate.
@@ -272,20 +274,16 @@ func refusal(d policy.Decision, seq uint64) Outcome {
 
 // ask puts the call before a person and keeps it until the answer.
 func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decision, p tool.Prepared, rules policy.Rules, seq uint64, pattern string) (Outcome, error) {
-	content := ""
-	if p.Preview != nil {
-		text, err := p.Preview(ctx)
-		if err != nil {
-			return Outcome{Status: Failed, Decision: d, Seq: seq, IsError: true, Text: "cannot do this: " + err.Error()}, nil
-		}
-		content = text
+	content, err := preview(ctx, p)
+	if err != nil {
+		return Outcome{Status: Failed, Decision: d, Seq: seq, IsError: true, Text: g.opt.Redact().String("cannot do this: " + err.Error())}, nil
 	}
 	view := card(c, q, d, p, rules, content)
 	view.Seq = seq
 	redact(&view, g.opt.Redact())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	view, err := g.opt.Desk.Ask(approval.Question{View: view, Digest: d.Digest, Pattern: pattern, Labels: q.Labels})
+	view, err = g.opt.Desk.Ask(approval.Question{View: view, Digest: d.Digest, Pattern: pattern, Labels: q.Labels})
 	if errors.Is(err, approval.ErrTooMany) {
 		d.Verdict, d.Rule, d.Reason = policy.Deny, "approval.too_many", "too many questions of this session are waiting for a person"
 		return refusal(d, seq), nil
@@ -293,9 +291,17 @@ func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	if err != nil {
 		return Outcome{}, err
 	}
-	g.pending[view.ID] = waiting{call: c, request: q}
+	g.pending[view.ID] = waiting{call: c, request: q, shown: content}
 	return Outcome{Status: Pending, Decision: d, Seq: seq, Approval: view.ID, Expires: view.Expires,
 		Text: fmt.Sprintf("approval-pending: %s: a person must answer (id %s). Do not repeat the call; the answer comes as a message.", d.Rule, view.ID)}, nil
+}
+
+// preview is what a person needs to see of a call's content.
+func preview(ctx context.Context, p tool.Prepared) (string, error) {
+	if p.Preview == nil {
+		return "", nil
+	}
+	return p.Preview(ctx)
 }
 
 func redact(v *approval.View, r *filter.Redactor) {
@@ -337,7 +343,11 @@ func (g *Gate) Resume(ctx context.Context, id claw.ApprovalID, labels claw.Label
 		return refusal(d, seq), nil
 	}
 	prepared, q, rules, err := g.prepare(ctx, w.call, w.request.Nonce)
-	if err != nil || !w.request.Labels.Has(labels) || policy.DigestOf(q) != policy.DigestOf(w.request) {
+	content := ""
+	if err == nil {
+		content, err = preview(ctx, prepared)
+	}
+	if err != nil || content != w.shown || !w.request.Labels.Has(labels) || policy.DigestOf(q) != policy.DigestOf(w.request) {
 		d.Rule, d.Reason = "approval.voided", "something that was shown on the card changed before the answer; ask again"
 		return refusal(d, seq), nil
 	}
@@ -378,7 +388,7 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	if err != nil {
 		return Outcome{}, err
 	}
-	g.remember(permit.Digest(), waiting{c, q})
+	g.remember(permit.Digest(), waiting{call: c, request: q})
 	began := g.opt.Now()
 	res, runErr := p.Run(ctx, permit)
 	out := Outcome{Status: Done, Decision: d, Seq: decided, IsError: res.IsError, Labels: res.Labels, From: res.From, Run: res.Run, Took: g.opt.Now().Sub(began)}
@@ -449,6 +459,7 @@ func (g *Gate) unhappy(out Outcome, err error) Outcome {
 	out.Text = g.opt.Redact().String("failed: " + err.Error())
 	var level *sandbox.LevelError
 	var access *sandbox.AccessError
+	var witness *sandbox.WitnessError
 	var refusal *egress.Refusal
 	switch {
 	case errors.As(err, &level):
@@ -456,6 +467,10 @@ func (g *Gate) unhappy(out Outcome, err error) Outcome {
 		out.Decision.Rule = level.Rule()
 	case errors.As(err, &access):
 		out.Decision.Hint, out.Decision.Rule = access.Hint, "sandbox.no_access"
+	case errors.As(err, &witness):
+		out.Decision.Hint, out.Decision.Rule = "openclaw sandbox test", "sandbox.witness"
+	case errors.Is(err, sandbox.ErrPermit), errors.Is(err, policy.ErrNoPermit):
+		out.Decision.Hint, out.Decision.Rule = "", "sandbox.no_permit"
 	case errors.As(err, &refusal):
 		out.Decision.Rule, out.Decision.Hint = refusal.Rule, refusal.Hint
 	default:

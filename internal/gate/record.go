@@ -69,15 +69,20 @@ func (g *Gate) recordIntent(ctx context.Context, c Call, q policy.Request, decid
 }
 
 func (g *Gate) recordOutcome(ctx context.Context, c Call, q policy.Request, intent uint64, o Outcome) error {
+	var rule policy.RuleID // of a run that was refused when it began
+	if o.Status == Refused {
+		rule = o.Decision.Rule
+	}
 	_, err := g.append(ctx, c, effectEvent(q), journal.Outcome, intent, policy.DigestOf(q), struct {
 		Tool     claw.ToolName `json:"tool"`
 		Status   Status        `json:"status"`
+		Rule     policy.RuleID `json:"rule,omitempty"`
 		IsError  bool          `json:"isError,omitempty"`
 		Run      any           `json:"run,omitempty"`
 		Labels   claw.Labels   `json:"labels"`
 		TookMs   int64         `json:"tookMs"`
 		TextSize int           `json:"textBytes"`
-	}{q.Tool, o.Status, o.IsError, o.runOrNil(), o.Labels, o.Took.Milliseconds(), len(o.Text)})
+	}{q.Tool, o.Status, rule, o.IsError, o.runOrNil(), o.Labels, o.Took.Milliseconds(), len(o.Text)})
 	return err
 }
 
