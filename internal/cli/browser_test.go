@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,9 +121,12 @@ func TestFirstMinuteInChromium(t *testing.T) {
 	if err := json.Unmarshal(status.Bytes(), &waiting); err != nil || len(waiting.Pending) != 0 {
 		t.Errorf("still waiting: %s (%v)", status.String(), err)
 	}
-	var stopped bytes.Buffer
-	if c := cli.Main([]string{"openclaw", "gateway", "stop"}, strings.NewReader(""), &stopped, &stopped); c != 0 {
-		t.Errorf("gateway stop: exit %d: %s", c, stopped.String())
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Signal(syscall.SIGTERM) // up listens for it, as in a service
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	if c := <-code; c != 0 {
 		errs.mu.Lock()
@@ -148,9 +152,12 @@ func (b browser) do(a ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func (b browser) open(url string)  { b.t.Helper(); b.do(chromedp.Navigate(url)) }
-func (b browser) click(sel string) { b.t.Helper(); b.do(chromedp.Click(chromedp.CSS(sel), chromedp.NodeVisible)) }
-func (b browser) keys(s string)    { b.t.Helper(); b.do(chromedp.KeyEvent(s)) }
+func (b browser) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
+func (b browser) click(sel string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(sel), chromedp.NodeVisible))
+}
+func (b browser) keys(s string) { b.t.Helper(); b.do(chromedp.KeyEvent(s)) }
 
 // wait returns when the condition holds in the page.
 func (b browser) wait(cond string) {

@@ -19,6 +19,14 @@ type Signal struct {
 	Weight     int `json:"weight"`
 }
 
+// strong is the weight from which a sign says something by itself. The weaker
+// ones are ordinary words: near a strong one they add up to weakSum at most,
+// alone they are nothing.
+const (
+	strong  = 4
+	weakSum = 4
+)
+
 // Report is what a text shows. Score is the sum over the different signs that
 // stand near each other, at its highest.
 type Report struct {
@@ -32,7 +40,7 @@ func (r Report) Marked() bool { return r.Score >= Threshold }
 // Limits. Signs add up within window words; what is encoded is decoded to
 // maxDepth; of one text maxSignals are kept.
 const (
-	window     = 90
+	window     = 60
 	maxDepth   = 2
 	maxSignals = 256
 )
@@ -40,7 +48,7 @@ const (
 // Look reads a text once for each way in which it may be written.
 func Look(text string) Report {
 	l := &looker{}
-	l.view(text, 0, len(text), 0)
+	l.view(text, 0)
 	return l.report()
 }
 
@@ -78,36 +86,56 @@ func (l *looker) report() Report {
 			f := l.found[j]
 			best[f.Rule] = max(best[f.Rule], f.Weight)
 		}
-		sum := 0
+		sum, weak := 0, 0
 		for _, w := range best {
-			sum += w
+			if w >= strong {
+				sum += w
+			} else {
+				weak += w
+			}
 		}
-		r.Score = max(r.Score, sum)
+		if sum > 0 {
+			r.Score = max(r.Score, sum+min(weak, weakSum))
+		}
 		r.Signals = append(r.Signals, l.found[i].Signal)
 	}
 	return r
 }
 
-// view looks at one reading of a text. start and end are where it stands in
-// the original when depth > 0.
-func (l *looker) view(text string, start, end, depth int) {
+// view looks at the text itself.
+func (l *looker) view(text string, depth int) {
 	t := split(text)
-	mark := len(l.found)
 	l.rules(t)
 	l.shape(text, t)
-	if depth > 0 {
-		// What was hidden by an encoding weighs more than what stood open.
-		any := false
-		for i := mark; i < len(l.found); i++ {
-			l.found[i].Start, l.found[i].End, any = start, end, true
-			l.found[i].at = 0
-		}
-		if any {
-			l.add("encoded", 3, start, end, 0)
-		}
-	}
 	if depth < maxDepth {
 		l.hidden(text, t, depth)
+	}
+}
+
+// decoded looks at another reading of text[start:end], whose first word is the
+// at-th of the original. Only a reading that says something by itself counts;
+// then its having been hidden weighs too.
+func (l *looker) decoded(text string, start, end, at, depth int) {
+	sub := &looker{}
+	sub.view(text, depth)
+	score := 0
+	best := map[string]int{}
+	for _, f := range sub.found {
+		best[f.Rule] = max(best[f.Rule], f.Weight)
+	}
+	for _, w := range best {
+		if w >= strong || w == 3 && len(text) < 400 {
+			score = max(score, w)
+		}
+	}
+	if score == 0 {
+		return
+	}
+	l.add("encoded", 3, start, end, at)
+	for _, f := range sub.found {
+		if f.Weight >= 3 {
+			l.add(f.Rule, max(f.Weight, strong), start, end, at)
+		}
 	}
 }
 
@@ -187,7 +215,7 @@ func (l *looker) address(t tokens, i int) {
 	if !spoken && !condition && !as && !title {
 		return
 	}
-	weight, reach := 3, 3
+	weight, reach := 4, 3
 	if condition || title {
 		reach = 7
 	}

@@ -29,7 +29,7 @@ var phraseRules = [...]struct {
 	{"secret.code", 5, "gift cards"}, {"secret.manager", 4, "password manager"},
 	{"secret.path", 3, "etc passwd"}, {"secret.path", 3, "etc shadow"}, {"secret.path", 4, "ssh id_rsa"}, {"secret.path", 4, "document cookie"},
 	{"then.do", 3, "carry it out"}, {"then.do", 3, "carry out"}, {"then.do", 3, "and act on it"}, {"then.do", 3, "do what it says"}, {"then.do", 3, "then do it"}, {"then.do", 3, "and obey"}, {"then.do", 3, "and do it"},
-	{"review", 5, "positive review only"}, {"review", 4, "say lgtm"}, {"summary", 4, "the summary must"}, {"summary", 3, "reply only"}, {"summary", 3, "instead of the"}, {"while", 3, "while you are here"}, {"before", 3, "before using any other tool"},
+	{"review", 5, "positive review only"}, {"review", 4, "say lgtm"}, {"summary", 4, "the summary must"}, {"summary", 3, "reply only"}, {"summary", 3, "instead of the"}, {"while", 3, "while you are here"}, {"before", 4, "before using any other tool"}, {"before", 4, "before calling any other tool"},
 	{"from", 2, "from now on"}, {"instead", 2, "instead"}, {"pipe", 2, "curl http"}, {"pipe", 2, "force-push"},
 }
 
@@ -216,39 +216,38 @@ func (t tokens) wordAt(i int) int {
 	return lo
 }
 
-// hidden looks again at what a text says when it is decoded.
+// hidden looks again at what a text says when it is decoded, a piece at a time.
 func (l *looker) hidden(text string, t tokens, depth int) {
-	if v, i, ok := spelledOut(t); ok {
-		l.view(v, i, len(text), depth+1)
-	}
-	if n := leetWords(text); n >= 3 {
-		l.view(leet.Replace(text), 0, len(text), maxDepth)
-	}
+	l.spelledOut(t)
+	l.leet(text, t)
 	if strings.Contains(t.folded, "rot13") || strings.Contains(t.folded, "caesar") {
-		l.view(strings.Map(rot13, text), 0, len(text), maxDepth)
+		l.decoded(strings.Map(rot13, text), 0, len(text), 0, maxDepth)
 	}
 	if i := strings.IndexRune(text, 0x202E); i >= 0 {
-		l.view(reversed(text[i:]), i, len(text), maxDepth)
+		end := min(len(text), i+512)
+		l.decoded(reversed(strings.ToValidUTF8(text[i:end], "")), i, end, t.wordAt(i), maxDepth)
 	}
-	if i := strings.Index(text, "'+'"); i >= 0 {
-		l.view(strings.ReplaceAll(strings.ReplaceAll(text, "'+'", ""), "' + '", ""), i, len(text), maxDepth)
-	} else if i := strings.Index(text, "' + '"); i >= 0 {
-		l.view(strings.ReplaceAll(text, "' + '", ""), i, len(text), maxDepth)
-	}
-	if strings.Count(text, "%") >= 8 {
-		if v, err := url.PathUnescape(text); err == nil && v != text {
-			l.view(v, 0, len(text), maxDepth)
+	for _, plus := range [...]string{"'+'", "' + '", `"+"`, `" + "`} {
+		if i := strings.Index(text, plus); i >= 0 {
+			begin, end := max(0, i-80), min(len(text), i+400)
+			l.decoded(strings.ReplaceAll(strings.ToValidUTF8(text[begin:end], ""), plus, ""), begin, end, t.wordAt(begin), maxDepth)
 		}
 	}
 	budget := 64 << 10
 	for i := 0; i < len(text) && budget > 0; {
-		end := i
-		for end < len(text) && isBase64(text[end]) {
+		end, percents := i, 0
+		for end < len(text) && (isBase64(text[end]) || text[end] == '%') {
+			if text[end] == '%' {
+				percents++
+			}
 			end++
 		}
 		if end-i >= 20 {
-			if v, ok := decoded(text[i:min(end, i+budget)]); ok {
-				l.view(v, i, end, depth+1)
+			piece := text[i:min(end, i+budget)]
+			if v, err := url.PathUnescape(piece); percents >= 6 && err == nil {
+				l.decoded(v, i, end, t.wordAt(i), depth+1)
+			} else if v, ok := decode(piece); ok {
+				l.decoded(v, i, end, t.wordAt(i), depth+1)
 			}
 			budget -= end - i
 		}
@@ -260,8 +259,8 @@ func isBase64(c byte) bool {
 	return isLetter(rune(c)) || c == '+' || c == '/' || c == '-' || c == '_' || c == '='
 }
 
-// decoded reads hex or base64 that holds text.
-func decoded(s string) (string, bool) {
+// decode reads hex or base64 that holds text.
+func decode(s string) (string, bool) {
 	if b, err := hex.DecodeString(s); err == nil && readable(b) {
 		return string(b), true
 	}
@@ -289,44 +288,52 @@ func readable(b []byte) bool {
 	return good*20 >= len(b)*19
 }
 
-// spelledOut joins letters that stand alone into the words they spell; wider
-// gaps part the words.
-func spelledOut(t tokens) (string, int, bool) {
-	var b strings.Builder
-	best, run, begin, first := 0, 0, -1, 0
-	for i := range t.words {
-		w := t.words[i]
-		parts := strings.Split(t.word(i), "-")
-		single := w.hi-w.lo == 1 || len(parts) >= 4 && len(strings.Join(parts, "")) == len(parts)
-		if !single {
-			run = 0
-			b.WriteByte(' ')
-			b.WriteString(t.word(i))
-			continue
+// spelledOut looks at words that are spelled letter by letter; wider gaps part
+// the words.
+func (l *looker) spelledOut(t tokens) {
+	for i := 0; i < len(t.words); i++ {
+		var b strings.Builder
+		n := 0
+		j := i
+		for ; j < len(t.words) && n < 400; j++ {
+			w := t.words[j]
+			text := t.word(j)
+			if w.hi-w.lo != 1 && (strings.Count(text, "-")+1)*2-1 != len(text) {
+				break
+			}
+			if text[0] < 'a' || text[0] > 'z' {
+				break
+			}
+			if j > i && (w.start-t.words[j-1].end > 1 || w.hi-w.lo > 1) {
+				b.WriteByte(' ')
+			}
+			letters := strings.ReplaceAll(text, "-", "")
+			n += len(letters)
+			b.WriteString(letters)
 		}
-		if run == 0 {
-			first = w.start
+		if n >= 12 {
+			// What follows the letters belongs to the order.
+			rest := t.words[min(j+8, len(t.words)-1)].end
+			l.decoded(b.String()+t.raw[t.words[j-1].end:rest], t.words[i].start, t.words[j-1].end, i, maxDepth)
 		}
-		if run++; run > best {
-			best = run
-			begin = first
-		}
-		if len(parts) >= 4 {
-			best = max(best, len(parts))
-			b.WriteByte(' ')
-		} else if i > 0 && w.start-t.words[i-1].end > 1 || run == 1 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(strings.Join(parts, ""))
+		i = max(i, j-1)
 	}
-	return b.String(), max(begin, 0), best >= 5
 }
 
 var leet = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "$", "s", "@", "a", "8", "b")
 
-// leetWords counts words that mix letters with the digits that stand for some.
-func leetWords(s string) int {
-	n, letters, digits := 0, 0, 0
+// leet looks at stretches with many words that mix letters with the digits that
+// stand for some.
+func (l *looker) leet(s string, t tokens) {
+	first, last, n := -1, 0, 0
+	flush := func() {
+		if n >= 4 && first >= 0 {
+			begin, end := max(0, first-20), min(len(s), last+40)
+			l.decoded(leet.Replace(strings.ToValidUTF8(s[begin:end], "")), first, last, t.wordAt(first), maxDepth)
+		}
+		first, n = -1, 0
+	}
+	letters, digits, start := 0, 0, 0
 	for i := 0; i <= len(s); i++ {
 		c := byte(' ')
 		if i < len(s) {
@@ -338,13 +345,19 @@ func leetWords(s string) int {
 		case strings.IndexByte("013457$@", c) >= 0:
 			digits++
 		case c <= ' ':
-			if letters > 0 && digits > 0 && letters+digits <= 16 {
+			if digits > 0 && letters+digits == i-start && letters+digits > 1 && letters+digits <= 16 {
+				if first < 0 {
+					first = start
+				}
+				last = i
 				n++
+			} else if first >= 0 && i-last > 24 {
+				flush()
 			}
-			letters, digits = 0, 0
+			letters, digits, start = 0, 0, i+1
 		}
 	}
-	return n
+	flush()
 }
 
 func rot13(c rune) rune {

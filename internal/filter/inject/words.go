@@ -46,6 +46,7 @@ const (
 	cTrusted
 	cThe
 	cSaid
+	cKey    // a secret, or any key
 	cPhrase // a phrase rule begins with it
 )
 
@@ -81,9 +82,9 @@ var lexicon = [...]struct {
 	{cReveal, `reveal print output show display disclose read paste dump expose repeat quote recite leak list collect mention include
 		revela muestra mostrar rivela mostra révèle révélez montre affiche zeige zeig offenbare verrate mostre revele ujawnij pokaż покажи раскрой выведи toon onthul göster visa avslöja vis näytä paljasta ukaž arată mutasd αποκάλυψε tampilkan ungkapkan hiển_thị दिखाएँ दिखाओ اكشف אظهر הצג
 		显示 顯示 透露 泄露 表示 見せ 보여`},
-	{cSecret, `password passwords passwd credentials credential secret secrets token tokens apikey api_key api_keys ssh_key ssh_keys private_key private_keys env id_rsa shadow wallet seed cookie cookies
-		keys key memory contacts known_hosts authorized_keys sms otp
-		contraseñas contraseña claves clave password parole mots_de_passe passwörter passwort schlüssel senhas hasła hasło klucze паролями пароли пароль ключи токен wachtwoorden şifreleri lösenord salasanat hesla kata_sandi mật_khẩu khóa पासवर्ड كلمات المرور مفاتيح סיסמאות
+	{cSecret, `password passwords passwd credentials credential secret secrets apikey api_key api_keys ssh_key ssh_keys private_key private_keys env id_rsa shadow wallet seed cookie cookies
+		contacts known_hosts authorized_keys sms otp
+		contraseñas contraseña claves clave password parole mots_de_passe passwörter passwort schlüssel senhas hasła hasło klucze паролями пароли пароль ключи wachtwoorden şifreleri lösenord salasanat hesla kata_sandi mật_khẩu khóa पासवर्ड كلمات المرور مفاتيح סיסמאות
 		密码 密碼 密钥 金鑰 口令 パスワード 비밀번호 contactos contatti kontakte`},
 	{cPrompt, `prompt prompts conversation transcript history configuration config sistema-prompt systemprompt systempromptia systemowa systemową järjestelmäkehote kehote प्रॉम्प्ट 提示词 提示詞 系统提示 프롬프트`},
 	{cCall, `call invoke execute run launch trigger use open fetch browse visit ejecuta ejecute llama esegui chiama exécute exécutez exécuter führe rufe wykonaj uruchom выполни запусти voer kör aja spusť rulează jalankan chạy चलाएँ نفذ شغل הרץ 执行 執行 运行 実行 실행`},
@@ -104,7 +105,7 @@ var lexicon = [...]struct {
 	{cDo, `add set install write create insert edit change replace push force-push publish spawn approve invite make save enable save accept treat act buy pay transfer give translate summarise summarize grant subscribe click download append commit merge`},
 	{cMention, `example examples sample samples e.g inputs tested test tests testdata detector detect detection attack attacks attacker injection injections filter filtered blocked jailbreak jailbreaks glossary asserts escaped escape cve researchers vulnerability malicious payload payloads markers parameter fixture quoted phrase phrases bypass`},
 	{cReading, `reading reads read processing process summarizing summarising transcribing reviewing parsing analysing analyzing indexing crawling scraping working browsing viewing`},
-	{cDecode, `decode decodes decrypt rot13 base64 morse hex unscramble deobfuscate url-decode decipher letter letters evaluate reverse backwards caesar concatenate join convert`},
+	{cDecode, `decode decodes decrypt rot13 base64 morse hex unscramble deobfuscate url-decode decipher letter letters evaluate reverse backwards caesar concatenate`},
 	{cObey, `obey follow execute comply perform act do carry run`},
 	{cSystem, `system systeme système sistema системы systemmeldung`},
 	{cApprove, `approved approves authorised authorized permitted verified checked permission granted confirmed pre-approved cleared`},
@@ -113,6 +114,7 @@ var lexicon = [...]struct {
 	{cOnly, `only positive always exactly everywhere`},
 	{cTrusted, `anthropic openai google microsoft owner operator supervisor administrator administrators developer developers maintainers creator safety admin boss`},
 	{cThe, `the this his`},
+	{cKey, `keys key memory token tokens code codes inbox calendar agenda токен`},
 	{cSaid, `asked told said wants instructed ordered requested`},
 }
 
@@ -162,6 +164,8 @@ var wordRules = [...]wordRule{
 	{"override.task", 4, cOverride, []classes{cThe | cYour | cPrior, cTask}, 4, inOrder, 0},
 	{"secret.send", 5, cSend, []classes{cSecret | cPrompt}, 8, anyOrder, 0},
 	{"secret.reveal", 4, cReveal, []classes{cSecret}, 6, inOrder, 0},
+	{"key.send", 4, cSend, []classes{cKey}, 5, inOrder, 0},
+	{"key.reveal", 3, cReveal, []classes{cKey}, 5, inOrder, 0},
 	{"prompt.reveal", 5, cReveal, []classes{cYour | cSystem, cPrompt | cInstr}, 5, anyOrder, 0},
 	{"conceal", 4, cNot, []classes{cConceal}, 3, inOrder, cYou},
 	{"conceal.user", 4, cNot, []classes{cUser}, 4, inOrder, 0},

@@ -287,11 +287,12 @@ export function mount(root, app, where) {
   async function open(k) {
     const mark = ++turn;
     keepDraft();
+    const typed = key ? '' : field.value; // before the page knew its session
     key = k;
     agent = agentOf(k);
     fill(at('agent'), outside(agent, 'code'));
     field.placeholder = `Message ${asText(agent)}…`;
-    field.value = sessionStorage.getItem(`draft:${key}`) ?? '';
+    field.value = typed || (sessionStorage.getItem(`draft:${key}`) ?? '');
     loaded = false;
     rows = [];
     lineages = [];
