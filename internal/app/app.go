@@ -78,6 +78,9 @@ type App struct {
 	life context.Context
 	end  context.CancelFunc
 	wg   sync.WaitGroup
+
+	closing sync.Once
+	closed  error
 }
 
 // lookupEnv is os.LookupEnv over the environment that the command was given.
@@ -222,6 +225,11 @@ func (a *App) prepareWorkspaces() error {
 
 // Close ends everything in the opposite order. It may be called more than once.
 func (a *App) Close() error {
+	a.closing.Do(func() { a.closed = a.close() })
+	return a.closed
+}
+
+func (a *App) close() error {
 	a.end()
 	a.wg.Wait()
 	var errs []error

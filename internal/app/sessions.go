@@ -265,6 +265,9 @@ func messageOf(st store.Stored) (gateway.Message, int) {
 		case model.BlockThinking, model.BlockImage:
 		}
 	}
+	if m.Role == model.RoleUser && st.Said == "" && strings.HasPrefix(m.Text(), "[gateway] ") {
+		out.Role = "system" // an event of ours, not a person's words
+	}
 	if m.Role == model.RoleToolResult {
 		f := gateway.ToolFacts{Call: m.ToolCallID, Tool: m.ToolName, IsError: m.IsError, Result: m.Text()}
 		if len(st.Meta) > 0 && json.Unmarshal(st.Meta, &f) == nil {
