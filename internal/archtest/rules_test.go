@@ -23,6 +23,8 @@ var rules = map[string]rule{
 	"filter":  {ring: 0},
 	"chain":   {ring: 0},
 
+	"filter/inject": {ring: 0},
+
 	"atomicfile":            {ring: 1},
 	"configfile":            {ring: 1, may: []string{"json5", "config", "atomicfile"}, why: "atomicfile is the one way to replace a file"},
 	"sandbox":               {ring: 1, may: []string{"policy"}},

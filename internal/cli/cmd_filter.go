@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/filter/inject"
 )
 
 const maxRow = 8 << 20
@@ -22,11 +23,14 @@ func (e *env) cmdFilter() *cobra.Command {
 				Findings []filter.Finding `json:"findings"`
 			}{r.String(text), findings(r, text)}
 		}),
-		e.filterCommand("inspect", "Report what in a text is masked, and what would not be visible", func(r *filter.Redactor, text string) any {
+		e.filterCommand("inspect", "Report what in a text is masked, what would not be visible, and what gives orders to a model", func(r *filter.Redactor, text string) any {
+			look := inject.Look(text)
 			return struct {
 				Findings []filter.Finding `json:"findings"`
 				Visible  string           `json:"visible"`
-			}{findings(r, text), filter.Visible(text)}
+				Marked   bool             `json:"marked"`
+				Orders   inject.Report    `json:"orders"`
+			}{findings(r, text), filter.Visible(text), look.Marked(), look}
 		}))
 	return c
 }

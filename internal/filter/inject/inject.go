@@ -202,7 +202,7 @@ func (l *looker) address(t tokens, i int) {
 	after := t.between(last)
 	called := strings.HasPrefix(strings.TrimLeft(after, " *\"'_)]"), ":") || strings.HasPrefix(after, ",") || strings.HasPrefix(after, "!!")
 	var before classes
-	for j := max(0, i-4); j < i; j++ {
+	for j := max(0, i-6); j < i; j++ {
 		if t.words[j].sentence == w.sentence {
 			before |= t.words[j].class
 		}

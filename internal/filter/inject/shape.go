@@ -147,7 +147,13 @@ func (l *looker) links(text string, t tokens) {
 		}
 		link := text[i:end]
 		if q := strings.IndexByte(link, '?'); q >= 0 && (strings.ContainsAny(link[q:], "<{[") || strings.Contains(link[q:], "'+") || strings.Contains(link[q:], "$(")) {
-			l.add("link.filled", 5, i, end, t.wordAt(i))
+			at, weight := t.wordAt(i), 4
+			for j := max(0, at-6); j < min(at, len(t.words)); j++ {
+				if t.words[j].class&cCall != 0 {
+					weight = 6
+				}
+			}
+			l.add("link.filled", weight, i, end, at)
 		}
 		if strings.HasPrefix(link, "127.0.0.1") || strings.HasPrefix(link, "localhost") || strings.HasPrefix(link, "169.254.") {
 			l.add("link.inside", 2, i, end, t.wordAt(i))

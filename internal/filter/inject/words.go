@@ -59,7 +59,7 @@ var lexicon = [...]struct {
 	{cOverride, `ignore disregard forget override bypass neglect skip drop abandon overlook dismiss discard stop
 		ignora olvida omite ignorar olvide dimentica ignorez oubliez oublie ignoriere ignorieren vergiss vergessen missachte
 		esqueça esqueca desconsidere zignoruj ignoruj zapomnij pomiń игнорируй игнорируйте проигнорируй забудь забудьте отбрось ігноруй забудь
-		negeer vergeet yoksay unut görmezden ignorera glöm ignorer glem ohita unohda sivuuta syrjään zapomeň ignoră uită hagyd αγνόησε ξέχνα
+		negeer vergeet yoksay yok_say unut görmezden ignorera glöm ignorer glem ohita unohda sivuuta syrjään zapomeň ignoră uită hagyd αγνόησε ξέχνα
 		abaikan lupakan bỏ अनदेखा नज़रअंदाज़ अनदेखी تجاهل انسَ نادیده התעלם שכח puuza
 		忽略 无视 無視 忘记 忘掉 忘れ 무시 잊어 ละเว้น เพิกเฉย`},
 	{cPrior, `previous prior above earlier preceding foregoing former original initial existing current old
@@ -162,6 +162,7 @@ var wordRules = [...]wordRule{
 	{"override.yours", 6, cOverride, []classes{cYour, cInstr | cPrompt}, 4, inOrder, 0},
 	{"override.all", 4, cOverride, []classes{cAll, cInstr}, 3, inOrder, 0},
 	{"override.task", 4, cOverride, []classes{cThe | cYour | cPrior, cTask}, 4, inOrder, 0},
+	{"override.above", 4, cOverride, []classes{cThe, cPrior}, 2, inOrder, 0},
 	{"secret.send", 5, cSend, []classes{cSecret | cPrompt}, 8, anyOrder, 0},
 	{"secret.reveal", 4, cReveal, []classes{cSecret}, 6, inOrder, 0},
 	{"key.send", 4, cSend, []classes{cKey}, 5, inOrder, 0},
@@ -169,6 +170,7 @@ var wordRules = [...]wordRule{
 	{"prompt.reveal", 5, cReveal, []classes{cYour | cSystem, cPrompt | cInstr}, 5, anyOrder, 0},
 	{"conceal", 4, cNot, []classes{cConceal}, 3, inOrder, cYou},
 	{"conceal.user", 4, cNot, []classes{cUser}, 4, inOrder, 0},
+	{"approval", 4, cNot, []classes{cControl}, 2, inOrder, 0},
 	{"silent", 3, cSilent, nil, 0, inOrder, 0},
 	{"user", 1, cThe | cYour, []classes{cUser}, 1, inOrder, 0},
 	{"tool", 3, cCall, []classes{cTool}, 4, inOrder, 0},
@@ -201,26 +203,31 @@ func (r *wordRule) match(t tokens, i int) (int, bool) {
 	last := i
 	at := i
 	for _, c := range r.then {
-		found := false
-		for j := at + 1; j < len(t.words) && j <= at+r.reach && !found; j++ {
-			if t.words[j].class&c != 0 && t.words[j].sentence-t.words[i].sentence <= 0 {
-				at, last, found = j, max(last, j), true
-			}
-		}
-		if !found && r.order == anyOrder {
-			at = i
-			for j := i - 1; j >= 0 && j >= i-r.reach && !found; j-- {
-				if t.words[j].class&c != 0 && t.words[j].sentence == t.words[i].sentence {
-					found = true
-				}
-			}
-		}
-		if !found {
+		j, ok := t.near(c, at, r.reach, r.order)
+		if !ok {
 			return 0, false
+		}
+		last = max(last, j)
+		if r.order == inOrder {
+			at = j
 		}
 	}
 	if last+1 < len(t.words) && t.words[last+1].class&r.unless != 0 {
 		return 0, false
 	}
 	return last, true
+}
+
+// near is the nearest word of class c within reach of word i in its sentence,
+// after it or, in any order, before it too.
+func (t tokens) near(c classes, i, reach int, o order) (int, bool) {
+	for d := 1; d <= reach; d++ {
+		if j := i + d; j < len(t.words) && t.words[j].class&c != 0 && t.words[j].sentence == t.words[i].sentence {
+			return j, true
+		}
+		if j := i - d; o == anyOrder && j >= 0 && t.words[j].class&c != 0 && t.words[j].sentence == t.words[i].sentence {
+			return j, true
+		}
+	}
+	return 0, false
 }
