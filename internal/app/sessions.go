@@ -26,7 +26,13 @@ type sessions struct {
 	mu sync.Mutex
 	// facts of tool calls whose results are about to be stored.
 	facts map[claw.CallID]gateway.ToolFacts
+	// read are the messages of recent contexts, decoded: each turn would
+	// otherwise decode all that was ever said.
+	read map[claw.SessionKey]map[store.EntryID]model.Message
 }
+
+// keepRead bounds read.
+const keepRead = 128
 
 var (
 	_ agent.Sessions   = engineSessions{}
@@ -84,13 +90,26 @@ func (s *sessions) Context(key claw.SessionKey) ([]model.Message, error) {
 	if c.Summary != "" {
 		out = append(out, model.User("[gateway] Summary of the conversation so far:\n"+c.Summary))
 	}
+	s.mu.Lock()
+	before := s.read[key]
+	s.mu.Unlock()
+	now := make(map[store.EntryID]model.Message, len(c.Messages))
 	for _, st := range c.Messages {
-		var m model.Message
-		if err := json.Unmarshal(st.Raw, &m); err != nil {
-			return nil, fmt.Errorf("session %q: entry %s: %w", key, st.ID, err)
+		m, ok := before[st.ID]
+		if !ok {
+			if err := json.Unmarshal(st.Raw, &m); err != nil {
+				return nil, fmt.Errorf("session %q: entry %s: %w", key, st.ID, err)
+			}
 		}
+		now[st.ID] = m
 		out = append(out, m)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil || s.read[key] == nil && len(s.read) >= keepRead {
+		s.read = map[claw.SessionKey]map[store.EntryID]model.Message{}
+	}
+	s.read[key] = now
 	return out, nil
 }
 
