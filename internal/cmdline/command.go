@@ -194,7 +194,8 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 	args := cmd.Argv[1:]
 	switch cmd.Program {
 	case "true", "false", ":", "pwd", "exit", "wait":
-		cmd.Steering = true
+		// wait -p evaluates the subscript of the variable it is given
+		cmd.Steering = cmd.Program != "wait" || !slices.ContainsFunc(args, func(w Word) bool { return strings.HasPrefix(w.Text, "-") && w.Text != "-n" || !w.Known })
 		if cmd.Program == "pwd" {
 			return Source{Origin: OriginOutput}, true
 		}
@@ -238,6 +239,10 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 				}
 			}
 		}
+		if n := len(args); n > 0 && !strings.HasPrefix(args[n-1].Text, "-") {
+			a.assign(Assignment{Name: args[n-1].Text, Loop: true})
+			a.st.vars[args[n-1].Text] = value{from: max(c.input.Origin, OriginUnknown), src: c.input}
+		}
 		return Source{}, true
 	case "alias":
 		for _, w := range args {
@@ -248,11 +253,18 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 			}
 		}
 		return Source{}, true
+	case "export", "declare", "typeset", "readonly", "local": // reached by quotes or a wrapper
+		for _, w := range args {
+			a.assigned(w)
+		}
+		return Source{Origin: OriginOutput}, true
 	case "read", "unset", "getopts", "printf":
 		for i, w := range args {
 			switch {
 			case cmd.Program == "printf":
-				if i == 1 && args[0].Text == "-v" {
+				if name, ok := strings.CutPrefix(args[0].Text, "-v"); ok && i == 0 && name != "" {
+					a.assign(Assignment{Name: name})
+				} else if i == 1 && args[0].Text == "-v" {
 					a.assign(Assignment{Name: w.Text})
 				}
 			case !strings.HasPrefix(w.Text, "-"):

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,13 @@ type frag struct {
 
 type variant []frag
 
+func (v value) first() string {
+	if len(v.alts) == 0 {
+		return ""
+	}
+	return v.alts[0]
+}
+
 // words expands words into the fields that the shell would make of them.
 func (a *analyser) words(ws []*syntax.Word) []Word {
 	out := make([]Word, 0, len(ws)+2)
@@ -68,7 +76,7 @@ func (a *analyser) word(w *syntax.Word) []Word {
 	defer func() { a.memo = saved }()
 	var out []Word
 	for _, parts := range a.braces(w) {
-		out = append(out, a.fields(a.variants(parts, false), w)...)
+		out = append(out, a.fields(a.variants(parts, tildesOf(parts)), w)...)
 		if len(out) > maxWords {
 			break
 		}
@@ -76,9 +84,10 @@ func (a *analyser) word(w *syntax.Word) []Word {
 	return out
 }
 
-// joined expands a word that is not split: an assignment, a redirection
-// target, a here-string.
-func (a *analyser) joined(w *syntax.Word) Word {
+// joined expands a word that is not split: a here-string, a pattern.
+func (a *analyser) joined(w *syntax.Word) Word { return a.unsplit(w, tildeStart) }
+
+func (a *analyser) unsplit(w *syntax.Word, kind tildes) Word {
 	if w == nil {
 		return Word{Known: true, Hole: -1}
 	}
@@ -86,7 +95,7 @@ func (a *analyser) joined(w *syntax.Word) Word {
 	saved := a.memo
 	a.memo = nil
 	defer func() { a.memo = saved }()
-	vs := a.variants(w.Parts, true)
+	vs := a.variants(w.Parts, kind)
 	out := Word{Known: true, Hole: -1}
 	for i, v := range vs {
 		f := join(v)
@@ -154,7 +163,9 @@ func split(v variant) []Word {
 		if open {
 			cur.Text = txt.String()
 			if cur.Glob {
-				cur.Text = pat.String()
+				if cur.Glob = pattern(pat.String()); cur.Glob {
+					cur.Text = pat.String()
+				}
 			}
 			out = append(out, cur)
 		}
@@ -225,6 +236,24 @@ func split(v variant) []Word {
 	}
 	flush()
 	return out
+}
+
+// pattern reports whether some character of an escaped text counts as a
+// pattern: a bracket that nothing closes does not.
+func pattern(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '*', '?':
+			return true
+		case '[':
+			if classEnd(s[i:]) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func blank(r rune) bool { return r == ' ' || r == '\t' || r == '\n' }
@@ -302,11 +331,14 @@ func (a *analyser) sequence(br *syntax.BraceExp) [][]syntax.WordPart {
 	from, e1 := strconv.Atoi(lit(0))
 	to, e2 := strconv.Atoi(lit(1))
 	letters := e1 != nil || e2 != nil
+	width := 0
 	if letters {
 		if len(lit(0)) != 1 || len(lit(1)) != 1 {
 			return [][]syntax.WordPart{{&syntax.Lit{Value: "{" + lit(0) + ".." + lit(1) + "}"}}}
 		}
 		from, to = int(lit(0)[0]), int(lit(1)[0])
+	} else if padded(lit(0)) || padded(lit(1)) {
+		width = max(len(lit(0)), len(lit(1)))
 	}
 	step, err := strconv.Atoi(lit(2))
 	if step = max(step, -step); err != nil || step == 0 {
@@ -321,21 +353,31 @@ func (a *analyser) sequence(br *syntax.BraceExp) [][]syntax.WordPart {
 	}
 	var out [][]syntax.WordPart
 	for i := from; step > 0 && i <= to || step < 0 && i >= to; i += step {
-		s := strconv.Itoa(i)
-		if letters {
-			s = string(rune(i))
+		part := syntax.WordPart(&syntax.Lit{Value: fmt.Sprintf("%0*d", width, i)})
+		if letters { // also the characters between the cases, which mean nothing here
+			part = &syntax.SglQuoted{Value: string(rune(i))}
 		}
-		out = append(out, []syntax.WordPart{&syntax.Lit{Value: s}})
+		out = append(out, []syntax.WordPart{part})
 	}
 	return out
 }
 
-// variants expands the parts of a word; assign is true where a tilde also
-// counts after "=" or ":".
-func (a *analyser) variants(parts []syntax.WordPart, assign bool) []variant {
+// padded reports a number with leading zeros.
+func padded(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	return len(s) > 1 && s[0] == '0'
+}
+
+// variants expands the parts of a word.
+func (a *analyser) variants(parts []syntax.WordPart, kind tildes) []variant {
 	out := []variant{nil}
 	for i, p := range parts {
-		alts := a.part(p, i == 0, i+1 < len(parts), false)
+		var alts []variant
+		if l, ok := p.(*syntax.Lit); ok {
+			alts = []variant{a.literal(l.Value, i == 0, i+1 < len(parts), kind)}
+		} else {
+			alts = a.part(p, false)
+		}
 		if len(out)*len(alts) > maxAlts {
 			a.problem(ProblemLimit, "more values of variables than are analysed")
 			return out
@@ -358,13 +400,10 @@ func (a *analyser) variants(parts []syntax.WordPart, assign bool) []variant {
 }
 
 // part expands one part of a word into its alternatives.
-func (a *analyser) part(p syntax.WordPart, first, more, quoted bool) []variant {
+func (a *analyser) part(p syntax.WordPart, quoted bool) []variant {
 	switch p := p.(type) {
-	case *syntax.Lit:
-		if quoted {
-			return []variant{{{text: unescapeDouble(p.Value), quoted: true, known: true}}}
-		}
-		return []variant{a.literal(p.Value, first, more)}
+	case *syntax.Lit: // inside double quotes
+		return []variant{{{text: unescapeDouble(p.Value), quoted: true, known: true}}}
 	case *syntax.SglQuoted:
 		s := p.Value
 		if p.Dollar {
@@ -374,7 +413,7 @@ func (a *analyser) part(p syntax.WordPart, first, more, quoted bool) []variant {
 	case *syntax.DblQuoted:
 		out := []variant{{{quoted: true, known: true}}}
 		for _, q := range p.Parts {
-			alts := a.part(q, false, false, true)
+			alts := a.part(q, true)
 			var next []variant
 			for _, o := range out {
 				for _, alt := range alts {
@@ -399,7 +438,7 @@ func (a *analyser) part(p syntax.WordPart, first, more, quoted bool) []variant {
 	case *syntax.ArithmExp:
 		a.nested(p.X)
 		return []variant{{{hole: true, quoted: quoted, from: OriginUnknown}}}
-	case *syntax.ExtGlob:
+	case *syntax.ExtGlob: // of a test: elsewhere the shell reads it otherwise
 		return []variant{{{text: "*", glob: true, from: OriginUnknown}}}
 	case *syntax.BraceExp:
 		return []variant{{{hole: true, from: OriginUnknown}}}
@@ -408,26 +447,61 @@ func (a *analyser) part(p syntax.WordPart, first, more, quoted bool) []variant {
 	return []variant{nil}
 }
 
+// tildes tells where in unquoted text a tilde counts.
+type tildes uint8
+
+const (
+	tildeStart tildes = iota // at the start of a word
+	tildeWord                // after NAME= and its colons too
+	tildeValue               // of an assignment: at its start, after colons
+)
+
+// tildesOf is the kind of a word of a command: bash reads NAME=~/x there as
+// it reads an assignment.
+func tildesOf(parts []syntax.WordPart) tildes {
+	if l, ok := parts[0].(*syntax.Lit); ok {
+		if i := strings.IndexByte(l.Value, '='); i > 0 && assignment(strings.TrimSuffix(l.Value[:i], "+")+"=") {
+			return tildeWord
+		}
+	}
+	return tildeStart
+}
+
 // literal is unquoted text: escapes, tilde and pattern characters count.
-func (a *analyser) literal(s string, first, more bool) variant {
+func (a *analyser) literal(s string, first, more bool, kind tildes) variant {
+	if kind == tildeStart || !strings.Contains(s, "~") {
+		return a.segment(s, first, more)
+	}
+	var out variant
+	start, equals := first, kind == tildeWord && first
+	for from, i := 0, 0; ; i++ {
+		switch {
+		case i >= len(s):
+			return append(out, a.segment(s[from:], start, more)...)
+		case s[i] == '\\':
+			i++
+		case s[i] == ':' || equals && s[i] == '=':
+			equals = equals && s[i] != '='
+			end := i
+			if from == i || s[from] != '~' {
+				end = i + 1
+			}
+			out = append(out, a.segment(s[from:end], start, false)...)
+			if end == i {
+				out = append(out, frag{text: s[i : i+1], known: true, glob: true})
+			}
+			from, start = i+1, true
+		}
+	}
+}
+
+// segment is unquoted text in which a tilde counts only at its start.
+func (a *analyser) segment(s string, first, more bool) variant {
 	var out variant
 	if first && strings.HasPrefix(s, "~") {
 		name, rest, slash := strings.Cut(s, "/")
 		if slash || !more {
-			f := frag{quoted: true, known: true}
-			switch {
-			case name == "~":
-				f.text = a.env.Home
-			case name == "~+":
-				f.text = a.st.cwds[0]
-			case name == "~-", strings.ContainsAny(name[1:], "+-0123456789\\"):
-				f.known, f.hole, f.from = false, true, OriginUnknown
-			case name == "~root":
-				f.text = "/root"
-			default:
-				f.text = "/home/" + name[1:]
-			}
-			out = append(out, f)
+			out = append(out, a.home(name))
 			if s = ""; slash {
 				s = "/" + rest
 			}
@@ -455,6 +529,29 @@ func (a *analyser) literal(s string, first, more bool) variant {
 		out = append(out, frag{text: plain.String(), known: true, glob: true})
 	}
 	return out
+}
+
+// home is what a tilde with a name stands for.
+func (a *analyser) home(name string) frag {
+	f := frag{quoted: true, known: true}
+	switch {
+	case name == "~":
+		v, _ := a.lookup("HOME")
+		f.text, f.known = v.first(), v.from == OriginNone
+	case name == "~+":
+		v, _ := a.lookup("PWD")
+		f.text, f.known = v.first(), v.from == OriginNone
+	case name == "~-", strings.ContainsAny(name[1:], "+-0123456789\\"):
+		f.known, f.hole, f.from = false, true, OriginUnknown
+	case name == "~root":
+		f.text = "/root"
+	default:
+		f.text = "/home/" + name[1:]
+	}
+	if !f.known {
+		f.from, f.hole = OriginUnknown, f.text == ""
+	}
+	return f
 }
 
 func unescapeDouble(s string) string {

@@ -248,10 +248,10 @@ func (a *analyser) gitWords(cmd *Command, verb string, rest []Word, c ctx) {
 		case len(t) > 1 && t[0] == '-' && w.Hole != 0:
 			letter := t[1]
 			switch {
-			case verb == "rebase" && letter == 'x':
+			case verb == "rebase" && strings.Trim(t[1:strings.IndexByte(t+"x", 'x')], "iqvnfkm") == "" && strings.Contains(t, "x"):
 				inline("git rebase -x")
-				x := sub(w, t[2:])
-				if len(t) == 2 {
+				x := sub(w, t[strings.IndexByte(t, 'x')+1:])
+				if x.Text == "" {
 					x, _ = next()
 				}
 				a.carriedText(cmd, x, c, "git")
@@ -327,6 +327,9 @@ func (a *analyser) gitLong(cmd *Command, verb string, rest []Word, j int, patter
 	case takes(gitPath, name):
 		if !listed("prefix output-off exclude-standard", name) || has {
 			value()
+		}
+		if len(name) > 2 && strings.HasPrefix("template", name) {
+			cmd.Inline = append(cmd.Inline, "hooks from a template folder")
 		}
 		if name != "exclude-standard" && val.Text != "" && val.Text != "-" {
 			a.use(cmd, val, Read, c.bases)

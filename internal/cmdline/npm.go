@@ -6,9 +6,9 @@ import (
 )
 
 // npmRuns are options and settings that name a program or code.
-const npmRuns = "script-shell node-options git editor viewer browser shell onload-script init-module initrc call node-gyp nodedir python prefix-program scripts-prepend-node-path ssh-command globalconfig-program message-hook"
+const npmRuns = "userconfig globalconfig script-shell node-options git editor viewer browser shell onload-script init-module initrc call node-gyp nodedir python prefix-program scripts-prepend-node-path ssh-command message-hook"
 
-const npmSettings = npmRuns + " prefix globalconfig userconfig cafile cache registry https-proxy proxy noproxy tmp key cert _auth _authToken"
+const npmSettings = npmRuns + " prefix cafile cache registry https-proxy proxy noproxy tmp key cert _auth _authToken"
 
 // npm judges npm's options and the subcommands that run other programs.
 func (a *analyser) npm(cmd *Command, c ctx) {

@@ -65,7 +65,7 @@ func (a *analyser) expansion(p *syntax.ParamExp, v value, set, quoted bool) []va
 		if p.Exp.Word == nil {
 			return []variant{{{quoted: quoted, from: OriginConstant}}}
 		}
-		vs := a.variants(p.Exp.Word.Parts, false)
+		vs := a.variants(p.Exp.Word.Parts, tildeStart)
 		for _, x := range vs {
 			for i := range x {
 				x[i].known = false

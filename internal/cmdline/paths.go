@@ -402,7 +402,7 @@ func (a *analyser) heredoc(r *syntax.Redirect) Word {
 			v = append(v, f)
 			continue
 		}
-		v = append(v, a.part(p, false, false, true)[0]...)
+		v = append(v, a.part(p, true)[0]...)
 	}
 	return join(v)
 }

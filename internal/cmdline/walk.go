@@ -231,6 +231,9 @@ func (a *analyser) stmt(s *syntax.Stmt, c ctx) Source {
 	switch {
 	case s.Cmd != nil:
 		out = a.command(s.Cmd, c)
+		if s.Negated || s.Background || s.Coprocess || !tellsWhere(s.Cmd) {
+			a.st.after = nil
+		}
 	case len(s.Redirs) > 0:
 		out = c.input // $(< file)
 	}
@@ -243,6 +246,18 @@ func (a *analyser) stmt(s *syntax.Stmt, c ctx) Source {
 	}
 	a.depth--
 	return out
+}
+
+// tellsWhere reports a command whose success means that the last cd in it
+// succeeded.
+func tellsWhere(cmd syntax.Command) bool {
+	switch x := cmd.(type) {
+	case *syntax.CallExpr, *syntax.TimeClause, *syntax.Block:
+		return true
+	case *syntax.BinaryCmd:
+		return x.Op == syntax.AndStmt
+	}
+	return false
 }
 
 func (a *analyser) command(cmd syntax.Command, c ctx) Source {
@@ -266,7 +281,7 @@ func (a *analyser) command(cmd syntax.Command, c ctx) Source {
 		}
 		return out
 	case *syntax.WhileClause:
-		return a.stmts(x.Cond, c).then(a.stmts(x.Do, c))
+		return a.repeat(func() Source { return a.stmts(x.Cond, c).then(a.stmts(x.Do, c)) })
 	case *syntax.ForClause:
 		return a.loop(x, c)
 	case *syntax.CaseClause:
@@ -332,22 +347,29 @@ func (a *analyser) binary(x *syntax.BinaryCmd, c ctx) Source {
 		if c.input.Origin == OriginNone {
 			c.input.Origin = OriginOutput
 		}
-		return a.stmt(x.Y, c)
+		out := a.stmt(x.Y, c)
+		a.st.after = nil
+		return out
 	case syntax.AndStmt:
 		a.st.after = nil
 		out := a.stmt(x.X, c)
+		every := a.st.cwds
 		if a.st.after != nil {
-			both := a.st.cwds
 			a.st.cwds = a.st.after
-			out = out.then(a.stmt(x.Y, c))
-			a.st.cwds = union(a.st.cwds, both)
-			return out
 		}
-		return out.then(a.stmt(x.Y, c))
+		a.st.after = nil
+		out = out.then(a.stmt(x.Y, c))
+		if a.st.after == nil {
+			a.st.after = a.st.cwds
+		}
+		a.st.cwds = union(a.st.cwds, every)
+		return out
 	case syntax.OrStmt:
 		out := a.stmt(x.X, c)
 		a.st.after = nil
-		return out.then(a.stmt(x.Y, c))
+		out = out.then(a.stmt(x.Y, c))
+		a.st.after = nil
+		return out
 	}
 	a.problem(ProblemSyntax, "an operator that is not analysed")
 	return Source{}
@@ -390,7 +412,24 @@ func (a *analyser) loop(x *syntax.ForClause, c ctx) Source {
 		a.nested(l.Cond)
 		a.nested(l.Post)
 	}
-	return a.stmts(x.Do, c)
+	return a.repeat(func() Source { return a.stmts(x.Do, c) })
+}
+
+// repeat analyses the body of a loop until no turn of it reaches another
+// directory.
+func (a *analyser) repeat(body func() Source) Source {
+	var out Source
+	for turn := 0; ; turn++ {
+		before := len(a.st.cwds)
+		out = out.then(body())
+		if len(a.st.cwds) <= before {
+			return out
+		}
+		if turn == 8 {
+			a.problem(ProblemLimit, "more directories than are followed")
+			return out
+		}
+	}
 }
 
 func (a *analyser) function(x *syntax.FuncDecl, c ctx) Source {
@@ -455,7 +494,7 @@ func (a *analyser) assignment(x *syntax.Assign) {
 		a.st.vars[name] = v
 		return
 	}
-	w := a.joined(x.Value)
+	w := a.unsplit(x.Value, tildeValue)
 	v.alts = w.Values()
 	v.from, v.src = max(v.from, w.From), w.src
 	if w.Hole >= 0 && w.Text == "" {
@@ -481,18 +520,27 @@ func (a *analyser) declare(x *syntax.DeclClause, c ctx) Source {
 		}
 		if !as.Naked {
 			a.assignment(as)
+		} else if as.Index != nil {
+			a.nested(as.Index)
 		}
-		argv = append(argv, Word{Text: a.raw(as), Known: true, Hole: -1})
+		argv = append(argv, Word{Text: as.Name.Value, Known: true, Hole: -1})
 	}
-	for _, w := range argv[1:] { // words that hold NAME=value after expansion
-		for _, s := range w.Values() {
-			if name, v, ok := strings.Cut(s, "="); ok && !w.Known {
-				a.assign(Assignment{Name: name, Value: Visible(v)})
-			}
-		}
+	for _, w := range argv[1:] {
+		a.assigned(w)
 	}
 	a.record(Command{Program: x.Variant.Value, Argv: argv, Role: c.role, Via: c.via})
 	return Source{Origin: OriginOutput}
+}
+
+// assigned notes the assignments that a word becomes after expansion.
+func (a *analyser) assigned(w Word) {
+	for _, s := range w.Values() {
+		if name, v, ok := strings.Cut(s, "="); ok {
+			name = strings.TrimSuffix(name, "+")
+			a.assign(Assignment{Name: name, Value: Visible(v)})
+			a.setVar(name, value{alts: []string{v}, from: max(OriginConstant, w.From), src: w.src})
+		}
+	}
 }
 
 // test checks the operands of [[ … ]].

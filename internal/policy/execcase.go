@@ -16,8 +16,9 @@ import (
 // ExecCase is one row of an exec corpus: a policy, a place, a command line
 // and, when it is a test, the verdict expected.
 type ExecCase struct {
-	ID     string `json:"id"`
-	Policy struct {
+	ID         string `json:"id"`
+	PolicyName string `json:"policyName"`
+	Policy     struct {
 		Security  string   `json:"security"`
 		Ask       string   `json:"ask"`
 		Allowlist []string `json:"allowlist"`
