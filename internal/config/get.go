@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/json5"
 )
@@ -57,11 +58,17 @@ func lastKey(path string) string {
 
 var (
 	// secretKey are names that hold credentials where no table says so.
-	secretKey = regexp.MustCompile(`(?i)(token|secret|passw(or)?d|passphrase|api_?-?key|private_?-?key|access_?-?key|credential|authorization|cookie|^bearer$|^key$|[a-z_](Key|KEY)$)`)
+	secretKey = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(token|secret|passw(or)?d|passphrase|api_?-?key|private_?-?key|access_?-?key|credential|authorization|cookie|^bearer$|^key$|[a-z_](Key|KEY)$)`)
+	})
 	// notSecretKey are names like that which hold none.
-	notSecretKey = regexp.MustCompile(`(?i)(max|min|context|reserve|keep|limit|threshold|fork|chars|count|per(Day|Turn)?$|file$|path$|header|mainKey|sessionKey|soft)`)
+	notSecretKey = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(max|min|context|reserve|keep|limit|threshold|fork|chars|count|per(Day|Turn)?$|file$|path$|header|mainKey|sessionKey|soft)`)
+	})
 	// secretText are credentials that show by their form.
-	secretShape = regexp.MustCompile(`(?i)\b(sk-[a-z0-9_-]{8,}|gh[opsur]_[a-z0-9]{8,}|github_pat_\w{8,}|xox[a-z]-[a-z0-9-]{8,}|xapp-[a-z0-9-]{8,}|\d{6,}:[a-z0-9_-]{20,}|akia[a-z0-9]{12,}|aiza[a-z0-9_-]{20,}|eyj[a-z0-9_-]{10,}\.[a-z0-9_-]+|age-secret-key-\w+|bearer\s+\S{8,})`)
+	secretShape = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)\b(sk-[a-z0-9_-]{8,}|gh[opsur]_[a-z0-9]{8,}|github_pat_\w{8,}|xox[a-z]-[a-z0-9-]{8,}|xapp-[a-z0-9-]{8,}|\d{6,}:[a-z0-9_-]{20,}|akia[a-z0-9]{12,}|aiza[a-z0-9_-]{20,}|eyj[a-z0-9_-]{10,}\.[a-z0-9_-]+|age-secret-key-\w+|bearer\s+\S{8,})`)
+	})
 )
 
 // redact copies a value without its credentials.
@@ -75,8 +82,8 @@ func (c *Config) redact(n *json5.Node, key string, secret bool) *json5.Node {
 	}
 	switch n.Kind {
 	case json5.String, json5.Number:
-		named := secretKey.MatchString(key) && !notSecretKey.MatchString(key)
-		if secret || n.Kind == json5.String && n.Text != "" && (named && !isReferenceText(n.Text) || secretShape.MatchString(n.Text) || hasUserinfo(n.Text)) {
+		named := secretKey().MatchString(key) && !notSecretKey().MatchString(key)
+		if secret || n.Kind == json5.String && n.Text != "" && (named && !isReferenceText(n.Text) || secretShape().MatchString(n.Text) || hasUserinfo(n.Text)) {
 			out = json5.Node{Kind: json5.String, Pos: n.Pos, End: n.End, Text: redacted}
 		}
 	case json5.Array:

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
@@ -66,7 +67,7 @@ type Paths struct {
 // ErrNoHome: neither OPENCLAW_HOME nor the system says where home is.
 var ErrNoHome = errors.New("no home directory is known; set HOME or OPENCLAW_HOME")
 
-var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+var profileName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`) })
 
 // ResolvePaths finds the home. OPENCLAW_STATE_DIR wins over a profile, as with
 // upstream. A name or port that cannot be meant is an error, never a default.
@@ -172,7 +173,7 @@ func profileOf(e Env, get func(string) string) (string, error) {
 	if name == "" || name == "default" {
 		return "", nil
 	}
-	if !profileName.MatchString(name) {
+	if !profileName().MatchString(name) {
 		return "", fmt.Errorf("%s: found %q, expected letters, digits, - and _", from, name)
 	}
 	return name, nil

@@ -1,6 +1,9 @@
 package model
 
-import "regexp"
+import (
+	"regexp"
+	"sync"
+)
 
 // Price is in US dollars per million tokens.
 type Price struct {
@@ -78,10 +81,10 @@ func (c Catalog) Find(provider, model string) (Spec, bool) {
 
 // undated takes a date or "-latest" off a model's name.
 func undated(model string) string {
-	return dateSuffix.ReplaceAllString(model, "")
+	return dateSuffix().ReplaceAllString(model, "")
 }
 
-var dateSuffix = regexp.MustCompile(`(?:-20\d{6}|-20\d\d-\d\d-\d\d|-latest)$`)
+var dateSuffix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:-20\d{6}|-20\d\d-\d\d-\d\d|-latest)$`) })
 
 // Windows and longest replies in the table below.
 const (

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -121,7 +122,7 @@ var errRedirect = errors.New("redirect refused")
 
 // NewEndpoint checks a configuration and pins its address.
 func NewEndpoint(c Config) (*Endpoint, error) {
-	if !namePattern.MatchString(c.Name) {
+	if !namePattern().MatchString(c.Name) {
 		return nil, fmt.Errorf("model: name %q: expected letters, digits, dot, dash or underscore", Line(c.Name))
 	}
 	base, err := pinURL(c.BaseURL)
@@ -164,7 +165,7 @@ func (e *Endpoint) String() string { return e.name + "@" + e.base.Host }
 // GoString is String.
 func (e *Endpoint) GoString() string { return e.String() }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
 func pinURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
@@ -222,7 +223,7 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-var headerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,99}$`)
+var headerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,99}$`) })
 
 // ownHeaders are set by this package or by the transport.
 var ownHeaders = []string{
@@ -232,7 +233,7 @@ var ownHeaders = []string{
 }
 
 func checkHeader(name, value string) error {
-	if !headerName.MatchString(name) {
+	if !headerName().MatchString(name) {
 		return fmt.Errorf("header %q: not a header name", Line(name))
 	}
 	canonical := http.CanonicalHeaderKey(name)

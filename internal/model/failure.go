@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -172,7 +173,9 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 // keyShapes are credentials by their looks, whole or masked by a provider.
-var keyShapes = regexp.MustCompile(`(?i)\b(?:sk|pk|rk|gsk|xai|key|bearer)[-_ ][A-Za-z0-9_*.\-]{6,}|\bAIza[A-Za-z0-9_*\-]{6,}|\bya29\.[A-Za-z0-9_\-]{6,}`)
+var keyShapes = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(?:sk|pk|rk|gsk|xai|key|bearer)[-_ ][A-Za-z0-9_*.\-]{6,}|\bAIza[A-Za-z0-9_*\-]{6,}|\bya29\.[A-Za-z0-9_\-]{6,}`)
+})
 
 const redacted = "[redacted]"
 
@@ -194,5 +197,5 @@ func (e *Endpoint) redact(s string) string {
 			}
 		}
 	}
-	return Line(keyShapes.ReplaceAllString(s, redacted))
+	return Line(keyShapes().ReplaceAllString(s, redacted))
 }

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 )
 
 // modelName is what may stand in a request body or path. A slash is part of
 // names at routers ("meta-llama/llama-3").
-var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}$`)
+var modelName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}$`) })
 
 // MaxImage bounds one picture.
 const MaxImage = 10 << 20
@@ -19,7 +20,7 @@ const MaxImage = 10 << 20
 // leaves.
 func (r Request) Validate() error {
 	switch {
-	case !modelName.MatchString(r.Model):
+	case !modelName().MatchString(r.Model):
 		return Invalidf("model name %q: expected letters, digits and ._:@/+-", Line(r.Model))
 	case len(r.Messages) == 0:
 		return Invalidf("request has no message")

@@ -111,8 +111,8 @@ func (j Job) MarshalJSON() ([]byte, error) {
 }
 
 var (
-	jobID     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
-	agentName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+	jobID     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`) })
+	agentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`) })
 )
 
 func (j Job) check() error {
@@ -120,9 +120,9 @@ func (j Job) check() error {
 		return fmt.Errorf("%w: %q: %s", ErrJob, j.ID, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case !jobID.MatchString(string(j.ID)):
+	case !jobID().MatchString(string(j.ID)):
 		return bad("id is not letters, digits, - and _")
-	case !agentName.MatchString(string(j.Agent)):
+	case !agentName().MatchString(string(j.Agent)):
 		return bad("agentId %q is no agent", j.Agent)
 	case len(j.Name) > 200 || len(j.Description) > maxText || len(j.Payload.Text) > maxText || len(j.Payload.Message) > maxText:
 		return bad("a text is too long")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 )
@@ -31,8 +32,8 @@ type Documents struct {
 const maxDocument = 16 << 20
 
 var (
-	documentName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
-	transcriptName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,200}\.jsonl$`)
+	documentName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`) })
+	transcriptName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,200}\.jsonl$`) })
 )
 
 const asideForm = "2006-01-02T15-04-05.000Z"
@@ -47,7 +48,7 @@ func (s *Store) Documents(f Folder) Documents {
 }
 
 func (d Documents) path(name string) (string, error) {
-	if d.s == nil || !documentName.MatchString(name) {
+	if d.s == nil || !documentName().MatchString(name) {
 		return "", fmt.Errorf("%w: document %q", ErrName, name)
 	}
 	return filepath.Join(d.dir, name), nil

@@ -161,7 +161,7 @@ func Open(opt Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	for _, a := range agents {
-		if !a.IsDir() || !agentName.MatchString(a.Name()) {
+		if !a.IsDir() || !agentName().MatchString(a.Name()) {
 			continue
 		}
 		if err := s.load(claw.AgentID(a.Name())); err != nil {
@@ -214,9 +214,9 @@ func (s *Store) closeFiles() error {
 }
 
 var (
-	agentName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+	agentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`) })
 	// A session id names a file; upstream's may carry a topic behind the UUID.
-	sessionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,127}$`)
+	sessionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,127}$`) })
 )
 
 func checkKey(key claw.SessionKey) error {

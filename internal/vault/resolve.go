@@ -122,7 +122,7 @@ func (r *Resolver) env(ref Ref) (Secret, *reason) {
 	if why != nil {
 		return Secret{}, why
 	}
-	if !envName.MatchString(ref.ID) {
+	if !envName().MatchString(ref.ID) {
 		return Secret{}, because("", "%q is not the name of a variable", ref.ID)
 	}
 	if p.Allowlist != nil && !slices.Contains(p.Allowlist, ref.ID) {
@@ -188,7 +188,7 @@ func (r *Resolver) file(ctx context.Context, ref Ref) (Secret, *reason) {
 
 // credential reads one file of the credentials directory.
 func (r *Resolver) credential(id string) (Secret, *reason) {
-	if !credentialName.MatchString(id) {
+	if !credentialName().MatchString(id) {
 		return Secret{}, because("", "%q is not the name of a credential", id)
 	}
 	path := filepath.Join(r.o.Credentials, id)

@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 )
 
 // credentialName is a file name that cannot leave its directory.
-var credentialName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+var credentialName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`) })
 
 // errMode: others may read or write a file that holds a secret.
 var errMode = errors.New("others may touch it")
@@ -50,7 +51,7 @@ func (c Credentials) path(name string) (string, error) {
 	if !filepath.IsAbs(c.Dir) {
 		return "", fmt.Errorf("vault: credentials directory %q is not absolute", c.Dir)
 	}
-	if !credentialName.MatchString(name) {
+	if !credentialName().MatchString(name) {
 		return "", fmt.Errorf("vault: %q is not the name of a credential", name)
 	}
 	return filepath.Join(c.Dir, name), nil
@@ -136,7 +137,7 @@ func (c Credentials) List() ([]Credential, error) {
 	var out []Credential
 	for _, e := range entries {
 		fi, err := e.Info()
-		if err != nil || !fi.Mode().IsRegular() || !credentialName.MatchString(e.Name()) {
+		if err != nil || !fi.Mode().IsRegular() || !credentialName().MatchString(e.Name()) {
 			continue
 		}
 		out = append(out, Credential{e.Name(), fi.ModTime()})

@@ -5,10 +5,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // envName is what may stand between ${ and }: upstream's rule, upper case.
-var envName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+var envName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`) })
 
 // template is a text cut at its variables.
 type template struct {
@@ -20,7 +21,7 @@ type template struct {
 // $NAME only where it is the whole text. What looks like a variable and is
 // none is an error: a secret with a hole in it must not be used.
 func parseTemplate(text string) (template, error) {
-	if name, ok := strings.CutPrefix(text, "$"); ok && envName.MatchString(name) {
+	if name, ok := strings.CutPrefix(text, "$"); ok && envName().MatchString(name) {
 		return template{parts: []string{"", ""}, names: []string{name}}, nil
 	}
 	var t template
@@ -43,7 +44,7 @@ func parseTemplate(text string) (template, error) {
 			continue
 		}
 		name := text[i+2 : i+end]
-		if !envName.MatchString(name) {
+		if !envName().MatchString(name) {
 			return template{}, fmt.Errorf("a variable name at byte %d that is not of the form A-Z, 0-9 and _", i)
 		}
 		part.WriteString(text[:i])

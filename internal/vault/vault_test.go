@@ -148,7 +148,7 @@ func FuzzTemplate(f *testing.F) {
 			t.Fatalf("%q: %d parts, %d names", s, len(tm.parts), len(tm.names))
 		}
 		for _, n := range tm.names {
-			if !envName.MatchString(n) {
+			if !envName().MatchString(n) {
 				t.Fatalf("%q: name %q", s, n)
 			}
 		}

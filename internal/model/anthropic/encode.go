@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"regexp"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/model"
 )
@@ -172,7 +173,9 @@ func blocks(in []model.Block) []block {
 
 // budgeted are the models that want a number of thinking tokens; later ones
 // decide by themselves and take an effort.
-var budgeted = regexp.MustCompile(`claude-(3|(opus|sonnet|haiku)-4-[015](\D|$)|(opus|sonnet)-4(-20\d{6})?$)`)
+var budgeted = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`claude-(3|(opus|sonnet|haiku)-4-[015](\D|$)|(opus|sonnet)-4(-20\d{6})?$)`)
+})
 
 const minBudget = 1024
 
@@ -182,7 +185,7 @@ func think(out *request, r model.Request) {
 	if r.Thinking == model.EffortNone {
 		return
 	}
-	if !budgeted.MatchString(r.Model) {
+	if !budgeted().MatchString(r.Model) {
 		out.Thinking = &thinking{Type: "adaptive"}
 		out.Output = &outputConfig{Effort: r.Thinking.String()}
 		out.Temperature = nil

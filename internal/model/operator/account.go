@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/model"
@@ -98,7 +99,7 @@ const (
 	pendingPrefix = "approval-pending: "
 )
 
-var approvalID = regexp.MustCompile(`\(id ([A-Za-z0-9_-]{1,64})\)`)
+var approvalID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(id ([A-Za-z0-9_-]{1,64})\)`) })
 
 // account tells in plain words what became of the calls.
 func account(results []model.Message) string {
@@ -122,7 +123,7 @@ func outcome(text string, failed bool) string {
 	if rest, ok := strings.CutPrefix(text, pendingPrefix); ok {
 		rule, _, _ := strings.Cut(rest, ": ")
 		id := "?"
-		if m := approvalID.FindStringSubmatch(rest); m != nil {
+		if m := approvalID().FindStringSubmatch(rest); m != nil {
 			id = m[1]
 		}
 		return fmt.Sprintf("Waiting for a person (rule `%s`). Answer in the Control UI, or with `openclaw approvals approve %s`.\n", rule, id)
