@@ -93,6 +93,7 @@ type world struct {
 	scope   func(gate.Call, policy.Rules) (tool.Scope, error)
 	gate    *gate.Gate
 	calls   int
+	gone    bool // the agent is not known any more
 }
 
 func newWorld(t *testing.T) *world {
@@ -109,7 +110,7 @@ func newWorld(t *testing.T) *world {
 	}})
 	redactor := filter.New(filter.Options{Values: []string{"correct-horse-battery-staple"}})
 	w.gate = gate.New(gate.Options{
-		Rules:   func(id claw.AgentID) (policy.Rules, bool) { return w.rules, id == "main" },
+		Rules:   func(id claw.AgentID) (policy.Rules, bool) { return w.rules, id == "main" && !w.gone },
 		Tools:   []tool.Tool{lazy{w, "probe"}, lazy{w, "write"}, lazy{w, "exec"}},
 		Scope:   func(c gate.Call, r policy.Rules) (tool.Scope, error) { return w.scope(c, r) },
 		Confine: func(r policy.Rules) (policy.Confinement, error) { return r.Confinement, nil },
