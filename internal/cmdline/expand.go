@@ -438,7 +438,10 @@ func (a *analyser) part(p syntax.WordPart, quoted bool) []variant {
 	case *syntax.ArithmExp:
 		a.nested(p.X)
 		return []variant{{{hole: true, quoted: quoted, from: OriginUnknown}}}
-	case *syntax.ExtGlob: // of a test: elsewhere the shell reads it otherwise
+	case *syntax.ExtGlob:
+		if !a.extended {
+			a.problem(ProblemSyntax, "an extended pattern, which the shell reads otherwise")
+		}
 		return []variant{{{text: "*", glob: true, from: OriginUnknown}}}
 	case *syntax.BraceExp:
 		return []variant{{{hole: true, from: OriginUnknown}}}
@@ -459,6 +462,9 @@ const (
 // tildesOf is the kind of a word of a command: bash reads NAME=~/x there as
 // it reads an assignment.
 func tildesOf(parts []syntax.WordPart) tildes {
+	if len(parts) == 0 {
+		return tildeStart
+	}
 	if l, ok := parts[0].(*syntax.Lit); ok {
 		if i := strings.IndexByte(l.Value, '='); i > 0 && assignment(strings.TrimSuffix(l.Value[:i], "+")+"=") {
 			return tildeWord
@@ -508,7 +514,10 @@ func (a *analyser) segment(s string, first, more bool) variant {
 		}
 	}
 	if !strings.Contains(s, `\`) {
-		return append(out, frag{text: s, known: true, glob: true, quoted: s == ""})
+		if s == "" {
+			return out
+		}
+		return append(out, frag{text: s, known: true, glob: true})
 	}
 	var plain strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -89,7 +89,8 @@ func sedRuns(s string) string {
 		case (ch == 's' || ch == 'y') && i+1 < len(s):
 			delim := s[i+1]
 			i += 2
-			if !section(delim) || !section(delim) {
+			first, second := section(delim), section(delim)
+			if !first || !second {
 				return "a sed script that is not understood"
 			}
 			for i < len(s) && strings.IndexByte(";}\n# \t", s[i]) < 0 {

@@ -151,7 +151,6 @@ type interp struct {
 	value  string // short options with a harmless value
 	loads  string // long options that run or load code, blank-separated
 	values string // long options that take a value in the next word
-	slow   bool   // long options may be abbreviated
 	module string // short options that run a module
 }
 

@@ -19,6 +19,7 @@ type analyser struct {
 	commands int
 	depth    int
 	text     string // of the script being walked, for raw text
+	extended bool   // extended patterns count: inside [[ … ]]
 }
 
 // state is what earlier parts of the line changed.
@@ -182,10 +183,10 @@ func (a *analyser) script(text string, certain bool, c ctx, args []Word, arg0 *W
 
 // sub runs statements in a subshell.
 func (a *analyser) sub(ss []*syntax.Stmt, input Source) Source {
-	st := a.st
-	a.st = st.clone()
+	st, extended := a.st, a.extended
+	a.st, a.extended = st.clone(), false
 	out := a.stmts(ss, ctx{role: RoleSubstitution, input: input})
-	a.st = st
+	a.st, a.extended = st, extended
 	return out
 }
 
@@ -306,7 +307,9 @@ func (a *analyser) command(cmd syntax.Command, c ctx) Source {
 		return a.stmt(x.Stmt, c)
 	case *syntax.TestClause:
 		cmd := Command{Program: "[[", Argv: []Word{{Text: "[[", Known: true, Hole: -1}}, Role: c.role, Via: c.via, Steering: true}
+		a.extended = true
 		a.test(x.X, &cmd)
+		a.extended = false
 		a.record(cmd)
 		return Source{}
 	case *syntax.ArithmCmd:

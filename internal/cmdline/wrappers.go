@@ -210,7 +210,6 @@ func (a *analyser) wrapperOption(cmd *Command, w wrapper, args []Word, i int) (n
 		letter := t[j]
 		if strings.IndexByte(w.short, letter) < 0 {
 			if strings.IndexByte(w.flags, letter) < 0 {
-				ok = true // decided below
 				return 1, nil, w.flags == "" && w.short == ""
 			}
 			continue

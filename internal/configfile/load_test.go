@@ -178,7 +178,7 @@ func TestHomes(t *testing.T) {
 	seen := 0
 	for tr := tar.NewReader(gz); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -125,7 +125,7 @@ func (s *SSE) line() ([]byte, error) {
 // rest hands out an unterminated last line once, only when the input ended
 // cleanly: after a cut connection half a line is worth nothing.
 func (s *SSE) rest() ([]byte, error) {
-	if s.err == io.EOF && s.end > s.start {
+	if errors.Is(s.err, io.EOF) && s.end > s.start {
 		line := s.buf[s.start:s.end]
 		s.start = s.end
 		return s.unmark(line), nil

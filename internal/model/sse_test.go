@@ -120,7 +120,7 @@ func FuzzSSE(f *testing.F) {
 		if fmt.Sprint(whole, werr) != fmt.Sprint(cut, cerr) {
 			t.Fatalf("%q %v at once, %q %v in steps", whole, werr, cut, cerr)
 		}
-		if werr != io.EOF && !errors.Is(werr, model.ErrEventTooLong) {
+		if !errors.Is(werr, io.EOF) && !errors.Is(werr, model.ErrEventTooLong) {
 			t.Fatalf("error %v", werr)
 		}
 	})

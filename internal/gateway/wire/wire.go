@@ -62,7 +62,7 @@ func DecodeRequest(b []byte) (Request, error) {
 	}
 	var f frame
 	if err := strict(b, &f); err != nil {
-		return Request{}, fmt.Errorf("%w: %v", ErrFrame, err)
+		return Request{}, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	req := Request{ID: f.ID, Method: f.Method, Params: f.Params}
 	switch {

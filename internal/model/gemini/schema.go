@@ -72,7 +72,7 @@ type converter struct {
 func convert(raw json.RawMessage) (*schema, error) {
 	var top full
 	if err := json.Unmarshal(raw, &top); err != nil {
-		return nil, fmt.Errorf("schema: %v", err)
+		return nil, fmt.Errorf("schema: %w", err)
 	}
 	c := &converter{defs: map[string]json.RawMessage{}}
 	for prefix, defs := range map[string]map[string]json.RawMessage{"#/$defs/": top.Defs, "#/definitions/": top.Definitions} {
@@ -99,7 +99,7 @@ func (c *converter) node(raw json.RawMessage, depth int) (*schema, error) {
 	}
 	var f full
 	if err := json.Unmarshal(raw, &f); err != nil {
-		return nil, fmt.Errorf("schema: %v", err)
+		return nil, fmt.Errorf("schema: %w", err)
 	}
 	if f.Ref != "" {
 		def, ok := c.defs[f.Ref]

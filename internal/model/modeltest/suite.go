@@ -213,7 +213,7 @@ func (f Format) faults(t *testing.T) {
 			turn.Fault = c.fault
 			s := f.Serve(t, turn)
 			m, _, stop, err := model.Collect(f.provider(t, s, small).Stream(t.Context(), Basic()))
-			wantKind(t, err, c.kind)
+			_ = wantKind(t, err, c.kind)
 			if len(m.Calls()) != 0 || stop != model.StopError || m.Failure == "" {
 				t.Errorf("after %v: calls %v, stop %q, failure %q", err, m.Calls(), stop, m.Failure)
 			}
@@ -296,7 +296,7 @@ func (f Format) waits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := f.Serve(t, turn)
 			_, _, _, err := model.Collect(f.provider(t, s, quick).Stream(t.Context(), Basic()))
-			wantKind(t, err, model.KindTimeout)
+			_ = wantKind(t, err, model.KindTimeout)
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Error("error is not DeadlineExceeded")
 			}
@@ -307,7 +307,7 @@ func (f Format) waits(t *testing.T) {
 			req := Basic()
 			req.Timeout = 20 * time.Millisecond
 			_, _, _, err := model.Collect(f.provider(t, s, nil).Stream(t.Context(), req))
-			wantKind(t, err, model.KindTimeout)
+			_ = wantKind(t, err, model.KindTimeout)
 		})
 	}
 }
@@ -342,7 +342,7 @@ func (f Format) leaving(t *testing.T) {
 		}
 		cancel()
 		if last != nil {
-			wantKind(t, last, model.KindAborted)
+			_ = wantKind(t, last, model.KindAborted)
 			if !errors.Is(last, context.Canceled) {
 				t.Error("error is not Canceled")
 			}
@@ -354,7 +354,7 @@ func (f Format) leaving(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _, stop, err := model.Collect(f.provider(t, s, nil).Stream(ctx, Basic()))
-		wantKind(t, err, model.KindAborted)
+		_ = wantKind(t, err, model.KindAborted)
 		if stop != model.StopAborted {
 			t.Errorf("stop is %q", stop)
 		}
@@ -372,7 +372,7 @@ func (f Format) secrets(t *testing.T) {
 		cfg = *c
 	})
 	_, _, _, err := model.Collect(p.Stream(t.Context(), Basic()))
-	wantKind(t, err, model.KindAuth)
+	_ = wantKind(t, err, model.KindAuth)
 	if got := s.Requests()[0].Header.Get("X-Tenant"); got != headerSecret {
 		t.Errorf("header is %q", got)
 	}
@@ -437,7 +437,7 @@ func (f Format) construction(t *testing.T) {
 		if _, _, _, err := model.Collect(p.Stream(t.Context(), req)); err == nil {
 			t.Errorf("%s: request was taken", name)
 		} else {
-			wantKind(t, err, model.KindInvalid)
+			_ = wantKind(t, err, model.KindInvalid)
 		}
 	}
 	if n := len(s.Requests()); n != 0 {
