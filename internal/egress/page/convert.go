@@ -46,7 +46,7 @@ func convert(doc *html.Node, where *url.URL, title string, form Form) (Page, err
 	conv := converter.NewConverter(converter.WithPlugins(base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), table.NewTablePlugin()))
 	md, err := conv.ConvertNode(body)
 	if err != nil {
-		return Page{}, fmt.Errorf("page: %q: %v", where, err)
+		return Page{}, fmt.Errorf("page: %q: %w", where, err)
 	}
 	p.Text = strings.TrimSpace(string(md))
 	return p, nil

@@ -105,11 +105,11 @@ func decode(s Source) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("page: %q: %v", s.URL, err)
+		return nil, fmt.Errorf("page: %q: %w", s.URL, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, 4*MaxBytes))
 	if err != nil {
-		return nil, fmt.Errorf("page: %q: %v", s.URL, err)
+		return nil, fmt.Errorf("page: %q: %w", s.URL, err)
 	}
 	return text, nil
 }
