@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -46,10 +48,16 @@ type conn struct {
 	from addr
 	id   string
 	out  *queue
-	done chan struct{}
 
-	ctx  context.Context
-	stop context.CancelCauseFunc
+	// life ends with the socket; ctx, its child, with the right to be answered.
+	life   context.Context
+	stop   context.CancelCauseFunc
+	ctx    context.Context
+	mute   context.CancelFunc
+	ending atomic.Bool
+	wrote  chan struct{} // the writer has ended
+	parted chan struct{} // the farewell has ended
+	done   chan struct{}
 
 	// Set by connect, read-only afterwards.
 	via       via
@@ -59,11 +67,11 @@ type conn struct {
 	principal claw.Principal
 	client    wire.Client
 
+	following atomic.Int32 // runs whose end this client is told by a second answer
+
 	mu   sync.Mutex
 	subs map[claw.SessionKey]bool
 }
-
-func (c *conn) cancel(why error) { c.stop(why) }
 
 func (c *conn) subscribed(key claw.SessionKey) bool {
 	c.mu.Lock()
@@ -77,40 +85,40 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, http.StatusServiceUnavailable, "gateway.stopping", "the gateway is stopping")
 		return
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}) // origin: see admit
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}) // origin: see access.Check
 	if err != nil {
 		return
 	}
 	p := peerOf(r.Context())
-	c := &conn{s: s, ws: ws, peer: p, id: s.random(8), out: newQueue(s.opt.QueueFrames, s.opt.QueueBytes), done: make(chan struct{}), subs: map[claw.SessionKey]bool{}}
+	c := &conn{s: s, ws: ws, peer: p, id: s.random(8), out: newQueue(s.opt.QueueFrames, s.opt.QueueBytes), subs: map[claw.SessionKey]bool{},
+		wrote: make(chan struct{}), parted: make(chan struct{}), done: make(chan struct{})}
 	c.from, _ = s.keeper.Load().Client(p.addr, r.Header)
-	c.ctx, c.stop = context.WithCancelCause(context.WithoutCancel(r.Context()))
+	c.life, c.stop = context.WithCancelCause(context.WithoutCancel(r.Context()))
+	c.ctx, c.mute = context.WithCancel(c.life)
 	defer close(c.done)
 	defer c.stop(nil)
-	stopLife := context.AfterFunc(s.life, func() { c.cancel(errStopping) })
+	stopLife := context.AfterFunc(s.life, func() { c.end(errStopping) })
 	defer stopLife()
 	ws.SetReadLimit(wire.PreConnectBytes)
-	wrote := make(chan struct{})
-	go c.write(wrote)
-	err = c.serve(r)
-	c.out.close()
-	c.finish(err)
-	<-wrote
+	go c.write()
+	c.end(c.serve(r))
+	<-c.parted
+	<-c.wrote
 }
 
 // write sends what is queued until the end.
-func (c *conn) write(done chan struct{}) {
-	defer close(done)
+func (c *conn) write() {
+	defer close(c.wrote)
 	for {
-		frame, ok := c.out.next(c.ctx)
+		frame, ok := c.out.next(c.life)
 		if !ok {
 			return
 		}
-		ctx, cancel := context.WithTimeout(c.ctx, c.s.opt.WriteTimeout)
+		ctx, cancel := context.WithTimeout(c.life, c.s.opt.WriteTimeout)
 		err := c.ws.Write(ctx, websocket.MessageText, frame)
 		cancel()
 		if err != nil {
-			c.cancel(fmt.Errorf("write: %w", err))
+			c.stop(fmt.Errorf("write: %w", err))
 			return
 		}
 	}
@@ -124,38 +132,52 @@ type closeError struct {
 
 func (e *closeError) Error() string { return e.reason }
 
-// finish closes the socket in a way that says why.
-func (c *conn) finish(err error) {
-	if cause := context.Cause(c.ctx); cause != nil {
-		err = cause
+// end closes the connection, saying why; the first reason counts. From now on
+// nothing that the client sends is acted upon.
+func (c *conn) end(why error) {
+	if c.ending.CompareAndSwap(false, true) {
+		c.mute()
+		go c.farewell(why)
 	}
+}
+
+// farewell lets what is queued leave, but not for ever, and closes the socket.
+func (c *conn) farewell(why error) {
+	defer close(c.parted)
+	defer c.stop(why)
+	code, reason := closing(why)
+	if errors.Is(why, errCrowded) { // politeness would cost what there is too little of
+		_ = c.ws.CloseNow()
+		return
+	}
+	c.out.close()
+	ctx, cancel := context.WithTimeout(c.life, c.s.opt.WriteTimeout)
+	defer cancel()
+	select {
+	case <-c.wrote:
+	case <-ctx.Done():
+	}
+	_ = c.ws.Close(code, reason) // the other side may be gone
+}
+
+// maxReason is what fits into a close frame.
+const maxReason = 123
+
+func closing(why error) (websocket.StatusCode, string) {
 	code, reason := websocket.StatusNormalClosure, ""
 	var ce *closeError
 	switch {
-	case errors.As(err, &ce):
+	case errors.As(why, &ce):
 		code, reason = ce.code, ce.reason
-	case errors.Is(err, errRevoked):
+	case errors.Is(why, errRevoked):
 		code, reason = websocket.StatusPolicyViolation, errRevoked.Error()
-	case errors.Is(err, errStopping):
+	case errors.Is(why, errStopping):
 		code, reason = websocket.StatusServiceRestart, errStopping.Error()
-	case errors.Is(err, errCrowded):
-		code, reason = websocket.StatusTryAgainLater, errCrowded.Error()
 	}
-	if context.Cause(c.ctx) == nil {
-		// Let what is queued leave first, but not for ever.
-		ctx, cancel := context.WithTimeout(c.ctx, c.s.opt.WriteTimeout)
-		defer cancel()
-		for c.out.pending() && ctx.Err() == nil {
-			if !c.out.waitEmpty(ctx) {
-				break
-			}
-		}
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
 	}
-	if len(reason) > 120 {
-		reason = reason[:120]
-	}
-	_ = c.ws.Close(code, reason)
-	c.stop(nil)
+	return code, reason
 }
 
 // serve is the whole life of a connection after the upgrade.
@@ -169,7 +191,7 @@ func (c *conn) serve(r *http.Request) error {
 		}
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(c.ctx, c.s.opt.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(c.life, c.s.opt.HandshakeTimeout)
 	defer cancel()
 	nonce := c.s.random(16)
 	c.challenge(r, nonce)
@@ -239,12 +261,13 @@ func (c *conn) loop() error {
 	slots := make(chan struct{}, maxInFlight)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	defer c.mute() // nobody is there to be answered
 	for {
 		if !c.out.room(c.ctx) {
-			return context.Cause(c.ctx)
+			return context.Cause(c.life)
 		}
-		req, err := c.read(c.ctx)
-		if err != nil {
+		req, err := c.read(c.life)
+		if err != nil || c.ending.Load() {
 			return err
 		}
 		if req.Method == "" {
@@ -253,36 +276,58 @@ func (c *conn) loop() error {
 		select {
 		case slots <- struct{}{}:
 		case <-c.ctx.Done():
-			return context.Cause(c.ctx)
+			return context.Cause(c.life)
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			defer func() { <-slots }()
-			c.answer(req)
-		}()
+		wg.Go(func() {
+			last := c.answer(req)
+			<-slots
+			if last != nil {
+				c.guarded(req, last)
+				c.following.Add(-1)
+			}
+		})
 	}
 }
 
-// answer runs one method.
-func (c *conn) answer(req wire.Request) {
+// twofold is an answer in two parts: one at once, one when last returns.
+// Whoever makes it has counted it in conn.following.
+type twofold struct {
+	first any
+	last  func() (any, error)
+}
+
+// answer runs one method. It returns what makes the second answer, if any.
+func (c *conn) answer(req wire.Request) (last func() (any, error)) {
+	m, ok := c.s.methods[req.Method]
+	switch {
+	case !ok:
+		c.refuse(req.ID, &wire.Error{Code: wire.InvalidRequest, Message: fmt.Sprintf("unknown method %q", req.Method), Details: &wire.Details{Code: "UNKNOWN_METHOD", Methods: c.s.names}})
+		return nil
+	case m.scope != "" && !wire.Covers(c.scopes, m.scope):
+		c.refuse(req.ID, &wire.Error{Code: wire.Forbidden, Message: fmt.Sprintf("missing scope: %s", m.scope),
+			Details: &wire.Details{Code: "MISSING_SCOPE", MissingScope: m.scope, RequiredScopes: []wire.Scope{m.scope}}})
+		return nil
+	}
+	c.guarded(req, func() (any, error) {
+		payload, err := m.run(c, req.Params)
+		if two, ok := payload.(*twofold); ok && err == nil {
+			last = two.last
+			return two.first, nil
+		}
+		return payload, err
+	})
+	return last
+}
+
+// guarded answers with what f returns; a panic of ours answers too.
+func (c *conn) guarded(req wire.Request, f func() (any, error)) {
 	defer func() {
 		if v := recover(); v != nil {
 			id := c.s.recovered(req.Method, v)
 			c.refuse(req.ID, &wire.Error{Code: wire.Unavailable, Message: "internal error", Details: &wire.Details{RequestID: id}})
 		}
 	}()
-	m, ok := c.s.methods[req.Method]
-	switch {
-	case !ok:
-		c.refuse(req.ID, &wire.Error{Code: wire.InvalidRequest, Message: fmt.Sprintf("unknown method %q", req.Method), Details: &wire.Details{Code: "UNKNOWN_METHOD", Methods: c.s.names}})
-		return
-	case m.scope != "" && !wire.Covers(c.scopes, m.scope):
-		c.refuse(req.ID, &wire.Error{Code: wire.Forbidden, Message: fmt.Sprintf("%s needs the scope %s", req.Method, m.scope),
-			Details: &wire.Details{Code: "MISSING_SCOPE", MissingScope: m.scope, RequiredScopes: []wire.Scope{m.scope}}})
-		return
-	}
-	payload, err := m.run(c, req.Params)
+	payload, err := f()
 	if err != nil {
 		c.refuse(req.ID, c.s.wireError(req.Method, err))
 		return

@@ -60,6 +60,9 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 	if e != nil {
 		return refuse(e)
 	}
+	if !c.peer.owner && c.s.hub.count() >= c.s.opt.MaxConns {
+		return refuse(&wire.Error{Code: wire.Unavailable, Message: fmt.Sprintf("%d clients are connected, which is the limit", c.s.opt.MaxConns), Retryable: true})
+	}
 	by := g.principal
 	if err := c.s.note(ctx, Note{Event: "auth.success", Principal: by, Fields: []Field{{"client", clipText(p.Client.ID)}, {"from", c.where()}, {"conn", c.id}}}); err != nil {
 		return refuse(c.s.wireError("connect", err))
@@ -166,10 +169,13 @@ func (c *conn) admit(ctx context.Context, r *http.Request, p wire.Connect) (gran
 		return c.knownDevice(surface, p)
 	case p.Device != nil:
 		g, e := c.knownDevice(surface, p)
-		if e != nil {
-			return grant{}, c.wrong(ctx, "device", e.Message)
+		if e == nil {
+			return g, nil
 		}
-		return g, nil
+		if retry := c.s.failed(ctx, access.SourceOf(c.from, "device")); retry > 0 {
+			return grant{}, tooMany(retry)
+		}
+		return grant{}, e
 	}
 	return grant{}, &wire.Error{Code: wire.InvalidRequest, Message: "unauthorized: a credential is needed",
 		Details: &wire.Details{Code: "AUTH_REQUIRED", RecommendedNextStep: wire.StepUpdateSecrets, Hint: "openclaw gateway token --reveal shows the token"}}
@@ -253,7 +259,7 @@ func (c *conn) withDevice(v via, surface claw.Surface, p wire.Connect, local boo
 		c.s.opt.Devices.Seen(d.ID)
 	case !local:
 		c.leaveRequest(&g, p, p.Scopes)
-		return grant{}, &wire.Error{Code: wire.NotPaired, Message: "pairing required: an operator must approve this device",
+		return grant{}, &wire.Error{Code: wire.NotPaired, Message: fmt.Sprintf("pairing required: an operator must approve this device (requestId: %s)", g.auth.PendingRequestID),
 			Details: &wire.Details{Code: "PAIRING_REQUIRED", RequestID: g.auth.PendingRequestID, Hint: "openclaw devices approve " + g.auth.PendingRequestID}}
 	default:
 		granted, _ := wire.Narrow(p.Scopes, have)

@@ -50,6 +50,12 @@ func (h *hub) remove(c *conn) {
 	delete(h.conns, c)
 }
 
+func (h *hub) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)
+}
+
 // each calls f for every open connection, outside the lock.
 func (h *hub) each(f func(*conn)) {
 	h.mu.Lock()

@@ -54,8 +54,8 @@ func (s *Server) buildMethods() {
 		"chat.send":                     {wire.Write, with((*conn).chatSend)},
 		"chat.abort":                    {wire.Write, with((*conn).chatAbort)},
 		"chat.inject":                   {wire.Write, with((*conn).chatInject)},
-		"sessions.abort":                {wire.Write, with((*conn).sessionsAbort)},
-		"sessions.send":                 {wire.Write, with((*conn).sessionsSend)},
+		"sessions.abort":                {wire.Write, with((*conn).chatAbort)},
+		"sessions.send":                 {wire.Write, with((*conn).chatSend)},
 		"sessions.subscribe":            {wire.Read, with((*conn).subscribe)},
 		"sessions.messages.subscribe":   {wire.Read, with((*conn).subscribe)},
 		"sessions.messages.unsubscribe": {wire.Read, with((*conn).unsubscribe)},
@@ -130,6 +130,7 @@ func (c *conn) agentsList() (any, error) {
 type sessionKeyParams struct {
 	Key        claw.SessionKey `json:"key"`
 	SessionKey claw.SessionKey `json:"sessionKey"`
+	AgentID    claw.AgentID    `json:"agentId"` // the key says it already
 }
 
 func (p sessionKeyParams) key() claw.SessionKey {
@@ -151,21 +152,31 @@ func (c *conn) agentIdentity(p struct {
 	return nil, &Fault{Kind: NotFound, Message: fmt.Sprintf("no agent %q", p.AgentID)}
 }
 
+// maxSubscriptions of one connection.
+const maxSubscriptions = 256
+
 func (c *conn) subscribe(p sessionKeyParams) (any, error) {
+	key := c.canonical(p.key())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.subs) >= 256 {
-		return nil, invalid("more than 256 subscriptions")
+	if len(c.subs) >= maxSubscriptions {
+		return nil, invalid("more than %d subscriptions", maxSubscriptions)
 	}
-	c.subs[p.key()] = true
-	return map[string]any{"subscribed": true, "key": p.key()}, nil
+	c.subs[key] = true
+	return subscription{true, key}, nil
 }
 
 func (c *conn) unsubscribe(p sessionKeyParams) (any, error) {
+	key := c.canonical(p.key())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.subs, p.key())
-	return map[string]any{"subscribed": false, "key": p.key()}, nil
+	delete(c.subs, key)
+	return subscription{false, key}, nil
+}
+
+type subscription struct {
+	Subscribed bool            `json:"subscribed"`
+	Key        claw.SessionKey `json:"key"`
 }
 
 // by is who stands behind a request of this connection.
@@ -189,12 +200,39 @@ func (c *conn) agentWait(p struct {
 	defer cancel()
 	r, err := c.s.opt.Agent.Wait(ctx, p.RunID)
 	if ctx.Err() != nil && c.ctx.Err() == nil {
-		return map[string]any{"runId": p.RunID, "status": "timeout"}, nil
+		return runSnapshot{Run: p.RunID, Status: "timeout"}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	status := map[ChatState]string{Final: "ok", Aborted: "aborted", Failed: "error"}[r.State]
-	return map[string]any{"runId": r.Run, "sessionKey": r.Session, "status": status, "summary": r.Text, "stopReason": r.StopReason, "error": r.Error,
-		"startedAt": r.StartedAt.UnixMilli(), "endedAt": r.EndedAt.UnixMilli(), "usage": r.Usage}, nil
+	return snapshotOf(r), nil
+}
+
+// runSnapshot is the end of a run as agent and agent.wait tell it.
+type runSnapshot struct {
+	Run        claw.RunID      `json:"runId"`
+	Session    claw.SessionKey `json:"sessionKey"`
+	Status     string          `json:"status"` // ok | aborted | error | timeout
+	Summary    string          `json:"summary,omitempty"`
+	StopReason string          `json:"stopReason,omitempty"`
+	Error      string          `json:"error,omitempty"`
+	StartedAt  int64           `json:"startedAt,omitempty"`
+	EndedAt    int64           `json:"endedAt,omitempty"`
+	Usage      Usage           `json:"usage"`
+}
+
+func snapshotOf(r RunResult) runSnapshot {
+	out := runSnapshot{Run: r.Run, Session: r.Session, Summary: r.Text, StopReason: r.StopReason, Error: r.Error, EndedAt: r.EndedAt.UnixMilli(), Usage: r.Usage}
+	if !r.StartedAt.IsZero() {
+		out.StartedAt = r.StartedAt.UnixMilli()
+	}
+	switch r.State {
+	case Final:
+		out.Status = "ok"
+	case Aborted:
+		out.Status = "aborted"
+	case Failed, Delta:
+		out.Status = "error"
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -46,19 +47,74 @@ type sendParams struct {
 	FastMode          json.RawMessage `json:"fastMode"`
 	QueueMode         json.RawMessage `json:"queueMode"`
 	ExtraSystemPrompt string          `json:"extraSystemPrompt"`
+	Model             string          `json:"model"`
+	Provider          string          `json:"provider"`
 }
 
-func (c *conn) chatSend(p sendParams) (any, error)     { return c.send(p, "started") }
-func (c *conn) agentSend(p sendParams) (any, error)    { return c.send(p, "accepted") }
-func (c *conn) sessionsSend(p sendParams) (any, error) { return c.send(p, "started") }
+func (c *conn) chatSend(p sendParams) (any, error) { return c.send(p, "started") }
+
+// maxFollowing bounds the runs that one connection waits for.
+const maxFollowing = 64
+
+// agentSend is answered twice: when the turn is accepted and when it ended.
+func (c *conn) agentSend(p sendParams) (any, error) {
+	if c.following.Add(1) > maxFollowing {
+		c.following.Add(-1)
+		return nil, &Fault{Kind: Unavailable, Message: fmt.Sprintf("%d runs of this connection have not ended", maxFollowing)}
+	}
+	first, err := c.send(p, "accepted")
+	if err != nil || first.Status != "accepted" {
+		c.following.Add(-1)
+		return first, err
+	}
+	return &twofold{first: first, last: func() (any, error) { return c.outcome(first.Run) }}, nil
+}
+
+// outcome waits for the end of a run and tells it as upstream's clients read
+// it.
+func (c *conn) outcome(run claw.RunID) (any, error) {
+	r, err := c.s.opt.Agent.Wait(c.ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	if r.State != Final {
+		return nil, &Fault{Kind: Unavailable, Message: endText(r)}
+	}
+	return struct {
+		runSnapshot
+		Result runResult `json:"result"`
+	}{snapshotOf(r), runResult{Payloads: []replyPayload{{Text: r.Text}}}}, nil
+}
+
+type runResult struct {
+	Payloads []replyPayload `json:"payloads"`
+}
+
+type replyPayload struct {
+	Text string `json:"text"`
+}
+
+// sent is the answer to a message.
+type sent struct {
+	Run        claw.RunID      `json:"runId"`
+	Session    claw.SessionKey `json:"sessionKey,omitempty"`
+	Status     string          `json:"status"` // started | accepted | in_flight | ok
+	AcceptedAt int64           `json:"acceptedAt,omitempty"`
+}
 
 // send queues a turn; the same idempotency key is the same turn.
-func (c *conn) send(p sendParams, accepted string) (any, error) {
+func (c *conn) send(p sendParams, accepted string) (sent, error) {
+	if c.s.draining.Load() {
+		return sent{}, &Fault{Kind: Unavailable, Message: "the gateway is stopping"}
+	}
 	if p.Message == "" && len(p.Attachments) == 0 {
-		return nil, invalid("message is required")
+		return sent{}, invalid("message is required")
+	}
+	if p.Model != "" || p.Provider != "" {
+		return sent{}, &Fault{Kind: Refused, Rule: "gateway.caller_model", Message: "the backend model is the configuration's to choose", Hint: "sessions.patch sets the model of a session among those configured"}
 	}
 	if p.ExtraSystemPrompt != "" {
-		return nil, &Fault{Kind: Refused, Rule: "gateway.system_prompt", Message: "extraSystemPrompt is not accepted: a caller's text is never a system prompt"}
+		return sent{}, &Fault{Kind: Refused, Rule: "gateway.system_prompt", Message: "extraSystemPrompt is not accepted: a caller's text is never a system prompt"}
 	}
 	if p.SessionKey == "" {
 		p.SessionKey = p.Key
@@ -70,11 +126,11 @@ func (c *conn) send(p sendParams, accepted string) (any, error) {
 	claimed, session := c.s.runs.claim(run, c.owner())
 	switch claimed {
 	case runTaken:
-		return nil, &Fault{Kind: Conflict, Message: "another client used this idempotencyKey"}
+		return sent{}, &Fault{Kind: Conflict, Message: "another client used this idempotencyKey"}
 	case runInFlight:
-		return map[string]any{"runId": run, "sessionKey": session, "status": "in_flight"}, nil
+		return sent{Run: run, Session: session, Status: "in_flight"}, nil
 	case runDone:
-		return map[string]any{"runId": run, "sessionKey": session, "status": "ok"}, nil
+		return sent{Run: run, Session: session, Status: "ok"}, nil
 	case runNew:
 	}
 	t := Turn{Run: run, Agent: p.AgentID, Session: p.SessionKey, Message: p.Message, Principal: c.by(), Thinking: p.Thinking,
@@ -87,11 +143,11 @@ func (c *conn) send(p sendParams, accepted string) (any, error) {
 		var st Started
 		if st, err = c.s.opt.Agent.Send(c.ctx, t); err == nil {
 			c.s.runs.started(run, st.Session)
-			return map[string]any{"runId": run, "sessionKey": st.Session, "status": accepted, "acceptedAt": c.s.opt.Now().UnixMilli()}, nil
+			return sent{Run: run, Session: st.Session, Status: accepted, AcceptedAt: c.s.opt.Now().UnixMilli()}, nil
 		}
 	}
 	c.s.runs.release(run)
-	return nil, err
+	return sent{}, err
 }
 
 // owner names who an idempotency key belongs to.
@@ -131,14 +187,12 @@ func (c *conn) chatAbort(p abortParams) (any, error) {
 	if p.SessionKey == "" {
 		p.SessionKey = p.Key
 	}
-	runs, err := c.s.opt.Agent.Abort(c.ctx, p.SessionKey, p.RunID, c.by())
+	runs, err := c.s.opt.Agent.Abort(c.ctx, c.canonical(p.SessionKey), p.RunID, c.by())
 	if err != nil {
 		return nil, err
 	}
 	return map[string]any{"ok": true, "aborted": len(runs) > 0, "runIds": append([]claw.RunID{}, runs...)}, nil
 }
-
-func (c *conn) sessionsAbort(p abortParams) (any, error) { return c.chatAbort(p) }
 
 func (c *conn) chatInject(p struct {
 	SessionKey claw.SessionKey `json:"sessionKey"`

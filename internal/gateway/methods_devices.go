@@ -90,7 +90,7 @@ func (c *conn) pairRemove(p struct {
 	}
 	c.s.hub.each(func(o *conn) {
 		if o.device == p.DeviceID && o != c {
-			o.cancel(errRevoked)
+			o.end(errRevoked)
 		}
 	})
 	return map[string]any{"deviceId": p.DeviceID}, nil

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -20,15 +21,16 @@ func (s *Server) addSessions() {
 		return
 	}
 	rows := map[string]method{
-		"chat.history":     {wire.Read, with((*conn).chatHistory)},
-		"sessions.list":    {wire.Read, with((*conn).sessionsList)},
-		"sessions.resolve": {wire.Read, with((*conn).sessionsResolve)},
-		"sessions.get":     {wire.Read, with((*conn).sessionsResolve)},
-		"sessions.create":  {wire.Write, with((*conn).sessionsCreate)},
-		"sessions.patch":   {wire.Write, with((*conn).sessionsPatch)},
-		"sessions.reset":   {wire.Write, with((*conn).sessionsReset)},
-		"sessions.delete":  {wire.Admin, with((*conn).sessionsDelete)},
-		"sessions.compact": {wire.Write, with((*conn).sessionsCompact)},
+		"chat.history":      {wire.Read, with((*conn).chatHistory)},
+		"sessions.list":     {wire.Read, with((*conn).sessionsList)},
+		"sessions.resolve":  {wire.Read, with((*conn).sessionsResolve)},
+		"sessions.get":      {wire.Read, with((*conn).sessionsResolve)},
+		"sessions.describe": {wire.Read, with((*conn).sessionsDescribe)},
+		"sessions.create":   {wire.Write, with((*conn).sessionsCreate)},
+		"sessions.patch":    {wire.Write, with((*conn).sessionsPatch)},
+		"sessions.reset":    {wire.Write, with((*conn).sessionsReset)},
+		"sessions.delete":   {wire.Admin, with((*conn).sessionsDelete)},
+		"sessions.compact":  {wire.Write, with((*conn).sessionsCompact)},
 	}
 	for name, m := range rows {
 		s.methods[name] = m
@@ -89,6 +91,48 @@ func (c *conn) sessionsResolve(p struct {
 		return nil, err
 	}
 	return map[string]any{"ok": true, "key": row.Key, "session": row}, nil
+}
+
+// canonical is the full key of a session that was named by a short one; an
+// unknown session keeps the name that it was given.
+func (c *conn) canonical(key claw.SessionKey) claw.SessionKey {
+	if c.s.opt.Sessions == nil || key == "" {
+		return key
+	}
+	row, err := c.s.opt.Sessions.Find(c.ctx, SessionRef{Key: key})
+	if err != nil {
+		return key
+	}
+	return row.Key
+}
+
+// sessionsDescribe says whether a session exists and what runs in it; an
+// unknown one is an answer, not an error.
+func (c *conn) sessionsDescribe(p struct {
+	Key     claw.SessionKey `json:"key"`
+	AgentID claw.AgentID    `json:"agentId"`
+}) (any, error) {
+	type description struct {
+		Key          claw.SessionKey `json:"key"`
+		Exists       bool            `json:"exists"`
+		Status       string          `json:"status,omitempty"`
+		ActiveRun    *claw.RunID     `json:"activeRunId"`
+		LastActivity int64           `json:"lastActivityAt,omitempty"`
+		Session      *SessionRow     `json:"session,omitempty"`
+	}
+	row, err := c.s.opt.Sessions.Find(c.ctx, SessionRef{Key: p.Key, Agent: p.AgentID})
+	var f *Fault
+	if errors.As(err, &f) && f.Kind == NotFound {
+		return description{Key: p.Key}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := description{Key: row.Key, Exists: true, Status: row.State, LastActivity: row.UpdatedAt, Session: &row}
+	if row.Run != "" {
+		d.ActiveRun = &row.Run
+	}
+	return d, nil
 }
 
 func (c *conn) sessionsCreate(p struct {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,15 +83,22 @@ func (ps *peers) leave(c net.Conn, state http.ConnState) {
 	delete(ps.all, c)
 }
 
-// evictLocked closes the oldest connection without a request, else the one
-// that is idle for longest.
+// evictLocked makes room: of the connections that do nothing now it closes one
+// of the address that has most of them, first what never sent a whole request,
+// then what is idle for longest.
 func (ps *peers) evictLocked() {
+	held := map[netip.Addr]int{}
+	for _, p := range ps.all {
+		if p.inFlight.Load() == 0 {
+			held[p.addr]++
+		}
+	}
 	var victim *peer
 	for _, p := range ps.all {
 		if p.inFlight.Load() > 0 {
 			continue
 		}
-		if victim == nil || older(p, victim) {
+		if victim == nil || held[p.addr] > held[victim.addr] || held[p.addr] == held[victim.addr] && older(p, victim) {
 			victim = p
 		}
 	}
@@ -114,26 +122,44 @@ func (ps *peers) count() int {
 	return len(ps.all)
 }
 
-// waitingRoom bounds the WebSockets that have not connected yet; the oldest
-// makes room.
+// waitingRoom bounds the WebSockets that have not connected yet. Room is made
+// by the oldest of the address that has most of them, so that one address
+// cannot keep the others out.
 type waitingRoom struct {
 	max int
 
 	mu    sync.Mutex
-	order []*conn
+	order []*conn // oldest first
 }
 
 func (w *waitingRoom) enter(c *conn) {
 	w.mu.Lock()
 	var out *conn
 	if len(w.order) >= w.max {
-		out, w.order = w.order[0], w.order[1:]
+		i := w.crowdLocked()
+		out = w.order[i]
+		w.order = slices.Delete(w.order, i, i+1)
 	}
 	w.order = append(w.order, c)
 	w.mu.Unlock()
 	if out != nil {
-		out.cancel(errCrowded)
+		out.end(errCrowded)
 	}
+}
+
+// crowdLocked finds the oldest of the busiest address.
+func (w *waitingRoom) crowdLocked() int {
+	held := map[netip.Addr]int{}
+	for _, c := range w.order {
+		held[c.from]++
+	}
+	first := 0
+	for i, c := range w.order {
+		if held[c.from] > held[w.order[first].from] {
+			first = i
+		}
+	}
+	return first
 }
 
 func (w *waitingRoom) leave(c *conn) {
@@ -141,7 +167,7 @@ func (w *waitingRoom) leave(c *conn) {
 	defer w.mu.Unlock()
 	for i, other := range w.order {
 		if other == c {
-			w.order = append(w.order[:i], w.order[i+1:]...)
+			w.order = slices.Delete(w.order, i, i+1)
 			return
 		}
 	}

@@ -140,20 +140,3 @@ func signal(c chan struct{}) {
 	default:
 	}
 }
-
-// pending reports whether frames wait to be sent.
-func (q *queue) pending() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.frames) > 0
-}
-
-// waitEmpty waits until something was sent, or ctx is done.
-func (q *queue) waitEmpty(ctx context.Context) bool {
-	select {
-	case <-q.drained:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -78,7 +78,7 @@ func New(opt Options) (*Server, error) {
 
 func (s *Server) httpServer(h http.Handler) http.Server {
 	return http.Server{Handler: h, ReadHeaderTimeout: s.opt.HeaderTimeout, ReadTimeout: s.opt.ReadTimeout, IdleTimeout: s.opt.IdleTimeout,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelDebug)}
+		WriteTimeout: s.opt.ReadTimeout + s.opt.WriteTimeout, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelDebug)}
 }
 
 // Serve answers on the listeners until Shutdown; owner is the unix socket from
@@ -165,7 +165,7 @@ func (s *Server) SetAuth(c access.Config) error {
 	if !k.SameSecret(old) {
 		s.hub.each(func(c *conn) {
 			if c.via != viaOwner && c.via != viaDevice {
-				c.cancel(errRevoked)
+				c.end(errRevoked)
 			}
 		})
 	}
@@ -178,18 +178,30 @@ func (s *Server) SetExposure(e Exposure) { s.exposure.Store(&e) }
 // Shutdown tells clients, lets running turns end until ctx is done, then
 // aborts them (which marks them in their transcripts), and closes everything.
 func (s *Server) Shutdown(ctx context.Context, reason string) error {
+	s.once.Do(func() {}) // Serve has hooked, or never will
 	s.draining.Store(true)
 	s.hub.send(EventShutdown, shutdownPayload{Reason: reason}, "")
 	s.drain(ctx)
-	s.hub.each(func(c *conn) { c.out.close() })
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.WriteTimeout)
+	defer cancel()
+	s.settle(end)
+	var open []*conn
+	s.hub.each(func(c *conn) { open = append(open, c) })
+	for _, c := range open {
+		c.end(errStopping)
+	}
 	s.recordTallies()
 	for _, f := range s.unhook {
 		f()
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.WriteTimeout)
-	defer cancel()
 	// Sockets are hijacked connections: the http servers do not know them.
-	s.waitClosed(end)
+	for _, c := range open {
+		select {
+		case <-c.done:
+		case <-end.Done():
+			c.stop(errStopping)
+		}
+	}
 	s.stop()
 	err := errors.Join(s.tcp.Shutdown(end), s.unix.Shutdown(end))
 	if err != nil {
@@ -198,32 +210,50 @@ func (s *Server) Shutdown(ctx context.Context, reason string) error {
 	return err
 }
 
+// drainPoll is how often the end of runs is looked for when nothing told it.
+const drainPoll = 20 * time.Millisecond
+
 // drain waits for the end of all runs; at the deadline it aborts them.
 func (s *Server) drain(ctx context.Context) {
+	if s.ended(ctx) {
+		return
+	}
+	for _, r := range s.opt.Agent.Active() {
+		by := claw.Principal{Name: "gateway shutdown"}
+		if _, err := s.opt.Agent.Abort(context.WithoutCancel(ctx), r.Session, r.Run, by); err != nil {
+			s.opt.Log.Error("run was not aborted", "run", r.Run, "error", err)
+		}
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.WriteTimeout)
+	defer cancel()
+	s.ended(grace)
+}
+
+// ended waits until no run is active; false means that ctx was done before.
+func (s *Server) ended(ctx context.Context) bool {
 	for len(s.opt.Agent.Active()) > 0 {
 		select {
 		case <-s.hub.ended:
-			continue
+		case <-time.After(drainPoll):
 		case <-ctx.Done():
+			return false
 		}
-		for _, r := range s.opt.Agent.Active() {
-			by := claw.Principal{Name: "gateway shutdown"}
-			if _, err := s.opt.Agent.Abort(context.WithoutCancel(ctx), r.Session, r.Run, by); err != nil {
-				s.opt.Log.Error("run was not aborted", "run", r.Run, "error", err)
-			}
-		}
-		return
 	}
+	return true
 }
 
-func (s *Server) waitClosed(ctx context.Context) {
-	var all []*conn
-	s.hub.each(func(c *conn) { all = append(all, c) })
-	for _, c := range all {
+// settle waits until every client was told of the runs that it waits for.
+func (s *Server) settle(ctx context.Context) {
+	for {
+		waiting := false
+		s.hub.each(func(c *conn) { waiting = waiting || c.following.Load() > 0 })
+		if !waiting {
+			return
+		}
 		select {
-		case <-c.done:
+		case <-time.After(drainPoll):
 		case <-ctx.Done():
-			c.cancel(errStopping)
+			return
 		}
 	}
 }
