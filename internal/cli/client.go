@@ -227,7 +227,7 @@ func (c *client) call(ctx context.Context, method string, params, result any) er
 		}
 		return json.Unmarshal(payload, result)
 	case <-c.closed:
-		return cannot(fmt.Errorf("gateway: %s: the connection ended: %v", method, c.err), "openclaw gateway status")
+		return cannot(fmt.Errorf("gateway: %s: the connection ended: %w", method, c.err), "openclaw gateway status")
 	case <-ctx.Done():
 		return cannot(fmt.Errorf("gateway: %s: %w", method, ctx.Err()), "")
 	}

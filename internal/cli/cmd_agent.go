@@ -129,7 +129,7 @@ func (f *follower) until(ctx context.Context, c *client) error {
 				return err
 			}
 		case <-c.closed:
-			return cannot(fmt.Errorf("agent: the connection ended before the answer: %v", c.err), "openclaw gateway status")
+			return cannot(fmt.Errorf("agent: the connection ended before the answer: %w", c.err), "openclaw gateway status")
 		case <-ctx.Done():
 			return cannot(fmt.Errorf("agent: no answer: %w", ctx.Err()), "the run goes on; see: openclaw sessions")
 		}

@@ -108,7 +108,7 @@ func (e *Egress) refused(ctx context.Context, ev Event, err error) error {
 
 func (e *Egress) write(ctx context.Context, ev Event) error {
 	if err := e.record(ctx, ev); err != nil {
-		return fmt.Errorf("%w: %v", ErrNotRecorded, err)
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func readRoots(caFile string) (*x509.CertPool, error) {
 	} else if caFile != "" {
 		var err error
 		if pool, err = x509.SystemCertPool(); err != nil {
-			return nil, fmt.Errorf("egress: system certificates: %v", err)
+			return nil, fmt.Errorf("egress: system certificates: %w", err)
 		}
 	}
 	if caFile == "" {
@@ -191,7 +191,7 @@ func readRoots(caFile string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, fmt.Errorf("egress: gateway.egress.caFile: %v", err)
+		return nil, fmt.Errorf("egress: gateway.egress.caFile: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("egress: gateway.egress.caFile %q holds no certificate", caFile)

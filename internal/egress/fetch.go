@@ -206,7 +206,7 @@ func readBody(out *FetchResult, res *http.Response, r FetchRequest) error {
 	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(body)
 		if err != nil {
-			return fmt.Errorf("egress: %q: %v", out.URL, err)
+			return fmt.Errorf("egress: %q: %w", out.URL, err)
 		}
 		body = io.LimitReader(z, r.MaxBytes+1)
 	default:

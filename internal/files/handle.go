@@ -239,7 +239,7 @@ func swap(dir *os.Root, temp, name string, old before) error {
 		return nil
 	}
 	if err := exchange(dir, temp, name); err != nil {
-		return fmt.Errorf("%w, and it could not be put back: %v", ErrChanged, err)
+		return fmt.Errorf("%w, and it could not be put back: %w", ErrChanged, err)
 	}
 	return ErrChanged
 }

@@ -224,7 +224,7 @@ func (l *Labels) append(lines ...line) error {
 		lines[i].Time = l.now()
 		b, err := json.Marshal(lines[i])
 		if err != nil {
-			return fmt.Errorf("%w: %v", ErrStore, err)
+			return fmt.Errorf("%w: %w", ErrStore, err)
 		}
 		buf.Write(b)
 		buf.WriteByte('\n')

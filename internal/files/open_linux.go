@@ -40,7 +40,7 @@ func retry2(dir int, name string, how *unix.OpenHow) (fd int, err error) {
 			return fd, err
 		}
 	}
-	return -1, fmt.Errorf("%w: %v", ErrChanged, err)
+	return -1, fmt.Errorf("%w: %w", ErrChanged, err)
 }
 
 // openDir opens a directory beneath root without following anything.

@@ -154,7 +154,7 @@ func (t *Tree) judge(root RootSpec, st stat) (linked bool, err error) {
 // mounts into ErrOutside.
 func pathError(abs string, err error) error {
 	if leftRoot(err) {
-		return fmt.Errorf("files: %q: a link or a mount is in the way (%v): %w", abs, err, ErrOutside)
+		return fmt.Errorf("files: %q: a link or a mount is in the way (%w): %w", abs, err, ErrOutside)
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

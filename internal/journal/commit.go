@@ -134,12 +134,12 @@ func (j *Journal) write(b *batch) error {
 	}
 	if err != nil {
 		if terr := j.f.Truncate(j.size); terr != nil {
-			return fmt.Errorf("%w: %v, and it could not be undone: %v", ErrPoisoned, err, terr)
+			return fmt.Errorf("%w: %w, and it could not be undone: %w", ErrPoisoned, err, terr)
 		}
 		return fmt.Errorf("journal: write: %w", err)
 	}
 	if err := j.f.Sync(); err != nil {
-		return fmt.Errorf("%w: sync: %v", ErrPoisoned, err)
+		return fmt.Errorf("%w: sync: %w", ErrPoisoned, err)
 	}
 	j.size += int64(len(b.buf))
 	return nil
@@ -234,7 +234,7 @@ func (j *Journal) checkpoint() error {
 	if err := errors.Join(j.keys.noteSigned(c.Size), j.keys.evolve()); err != nil {
 		// The old key may still be on disk; nothing is recorded on top of that.
 		j.mu.Lock()
-		j.poison = fmt.Errorf("%w: a used key could not be erased: %v", ErrPoisoned, err)
+		j.poison = fmt.Errorf("%w: a used key could not be erased: %w", ErrPoisoned, err)
 		err = j.poison
 		j.mu.Unlock()
 		return err
@@ -316,7 +316,7 @@ func (j *Journal) rotate() error {
 	}
 	if err != nil {
 		j.mu.Lock()
-		j.poison = fmt.Errorf("%w: next segment: %v", ErrPoisoned, err)
+		j.poison = fmt.Errorf("%w: next segment: %w", ErrPoisoned, err)
 		j.mu.Unlock()
 		return err
 	}

@@ -112,6 +112,9 @@ func applyAll(s Scope, p policy.Permit, changes []change) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
+		if err := whole(c.name, old); err != nil && c.kind == updateFile {
+			return Result{Text: err.Error() + "; nothing was changed", IsError: true}, nil
+		}
 		res.Labels |= old.Labels
 		results[i].expect = old.SHA256
 		if c.kind == updateFile {

@@ -239,7 +239,7 @@ func Decode(args json.RawMessage, v any) (json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(args))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return nil, fmt.Errorf("arguments: %v", err)
+		return nil, fmt.Errorf("arguments: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("arguments: more than one JSON value")

@@ -120,6 +120,9 @@ func (editTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 			if err != nil {
 				return Result{}, err
 			}
+			if err := whole(a.Path, c); err != nil {
+				return Result{Text: err.Error(), IsError: true}, nil
+			}
 			changed, err := replaceOnce(string(c.Data), a.OldText, *a.NewText)
 			if err != nil {
 				return Result{Text: err.Error(), IsError: true}, nil
@@ -129,6 +132,15 @@ func (editTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 			}
 			return Result{Text: "edited " + a.Path, Labels: c.Labels, From: "file " + a.Path, Changed: []string{path.Abs}}, nil
 		}}, nil
+}
+
+// whole refuses a file of which only the beginning was read: writing it back
+// would lose the rest.
+func whole(name string, c Content) error {
+	if c.Size > int64(len(c.Data)) {
+		return fmt.Errorf("%s has %d bytes; files above %d bytes are not edited", name, c.Size, writeMaxBytes)
+	}
+	return nil
 }
 
 // replaceOnce replaces the only occurrence of old; none or several are errors,

@@ -128,7 +128,7 @@ func isHTML(media string, text []byte) bool {
 func readHTML(ctx context.Context, where string, text []byte, form Form) (Page, error) {
 	doc, err := html.Parse(bytes.NewReader(text))
 	if err != nil {
-		return Page{}, fmt.Errorf("page: %q: %v", where, err)
+		return Page{}, fmt.Errorf("page: %q: %w", where, err)
 	}
 	base, err := url.Parse(where)
 	if err != nil {
