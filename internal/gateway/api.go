@@ -124,6 +124,7 @@ type Sessions interface {
 	List(ctx context.Context, q SessionQuery) ([]SessionRow, error)
 	// Find resolves exactly one of the fields of ref.
 	Find(ctx context.Context, ref SessionRef) (SessionRow, error)
+	// History of an unknown session is empty; its SessionKey is the full key.
 	History(ctx context.Context, key claw.SessionKey, limit, maxChars int) (History, error)
 	Create(ctx context.Context, n NewSession, by claw.Principal) (SessionRow, error)
 	Patch(ctx context.Context, key claw.SessionKey, p SessionPatch, by claw.Principal) (SessionRow, error)

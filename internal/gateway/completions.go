@@ -16,15 +16,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/claw"
 )
 
-func withPrincipal(ctx context.Context, p claw.Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
-}
-
-func principalOf(ctx context.Context) claw.Principal {
-	p, _ := ctx.Value(principalKey{}).(claw.Principal)
-	return p
-}
-
 // completionRequest is what is read of an OpenAI chat completion. Sampling
 // parameters are the configuration's to choose and are not read.
 type completionRequest struct {
@@ -44,8 +35,8 @@ type completionRequest struct {
 
 // turn makes one message of a request. Everything but the last user message
 // is what the caller says was said before: quoted data (R61).
-func (q *completionRequest) turn(r *http.Request) (Turn, error) {
-	t := Turn{Principal: principalOf(r.Context())}
+func (q *completionRequest) turn(r *http.Request, by claw.Principal) (Turn, error) {
+	t := Turn{Principal: by}
 	if len(q.Tools)+len(q.Functions) > 0 {
 		return t, &Fault{Kind: Invalid, Message: "tools and functions of a caller are not run here; agents have their own", Rule: "gateway.caller_tools"}
 	}
@@ -155,12 +146,12 @@ func usageOf(u Usage) *completionUsage {
 	return &completionUsage{Prompt: u.Input + u.CacheRead + u.CacheWrite, Completion: u.Output, Total: u.Total}
 }
 
-func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
+func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request, by claw.Principal) {
 	var q completionRequest
 	if !s.readBody(w, r, s.opt.MaxBody, &q) {
 		return
 	}
-	t, err := q.turn(r)
+	t, err := q.turn(r, by)
 	if err != nil {
 		s.faultHTTP(w, r, err)
 		return
@@ -169,6 +160,7 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 	if t.Session == "" {
 		t.Session = claw.SessionKey("openai:" + s.random(12))
 	}
+	rc := s.patient(w)
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.CompletionLimit)
 	defer cancel()
 	c := completion{ID: string(t.Run), Created: s.opt.Now().Unix(), Model: q.Model}
@@ -176,10 +168,11 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 		c.Model = "openclaw"
 	}
 	if q.Stream {
-		s.stream(ctx, w, r, t, c, q.StreamOptions.IncludeUsage)
+		s.stream(ctx, &events{w: w, rc: rc, s: s}, r, t, c, q.StreamOptions.IncludeUsage)
 		return
 	}
 	res, err := s.opt.Agent.Complete(ctx, t, nil)
+	s.hurry(rc)
 	if err == nil && res.State != Final {
 		err = &Fault{Kind: Unavailable, Message: endText(res)}
 	}
@@ -201,73 +194,91 @@ func endText(r RunResult) string {
 	return "the run ended without an answer (" + string(r.State) + ")"
 }
 
-// stream answers in server-sent events. Each write has a deadline, so that a
-// client that does not read cannot hold the turn (R70).
-func (s *Server) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, t Turn, c completion, withUsage bool) {
+// events is an answer in server-sent events. It is safe for concurrent use.
+type events struct {
+	w  http.ResponseWriter
+	rc *http.ResponseController
+	s  *Server
+
+	mu    sync.Mutex
+	begun bool
+	err   error // of the first write that failed; nothing is written after it
+}
+
+// line sends one event; the first one sends the headers.
+func (e *events) line(data []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.begun {
+		e.begun = true
+		h := e.w.Header()
+		h.Set("Content-Type", "text/event-stream; charset=utf-8")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Accel-Buffering", "no")
+		e.w.WriteHeader(http.StatusOK)
+	}
+	if e.err != nil {
+		return e.err
+	}
+	e.s.hurry(e.rc)
+	b := make([]byte, 0, len(data)+8)
+	b = append(append(append(b, "data: "...), data...), "\n\n"...)
+	if _, e.err = e.w.Write(b); e.err == nil {
+		e.err = e.rc.Flush()
+	}
+	return e.err
+}
+
+func (e *events) started() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.begun
+}
+
+// stream answers with the pieces of a reply as they come. A client that went
+// away, or does not read, ends the turn.
+func (s *Server) stream(ctx context.Context, out *events, r *http.Request, t Turn, c completion, withUsage bool) {
 	c.Object = "chat.completion.chunk"
-	rc := http.NewResponseController(w)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var mu sync.Mutex
-	begun := false
-	put := func(v any) {
-		mu.Lock()
-		defer mu.Unlock()
-		if !begun {
-			begun = true
-			h := w.Header()
-			h.Set("Content-Type", "text/event-stream; charset=utf-8")
-			h.Set("Cache-Control", "no-store")
-			h.Set("X-Accel-Buffering", "no")
-			w.WriteHeader(http.StatusOK)
-		}
-		b := mustJSON(v)
-		_ = rc.SetWriteDeadline(time.Now().Add(s.opt.WriteTimeout))
-		_, err := w.Write(append(append([]byte("data: "), b...), '\n', '\n'))
-		if err == nil {
-			err = rc.Flush()
-		}
-		if err != nil {
+	put := func(m completionMessage, finish *string) {
+		c := c
+		c.Choices = []completionChoice{{Delta: &m, FinishReason: finish}}
+		if out.line(mustJSON(c)) != nil {
 			cancel()
 		}
 	}
-	chunk := func(m completionMessage, finish *string) completion {
-		c.Choices = []completionChoice{{Delta: &m, FinishReason: finish}}
-		return c
-	}
-	first, sent := true, 0
+	sent := 0
 	res, err := s.opt.Agent.Complete(ctx, t, func(text string) {
 		m := completionMessage{Content: text}
-		if first {
-			m.Role, first = "assistant", false
+		if sent == 0 {
+			m.Role = "assistant"
 		}
 		sent += len(text)
-		put(chunk(m, nil))
+		put(m, nil)
 	})
 	if err == nil && res.State != Final {
 		err = &Fault{Kind: Unavailable, Message: endText(res)}
 	}
 	if err != nil {
-		if !begun {
-			s.faultHTTP(w, r, err)
+		if !out.started() {
+			s.hurry(out.rc)
+			s.faultHTTP(out.w, r, err)
 			return
 		}
-		put(apiError{apiErrorBody{Message: s.wireError("completion", err).Message, Type: "api_error"}})
+		_ = out.line(mustJSON(apiError{apiErrorBody{Message: s.wireError("completion", err).Message, Type: "api_error"}}))
 		return
 	}
 	if sent == 0 && res.Text != "" { // a reply that was held until it was decided
-		put(chunk(completionMessage{Role: "assistant", Content: res.Text}, nil))
+		put(completionMessage{Role: "assistant", Content: res.Text}, nil)
 	}
 	stop := "stop"
-	put(chunk(completionMessage{}, &stop))
+	put(completionMessage{}, &stop)
 	if withUsage {
 		c.Choices, c.Usage = []completionChoice{}, usageOf(res.Usage)
-		put(c)
+		_ = out.line(mustJSON(c)) // the client went away: nothing to do
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	_, _ = w.Write([]byte("data: [DONE]\n\n"))
-	_ = rc.Flush()
+	_ = out.line([]byte("[DONE]"))
 }
 
 // faultHTTP tells an error as the API does.
@@ -302,14 +313,28 @@ func (s *Server) modelRows() []modelRow {
 	return out
 }
 
-func (s *Server) modelList(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, struct {
-		Object string     `json:"object"`
-		Data   []modelRow `json:"data"`
-	}{"list", s.modelRows()})
+// modelsBody is the encoded list, made anew once a second at most.
+type modelsBody struct {
+	until time.Time
+	body  []byte
 }
 
-func (s *Server) modelGet(w http.ResponseWriter, r *http.Request) {
+const modelsFor = time.Second
+
+func (s *Server) modelList(w http.ResponseWriter, _ *http.Request, _ claw.Principal) {
+	now, m := s.opt.Now(), s.models.Load()
+	if m == nil || !now.Before(m.until) || m.until.Sub(now) > modelsFor {
+		m = &modelsBody{now.Add(modelsFor), append(mustJSON(struct {
+			Object string     `json:"object"`
+			Data   []modelRow `json:"data"`
+		}{"list", s.modelRows()}), '\n')}
+		s.models.Store(m)
+	}
+	w.Header()["Content-Type"] = s.fixed.jsonType
+	_, _ = w.Write(m.body) // the client went away: nothing to do
+}
+
+func (s *Server) modelGet(w http.ResponseWriter, r *http.Request, _ claw.Principal) {
 	for _, m := range s.modelRows() {
 		if m.ID == r.PathValue("id") {
 			writeJSON(w, http.StatusOK, m)
@@ -325,7 +350,7 @@ func hardDeny() []string {
 	return []string{"exec", "spawn", "shell", "fs_write", "fs_delete", "fs_move", "apply_patch", "write", "edit", "process", "sessions_spawn", "sessions_send", "cron", "gateway", "nodes", "whatsapp_login"}
 }
 
-func (s *Server) toolsInvoke(w http.ResponseWriter, r *http.Request) {
+func (s *Server) toolsInvoke(w http.ResponseWriter, r *http.Request, by claw.Principal) {
 	if s.opt.Tools == nil {
 		refuseHTTP(w, http.StatusNotFound, "gateway.no_tools", "tools are not built in")
 		return
@@ -352,7 +377,9 @@ func (s *Server) toolsInvoke(w http.ResponseWriter, r *http.Request) {
 	if len(q.Args) == 0 || string(q.Args) == "null" {
 		q.Args = json.RawMessage("{}")
 	}
-	out, err := s.opt.Tools.Invoke(r.Context(), Invocation{Tool: claw.ToolName(q.Tool), Args: q.Args, Session: q.SessionKey, Principal: principalOf(r.Context()), Labels: claw.Untrusted})
+	rc := s.patient(w)
+	out, err := s.opt.Tools.Invoke(r.Context(), Invocation{Tool: claw.ToolName(q.Tool), Args: q.Args, Session: q.SessionKey, Principal: by, Labels: claw.Untrusted})
+	s.hurry(rc)
 	switch {
 	case err != nil:
 		s.faultHTTP(w, r, err)

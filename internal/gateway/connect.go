@@ -158,17 +158,20 @@ func (c *conn) admit(ctx context.Context, r *http.Request, p wire.Connect) (gran
 			return c.withDevice(viaSecret, surface, p, local)
 		}
 		// The Control UI and upstream's clients send a device token here too.
-		if p.Device == nil || !c.s.deviceToken(p.Device.ID, p.Role, secret) {
-			return grant{}, c.wrong(ctx, "shared", "the credential is wrong")
+		if p.Device != nil {
+			if worth, ok := c.s.deviceToken(p.Device.ID, p.Role, secret); ok {
+				return c.knownDevice(surface, p, worth)
+			}
 		}
-		return c.knownDevice(surface, p)
+		return grant{}, c.wrong(ctx, "shared", "the credential is wrong")
 	case p.Device != nil && p.Auth.DeviceToken != "":
-		if !c.s.deviceToken(p.Device.ID, p.Role, p.Auth.DeviceToken) {
+		worth, ok := c.s.deviceToken(p.Device.ID, p.Role, p.Auth.DeviceToken)
+		if !ok {
 			return grant{}, c.wrong(ctx, "device", "the device token is wrong")
 		}
-		return c.knownDevice(surface, p)
+		return c.knownDevice(surface, p, worth)
 	case p.Device != nil:
-		g, e := c.knownDevice(surface, p)
+		g, e := c.knownDevice(surface, p, wire.AllScopes())
 		if e == nil {
 			return g, nil
 		}
@@ -213,27 +216,31 @@ func (c *conn) wrong(ctx context.Context, kind, why string) *wire.Error {
 		Details: &wire.Details{Code: "AUTH_INVALID", Reason: kind, RecommendedNextStep: wire.StepUpdateSecrets}}
 }
 
-func (s *Server) deviceToken(id claw.DeviceID, role, token string) bool {
+// deviceToken gives the scopes that a device token is worth.
+func (s *Server) deviceToken(id claw.DeviceID, role, token string) ([]wire.Scope, bool) {
 	if s.opt.Devices == nil {
-		return false
+		return nil, false
 	}
-	_, ok := s.opt.Devices.Check(id, role, token)
-	return ok
+	return s.opt.Devices.Check(id, role, token)
 }
 
-// knownDevice lets a paired device in by its key, which it has proven.
-func (c *conn) knownDevice(surface claw.Surface, p wire.Connect) (grant, *wire.Error) {
+// knownDevice lets a paired device in by its key, which it has proven, with at
+// most what its token is worth. The key alone is enough only for a browser
+// that a sign-in link registered.
+func (c *conn) knownDevice(surface claw.Surface, p wire.Connect, worth []wire.Scope) (grant, *wire.Error) {
+	unknown := &wire.Error{Code: wire.NotPaired, Message: "pairing required: this gateway does not know the device", Details: &wire.Details{Code: "PAIRING_REQUIRED", Hint: "openclaw dashboard"}}
 	if c.s.opt.Devices == nil {
-		return grant{}, &wire.Error{Code: wire.NotPaired, Message: "devices are not built in"}
+		return grant{}, unknown
 	}
 	d, ok := c.s.opt.Devices.Get(p.Device.ID)
 	if !ok || d.Revoked(p.Role) || d.By != devices.ByLink && p.Auth.DeviceToken == "" && p.Auth.Token == "" {
-		return grant{}, &wire.Error{Code: wire.NotPaired, Message: "pairing required", Details: &wire.Details{Code: "PAIRING_REQUIRED", Hint: "openclaw dashboard"}}
+		return grant{}, unknown
 	}
 	c.s.opt.Devices.Seen(d.ID)
 	g := grant{via: viaDevice, principal: claw.Principal{Surface: surface, Standing: claw.Owner, Device: d.ID, Name: d.DisplayName}}
+	have, _ := wire.Narrow(d.Scopes, worth)
 	var rest []wire.Scope
-	g.scopes, rest = wire.Narrow(p.Scopes, d.Scopes)
+	g.scopes, rest = wire.Narrow(p.Scopes, have)
 	c.leaveRequest(&g, p, rest)
 	return g, nil
 }

@@ -25,11 +25,14 @@ func (s *Server) handler() http.Handler {
 	}
 	api := http.NewServeMux()
 	api.HandleFunc("POST /v1/chat/completions", s.api(completions, s.chatCompletions))
-	api.HandleFunc("GET /v1/models", s.api(completions, s.modelList))
+	models := s.api(completions, s.modelList)
+	api.HandleFunc("GET /v1/models", models)
 	api.HandleFunc("GET /v1/models/{id...}", s.api(completions, s.modelGet))
 	api.HandleFunc("POST /tools/invoke", s.api(invoke, s.toolsInvoke))
 	if s.opt.Metrics != nil {
-		api.HandleFunc("GET /metrics", s.api(completions, s.opt.Metrics.ServeHTTP))
+		metrics := s.api(completions, func(w http.ResponseWriter, r *http.Request, _ claw.Principal) { s.opt.Metrics.ServeHTTP(w, r) })
+		api.HandleFunc("GET /metrics", metrics)
+		api.HandleFunc("GET /api/diagnostics/prometheus", metrics)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := peerOf(r.Context())
@@ -55,9 +58,11 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		switch {
+		case r.URL.Path == "/v1/models" && r.Method == http.MethodGet:
+			models(w, r) // clients poll it: spare them the mux
 		case r.URL.Path == "/readyz" || r.URL.Path == "/ready":
 			s.readyz(w, r)
-		case strings.HasPrefix(r.URL.Path, "/v1/"), r.URL.Path == "/tools/invoke", r.URL.Path == "/metrics":
+		case strings.HasPrefix(r.URL.Path, "/v1/"), r.URL.Path == "/tools/invoke", r.URL.Path == "/metrics", r.URL.Path == "/api/diagnostics/prometheus":
 			api.ServeHTTP(w, r)
 		default:
 			browser.ServeHTTP(w, r)
@@ -92,7 +97,15 @@ func (s *Server) root(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/ui/", http.StatusSeeOther)
 }
 
-var healthBody = []byte("{\"ok\":true,\"status\":\"live\"}\n")
+// fixed holds what is the same in every answer; nobody writes to it.
+type fixed struct {
+	jsonType, noStore []string
+	health            []byte
+}
+
+func newFixed() fixed {
+	return fixed{[]string{"application/json"}, []string{"no-store"}, []byte("{\"ok\":true,\"status\":\"live\"}\n")}
+}
 
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -101,9 +114,8 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Cache-Control"] = []string{"no-store"}
-	_, _ = w.Write(healthBody)
+	h["Content-Type"], h["Cache-Control"] = s.fixed.jsonType, s.fixed.noStore
+	_, _ = w.Write(s.fixed.health) // the client went away: nothing to do
 }
 
 // readyz says why not only to this machine.
@@ -204,9 +216,7 @@ func (e Exposure) open(p part) bool {
 	return false
 }
 
-type apiHandler func(w http.ResponseWriter, r *http.Request)
-
-type principalKey struct{}
+type apiHandler func(w http.ResponseWriter, r *http.Request, by claw.Principal)
 
 // api lets a request through to a part that is open, with a right credential.
 func (s *Server) api(p part, f apiHandler) http.HandlerFunc {
@@ -219,12 +229,26 @@ func (s *Server) api(p part, f apiHandler) http.HandlerFunc {
 			refuseHTTP(w, http.StatusServiceUnavailable, "gateway.stopping", "the gateway is stopping")
 			return
 		}
-		by, ok := s.bearer(w, r)
-		if !ok {
-			return
+		if by, ok := s.bearer(w, r); ok {
+			f(w, r, by)
 		}
-		f(w, r.WithContext(withPrincipal(r.Context(), by)))
 	}
+}
+
+// patient lets the answer to r take as long as it takes: a read deadline would
+// end its context, a write deadline would cut its answer. Each write of it is
+// then preceded by hurry.
+func (s *Server) patient(w http.ResponseWriter) *http.ResponseController {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Time{}) // a ResponseWriter without deadlines has none to lift
+	_ = rc.SetWriteDeadline(time.Time{})
+	return rc
+}
+
+// hurry gives the client WriteTimeout to take what is written next, so that
+// one that does not read cannot hold a turn (R70).
+func (s *Server) hurry(rc *http.ResponseController) {
+	_ = rc.SetWriteDeadline(time.Now().Add(s.opt.WriteTimeout))
 }
 
 // bearer checks the credential of an API request; false means that the refusal

@@ -115,6 +115,9 @@ func (s *Server) addPosture() {
 		s.methods["config.accept"] = method{wire.Admin, with(func(c *conn, q struct {
 			Hash string `json:"hash"`
 		}) (any, error) {
+			if err := c.confirmed(); err != nil {
+				return nil, err
+			}
 			return a.Accept(c.ctx, q.Hash, c.by())
 		})}
 	}

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
+	"time"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gateway/devices"
@@ -26,6 +28,9 @@ func (s *Server) addDevices() {
 	})}
 	s.methods["device.pair.approve"] = method{wire.Pairing, with((*conn).pairApprove)}
 	s.methods["device.pair.reject"] = method{wire.Pairing, with((*conn).pairReject)}
+	s.methods["device.pair.rename"] = method{wire.Pairing, with((*conn).pairRename)}
+	s.methods["device.token.rotate"] = method{"", with((*conn).tokenRotate)}
+	s.methods["device.token.revoke"] = method{"", with((*conn).tokenRevoke)}
 	// A device may always sign itself out; another one needs the scope.
 	s.methods["device.pair.remove"] = method{"", with((*conn).pairRemove)}
 }
@@ -35,6 +40,9 @@ func (s *Server) addDevices() {
 func (c *conn) loginLink() (any, error) {
 	if c.s.opt.UI == nil {
 		return nil, &Fault{Kind: Refused, Message: "the web pages are switched off", Hint: "openclaw config set gateway.controlUi.enabled true"}
+	}
+	if err := c.confirmed(); err != nil {
+		return nil, err
 	}
 	if err := c.s.note(c.ctx, Note{Event: "auth.link", Principal: c.by()}); err != nil {
 		return nil, err
@@ -51,6 +59,9 @@ type requestID struct {
 }
 
 func (c *conn) pairApprove(p requestID) (any, error) {
+	if err := c.confirmed(); err != nil {
+		return nil, err
+	}
 	req, err := c.s.opt.Devices.Request(p.RequestID)
 	if err != nil {
 		return nil, deviceFault(err)
@@ -76,24 +87,122 @@ func (c *conn) pairReject(p requestID) (any, error) {
 	return map[string]any{"requestId": p.RequestID, "deviceId": req.Device}, nil
 }
 
+// own refuses what a device asks about another one without the scope.
+func (c *conn) own(id claw.DeviceID) error {
+	if id != "" && id == c.device || wire.Covers(c.scopes, wire.Pairing) {
+		return nil
+	}
+	return &Fault{Kind: Refused, Rule: "gateway.other_device", Message: "another device needs the scope " + string(wire.Pairing)}
+}
+
+// change records a change of a device before it happens.
+func (c *conn) change(id claw.DeviceID, what string) error {
+	return c.s.note(c.ctx, Note{Event: "pairing", Principal: c.by(), Fields: []Field{{"device", clipText(string(id))}, {"decision", what}}})
+}
+
+// signOut ends the other connections of a device; its own one ends after the
+// answer.
+func (c *conn) signOut(id claw.DeviceID) {
+	c.s.hub.each(func(o *conn) {
+		if o.device == id && o != c {
+			o.end(errRevoked)
+		}
+	})
+}
+
 func (c *conn) pairRemove(p struct {
 	DeviceID claw.DeviceID `json:"deviceId"`
 }) (any, error) {
-	if p.DeviceID != c.device && !wire.Covers(c.scopes, wire.Pairing) {
-		return nil, &Fault{Kind: Refused, Message: "removing another device needs the scope " + string(wire.Pairing)}
+	if err := c.own(p.DeviceID); err != nil {
+		return nil, err
 	}
-	if err := c.s.note(c.ctx, Note{Event: "pairing", Principal: c.by(), Fields: []Field{{"device", string(p.DeviceID)}, {"decision", "removed"}}}); err != nil {
+	if err := c.change(p.DeviceID, "removed"); err != nil {
 		return nil, err
 	}
 	if err := c.s.opt.Devices.Remove(p.DeviceID); err != nil {
 		return nil, deviceFault(err)
 	}
-	c.s.hub.each(func(o *conn) {
-		if o.device == p.DeviceID && o != c {
-			o.end(errRevoked)
-		}
-	})
+	c.signOut(p.DeviceID)
 	return map[string]any{"deviceId": p.DeviceID}, nil
+}
+
+func (c *conn) pairRename(p struct {
+	DeviceID    claw.DeviceID `json:"deviceId"`
+	DisplayName string        `json:"displayName"`
+	Name        string        `json:"name"`
+}) (any, error) {
+	if err := c.change(p.DeviceID, "renamed"); err != nil {
+		return nil, err
+	}
+	if err := c.s.opt.Devices.Rename(p.DeviceID, p.DisplayName+p.Name); err != nil {
+		return nil, deviceFault(err)
+	}
+	return map[string]any{"deviceId": p.DeviceID}, nil
+}
+
+type tokenParams struct {
+	DeviceID claw.DeviceID `json:"deviceId"`
+	Role     string        `json:"role"`
+	Scopes   []wire.Scope  `json:"scopes"`
+}
+
+// tokenRotate replaces a device's token. Nobody makes one with scopes that
+// they lack.
+func (c *conn) tokenRotate(p tokenParams) (any, error) {
+	p.Role = cmp.Or(p.Role, wire.RoleOperator)
+	if err := c.own(p.DeviceID); err != nil {
+		return nil, err
+	}
+	d, ok := c.s.opt.Devices.Get(p.DeviceID)
+	if !ok {
+		return nil, &Fault{Kind: NotFound, Message: "no such device"}
+	}
+	if len(p.Scopes) == 0 {
+		p.Scopes, _ = wire.Narrow(d.Scopes, c.scopes)
+	}
+	if !wire.CoversAll(c.scopes, p.Scopes) {
+		return nil, deviceFault(devices.ErrScope)
+	}
+	if err := c.change(p.DeviceID, "token rotated"); err != nil {
+		return nil, err
+	}
+	token, err := c.s.opt.Devices.Issue(p.DeviceID, p.Role, p.Scopes)
+	if err != nil {
+		return nil, deviceFault(err)
+	}
+	c.signOut(p.DeviceID)
+	return map[string]any{"deviceId": p.DeviceID, "role": p.Role, "scopes": p.Scopes, "token": token}, nil
+}
+
+func (c *conn) tokenRevoke(p tokenParams) (any, error) {
+	p.Role = cmp.Or(p.Role, wire.RoleOperator)
+	if err := c.own(p.DeviceID); err != nil {
+		return nil, err
+	}
+	if err := c.change(p.DeviceID, "token revoked"); err != nil {
+		return nil, err
+	}
+	if err := c.s.opt.Devices.Revoke(p.DeviceID, p.Role); err != nil {
+		return nil, deviceFault(err)
+	}
+	c.signOut(p.DeviceID)
+	return map[string]any{"deviceId": p.DeviceID, "role": p.Role}, nil
+}
+
+// confirmedFor is how long a sign-in by link is good for loosening acts.
+const confirmedFor = 15 * time.Minute
+
+// confirmed refuses loosening acts of a browser whose sign-in is not fresh: a
+// key that was stolen, or a page left open, must not widen anything.
+func (c *conn) confirmed() error {
+	if c.via != viaDevice {
+		return nil
+	}
+	d, ok := c.s.opt.Devices.Get(c.device)
+	if ok && c.s.opt.Now().Sub(time.UnixMilli(d.ConfirmedMs)) < confirmedFor {
+		return nil
+	}
+	return &Fault{Kind: Refused, Rule: "gateway.not_confirmed", Message: "this needs a sign-in from the last " + confirmedFor.String(), Hint: "run: openclaw dashboard"}
 }
 
 func deviceFault(err error) error {

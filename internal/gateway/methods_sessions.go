@@ -93,17 +93,19 @@ func (c *conn) sessionsResolve(p struct {
 	return map[string]any{"ok": true, "key": row.Key, "session": row}, nil
 }
 
-// canonical is the full key of a session that was named by a short one; an
-// unknown session keeps the name that it was given.
+// canonical is the full key of a session that was named by a short one.
 func (c *conn) canonical(key claw.SessionKey) claw.SessionKey {
 	if c.s.opt.Sessions == nil || key == "" {
 		return key
 	}
-	row, err := c.s.opt.Sessions.Find(c.ctx, SessionRef{Key: key})
-	if err != nil {
-		return key
+	if row, err := c.s.opt.Sessions.Find(c.ctx, SessionRef{Key: key}); err == nil {
+		return row.Key
 	}
-	return row.Key
+	// What does not exist yet has a full key all the same.
+	if h, err := c.s.opt.Sessions.History(c.ctx, key, 1, 1); err == nil && h.SessionKey != "" {
+		return h.SessionKey
+	}
+	return key
 }
 
 // sessionsDescribe says whether a session exists and what runs in it; an

@@ -32,6 +32,8 @@ type Server struct {
 	peers    *peers
 	waiting  *waitingRoom
 	delayed  chan struct{} // bounds the answers that are being delayed
+	models   atomic.Pointer[modelsBody]
+	fixed    fixed
 
 	methods map[string]method
 	names   []string
@@ -59,7 +61,7 @@ func New(opt Options) (*Server, error) {
 	}
 	opt.Auth.Secret = ""
 	s := &Server{opt: opt, limiter: access.NewLimiter(opt.Now), runs: newRunLog(opt.Now), peers: newPeers(opt.MaxConns, opt.Now),
-		waiting: &waitingRoom{max: opt.MaxWaiting}, delayed: make(chan struct{}, 64), started: opt.Now()}
+		waiting: &waitingRoom{max: opt.MaxWaiting}, delayed: make(chan struct{}, 64), fixed: newFixed(), started: opt.Now()}
 	s.keeper.Store(keeper)
 	s.exposure.Store(&opt.HTTP)
 	s.hub = newHub(s)
