@@ -331,4 +331,3 @@ func TestSetAuthEndsConnections(t *testing.T) {
 		t.Fatal("the old token still works")
 	}
 }
-
