@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,6 +64,19 @@ type Brain struct {
 	Spec     model.Spec
 	// MaxContext bounds what is sent, in tokens; 0 takes the model's window.
 	MaxContext int
+	// Catalog prices whoever else answers, after a fallback. Without an entry
+	// there the price of such a reply is unknown.
+	Catalog model.Catalog
+}
+
+// answered is who wrote a message and what is known of that model.
+func (b Brain) answered(m model.Message) (claw.ModelRef, model.Spec) {
+	name, _, _ := strings.Cut(string(b.Ref), "/")
+	if m.Provider == "" || m.Provider == name && (m.Model == b.Model || len(b.Provider.Destinations()) == 0) {
+		return b.Ref, b.Spec
+	}
+	spec, _ := b.Catalog.Find(m.Provider, m.Model)
+	return claw.ModelRef(m.Provider + "/" + m.Model), spec
 }
 
 // Options of an Engine. All of them are required but Prompt.
@@ -97,7 +111,9 @@ type Turn struct {
 	Audience policy.Send
 	Timeout  time.Duration
 
+	// resume is the answered question, asked the call that waited for it.
 	resume claw.ApprovalID
+	asked  claw.ToolCall
 }
 
 // Engine runs turns, one at a time per session.
@@ -168,9 +184,11 @@ var (
 	ErrStopped   = errors.New("agent: the gateway is stopping")
 	ErrQueueFull = errors.New("agent: too many messages wait in this session")
 	ErrNoRun     = errors.New("agent: no such run")
+	ErrRunTaken  = errors.New("agent: another session has a run of this name")
 )
 
-const keepRuns = 256
+// keepRuns is how many finished runs Wait still knows.
+const keepRuns = 1024
 
 // New makes an engine.
 func New(opt Options) *Engine {
@@ -191,7 +209,10 @@ func (e *Engine) Send(t Turn) (claw.RunID, error) {
 	if e.shut {
 		return "", ErrStopped
 	}
-	if e.runs[r.id] != nil {
+	if before := e.runs[r.id]; before != nil {
+		if before.turn.Session != t.Session {
+			return "", fmt.Errorf("%w: %q", ErrRunTaken, r.id)
+		}
 		return r.id, nil // the same message again
 	}
 	l := e.lanes[t.Session]
@@ -199,7 +220,8 @@ func (e *Engine) Send(t Turn) (claw.RunID, error) {
 		l = &lane{}
 		e.lanes[t.Session] = l
 	}
-	if len(l.queue) >= QueueLimit {
+	// An answer to a question was waited for: it always has a place.
+	if len(l.queue) >= QueueLimit && t.resume == "" {
 		return "", ErrQueueFull
 	}
 	e.runs[r.id] = r
@@ -214,7 +236,7 @@ func (e *Engine) Send(t Turn) (claw.RunID, error) {
 
 // Answered continues a session whose question was answered.
 func (e *Engine) Answered(id claw.ApprovalID, c gate.Call, audience policy.Send) (claw.RunID, error) {
-	return e.Send(Turn{Agent: c.Agent, Session: c.Session, Principal: c.Principal, System: true, Unattended: c.Unattended, Audience: audience, resume: id})
+	return e.Send(Turn{Agent: c.Agent, Session: c.Session, Principal: c.Principal, System: true, Unattended: c.Unattended, Audience: audience, resume: id, asked: c.ToolCall})
 }
 
 func (e *Engine) drain(key claw.SessionKey, l *lane) {
@@ -236,7 +258,9 @@ func (e *Engine) drain(key claw.SessionKey, l *lane) {
 		r.cancel = cancel
 		aborted := r.result.State == StateAborted
 		e.mu.Unlock()
-		if !aborted {
+		if aborted {
+			e.skip(r)
+		} else {
 			e.answer(ctx, r)
 		}
 		cancel()
@@ -281,7 +305,7 @@ func (e *Engine) Running() map[claw.SessionKey]claw.RunID {
 	defer e.mu.Unlock()
 	out := map[claw.SessionKey]claw.RunID{}
 	for _, r := range e.runs {
-		if r.result.State == StateRunning {
+		if r.result.State == StateRunning && r.cancel != nil {
 			out[r.turn.Session] = r.id
 		}
 	}

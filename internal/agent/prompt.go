@@ -39,6 +39,7 @@ type PromptInput struct {
 	Model     claw.ModelRef
 	Level     string // confinement of runs
 	// Read gives a workspace file's text; ok is false when there is none.
+	// Without it no file is quoted.
 	Read                   func(name string) (text string, ok bool)
 	FileChars, TotalChars  int
 	Date, Zone, GatewayVer string
@@ -85,6 +86,9 @@ func (in PromptInput) fixed() string {
 
 // files quotes the workspace files within their limits.
 func (in PromptInput) files() string {
+	if in.Read == nil {
+		return ""
+	}
 	var b strings.Builder
 	total := 0
 	for _, f := range injected {

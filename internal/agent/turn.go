@@ -10,7 +10,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/model"
-	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // emit sends an event of a run; seq counts within it.
@@ -31,11 +30,35 @@ func (e *Engine) answer(ctx context.Context, r *run) {
 	t.end(ctx, err)
 }
 
+// skip ends a turn that never began. When the gateway stops, its message is
+// written down all the same, with the mark that nobody answered it.
+func (e *Engine) skip(r *run) {
+	t := &turnState{Engine: e, run: r, repeats: map[string]int{}}
+	e.mu.Lock()
+	shut := e.shut
+	e.mu.Unlock()
+	if !shut {
+		t.marked = true // the person who stopped it wants nothing of it
+		t.end(context.Background(), context.Canceled)
+		return
+	}
+	err := t.open()
+	switch {
+	case err != nil:
+	case r.turn.resume != "":
+		err = t.append(model.User(fmt.Sprintf("[gateway] approval %s: not carried out, the gateway stopped", r.turn.resume)))
+	default:
+		err = t.receive()
+	}
+	t.end(context.Background(), errors.Join(err, context.Canceled))
+}
+
 // turnState is what one turn knows while it runs.
 type turnState struct {
 	*Engine
 	*run
 	brain   Brain
+	system  []model.SystemPart
 	labels  claw.Labels
 	lineage []claw.Lineage
 	usage   model.Usage
@@ -43,24 +66,45 @@ type turnState struct {
 	says    string
 	calls   int
 	repeats map[string]int
+	// marked: the transcript shows how the turn ended.
+	marked bool
+	out    outlet
 }
 
 // begin loads the session and writes down what came in, before anything
 // thinks about it.
 func (t *turnState) begin(ctx context.Context) error {
-	if err := t.opt.Sessions.Ensure(t.turn.Session, t.turn.Agent); err != nil {
+	if err := t.open(); err != nil {
 		return err
 	}
 	var err error
-	if t.labels, t.lineage, err = t.opt.Sessions.Labels(t.turn.Session); err != nil {
+	if t.turn.resume != "" {
+		err = t.resumed(ctx)
+	} else {
+		err = t.receive()
+	}
+	if err != nil {
 		return err
 	}
 	if t.brain, err = t.opt.Brain(t.turn.Agent); err != nil {
 		return err
 	}
-	if t.turn.resume != "" {
-		return t.resumed(ctx)
+	if t.opt.Prompt != nil {
+		t.system = t.opt.Prompt(t.turn)
 	}
+	return nil
+}
+
+func (t *turnState) open() (err error) {
+	if err = t.opt.Sessions.Ensure(t.turn.Session, t.turn.Agent); err != nil {
+		return err
+	}
+	t.labels, t.lineage, err = t.opt.Sessions.Labels(t.turn.Session)
+	return err
+}
+
+// receive writes the message down, its labels first.
+func (t *turnState) receive() error {
 	if err := t.taint(t.turn.Labels, t.turn.From); err != nil {
 		return err
 	}
@@ -75,8 +119,8 @@ func (t *turnState) resumed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.report("", out)
-	t.emit(t.run, Event{Kind: KindOutcome, Outcome: &out})
+	t.report(t.turn.asked.Tool, out)
+	t.emit(t.run, Event{Kind: KindOutcome, Call: t.turn.asked, Outcome: &out})
 	if err := t.taint(out.Labels, out.From); err != nil {
 		return err
 	}
@@ -113,13 +157,13 @@ func (t *turnState) append(m model.Message) error {
 func (t *turnState) loop(ctx context.Context) error {
 	for step := 0; step < DefaultSteps; step++ {
 		msg, err := t.think(ctx)
+		if text := msg.Text(); text != "" {
+			t.reply, t.says = text, text
+		}
 		if err != nil {
 			return err
 		}
 		calls := msg.Calls()
-		if text := msg.Text(); text != "" {
-			t.reply, t.says = text, text
-		}
 		if len(calls) == 0 {
 			return nil
 		}
@@ -133,11 +177,14 @@ func (t *turnState) loop(ctx context.Context) error {
 
 // think streams one reply of the model into the transcript.
 func (t *turnState) think(ctx context.Context) (model.Message, error) {
+	if err := t.mayLeave(); err != nil {
+		return model.Message{}, err
+	}
 	msgs, err := t.opt.Sessions.Context(t.turn.Session)
 	if err != nil {
 		return model.Message{}, err
 	}
-	req := model.Request{Model: t.brain.Model, System: t.opt.Prompt(t.turn), Messages: msgs}
+	req := model.Request{Model: t.brain.Model, System: t.system, Messages: msgs}
 	for _, s := range t.opt.Gate.Specs(t.turn.Agent) {
 		req.Tools = append(req.Tools, model.ToolSpec{Name: s.Name, Description: s.Text, Schema: s.Schema})
 	}
@@ -145,7 +192,7 @@ func (t *turnState) think(ctx context.Context) (model.Message, error) {
 		return model.Message{}, err
 	}
 	msg, err := t.stream(ctx, req)
-	if model.KindOf(err) == model.KindContextLength && err != nil {
+	if err != nil && model.KindOf(err) == model.KindContextLength {
 		// The provider counts differently: make room once and ask again.
 		if req.Messages, err = t.compact(ctx, req); err != nil {
 			return model.Message{}, err
@@ -158,32 +205,58 @@ func (t *turnState) think(ctx context.Context) (model.Message, error) {
 	if aerr := t.append(msg); aerr != nil {
 		return model.Message{}, aerr
 	}
+	t.marked = err != nil
 	return msg, err
+}
+
+// mayLeave refuses to send a session that carries a secret to whoever stands
+// behind the model: a secret leaves by injection only (R26).
+func (t *turnState) mayLeave() error {
+	if to := t.brain.Provider.Destinations(); t.labels.Has(claw.Secret) && len(to) > 0 {
+		return fmt.Errorf("flow.secret_leaves: a secret is in this session, so it does not go to %q", to[0].Host)
+	}
+	return nil
 }
 
 func (t *turnState) stream(ctx context.Context, req model.Request) (model.Message, error) {
 	var c model.Collector
-	hold := t.labels.Has(claw.Untrusted|claw.Private) && !t.turn.Audience.OwnersOnly
+	var failed error
 	for ev, err := range t.brain.Provider.Stream(ctx, req) {
 		if err != nil {
-			return c.Fail(err), err
+			failed = err
+			break
 		}
 		c.Add(ev)
-		// Text that others can read waits for the decision about the reply.
-		if ev.Kind == model.TextDelta && ev.Text != "" && !hold {
-			t.emit(t.run, Event{Kind: KindDelta, Text: ev.Text})
+		if ev.Kind == model.TextDelta && ev.Text != "" {
+			t.say(ctx, ev.Text)
 		}
 	}
-	msg, usage, _, err := c.Finish()
-	if err != nil {
-		return msg, err
+	var msg model.Message
+	if failed != nil {
+		msg = c.Fail(failed)
+	} else {
+		msg, _, _, failed = c.Finish()
 	}
-	if cost, ok := t.brain.Spec.Cost(usage); ok {
-		usage.Cost = &cost
-		msg.Usage = &usage
+	t.said(ctx)
+	return msg, errors.Join(failed, t.charge(req, &msg, failed))
+}
+
+// charge counts what a call of the model took, also of one that broke off.
+func (t *turnState) charge(req model.Request, msg *model.Message, failed error) error {
+	used := *msg.Usage
+	if failed == nil && len(t.brain.Provider.Destinations()) > 0 {
+		used = model.Charge(req, *msg)
 	}
-	t.usage = t.usage.Add(usage)
-	return msg, t.opt.Sessions.AddUsage(t.turn.Session, t.brain.Ref, usage)
+	if failed != nil && used.Sum() == 0 {
+		return nil
+	}
+	ref, spec := t.brain.answered(*msg)
+	if cost, ok := spec.Cost(used); ok {
+		used.Cost = &cost
+	}
+	msg.Usage = &used
+	t.usage = t.usage.Add(used)
+	return t.opt.Sessions.AddUsage(t.turn.Session, ref, used)
 }
 
 // act runs the calls of one message in order. pending tells that one of them
@@ -203,10 +276,10 @@ func (t *turnState) act(ctx context.Context, calls []model.ToolCall) (pending bo
 		pending = pending || out.Status == gate.Pending
 		result := model.Result(c, out.Text)
 		result.IsError = out.IsError
-		if err := t.append(result); err != nil {
+		if err := t.taint(out.Labels, out.From); err != nil {
 			return false, err
 		}
-		if err := t.taint(out.Labels, out.From); err != nil {
+		if err := t.append(result); err != nil {
 			return false, err
 		}
 		if out.Status != gate.Done {
@@ -222,8 +295,9 @@ func (t *turnState) act(ctx context.Context, calls []model.ToolCall) (pending bo
 func (t *turnState) call(ctx context.Context, c model.ToolCall) (gate.Outcome, error) {
 	tc := claw.ToolCall{ID: c.ID, Tool: claw.ToolName(strings.ToLower(string(c.Name))), Arguments: c.Arguments}
 	if c.Invalid != "" {
-		// The gate refuses it and records that: it is no JSON object.
-		tc.Arguments = json.RawMessage("null")
+		// The gate refuses it and records that: it is no JSON object, and
+		// unlike null no tool takes it for an empty one.
+		tc.Arguments = json.RawMessage(`"not an object"`)
 	}
 	t.emit(t.run, Event{Kind: KindCall, Call: tc})
 	out, err := t.opt.Gate.Call(ctx, gate.Call{ToolCall: tc, Agent: t.turn.Agent, Session: t.turn.Session, Run: t.id, Principal: t.turn.Principal,
@@ -233,7 +307,7 @@ func (t *turnState) call(ctx context.Context, c model.ToolCall) (gate.Outcome, e
 	if err != nil {
 		return gate.Outcome{}, err
 	}
-	if c.Invalid != "" {
+	if c.Invalid != "" && out.Status == gate.Refused {
 		out.Text = "refused: the arguments are no JSON object: " + c.Invalid
 	}
 	t.report(tc.Tool, out)
@@ -255,41 +329,43 @@ func (t *turnState) report(name claw.ToolName, out gate.Outcome) {
 }
 
 // end lets the reply out, or says what went wrong. It runs also for a turn
-// that was cancelled, so that the transcript shows where it stopped.
+// that was cancelled, so that the transcript shows where it stopped. However
+// the turn ended, nothing of its reply leaves without a decision.
 func (t *turnState) end(ctx context.Context, err error) {
+	var kept error
+	if t.reply, kept = t.release(context.WithoutCancel(ctx)); err == nil {
+		err = kept
+	}
 	t.mu.Lock()
 	t.result.Usage, t.result.Model = t.usage, t.brain.Ref
 	aborted := t.result.State == StateAborted
 	t.mu.Unlock()
-	if aborted || errors.Is(err, context.Canceled) {
-		_ = t.append(model.Message{Role: model.RoleAssistant, Stop: model.StopAborted, Content: []model.Block{model.Text("(stopped)")}})
+	switch {
+	case aborted || errors.Is(err, context.Canceled):
+		t.mark(model.StopAborted, "(stopped)", "")
 		t.settle(StateAborted, t.reply, "")
 		t.emit(t.run, Event{Kind: KindAborted, Text: t.reply})
-		return
+	case err != nil:
+		kind := errorKind(err)
+		t.mark(model.StopError, "(this turn ended with an error: "+kind+")", model.Line(err.Error()))
+		text := err.Error()
+		if !t.turn.Audience.OwnersOnly {
+			text = "the turn ended with an error: " + kind // the rest is the operator's to read
+		}
+		t.settle(StateError, t.reply, text)
+		t.emit(t.run, Event{Kind: KindError, Text: text, ErrorKind: kind})
+	default:
+		t.settle(StateFinal, t.reply, "")
+		t.emit(t.run, Event{Kind: KindFinal, Text: t.reply, Usage: t.usage, Model: t.brain.Ref, Stop: model.StopEnd, Labels: t.labels})
 	}
-	if err == nil && t.reply != "" {
-		err = t.release(context.WithoutCancel(ctx))
-	}
-	if err != nil {
-		t.settle(StateError, t.reply, err.Error())
-		t.emit(t.run, Event{Kind: KindError, Text: err.Error(), ErrorKind: errorKind(err)})
-		return
-	}
-	t.settle(StateFinal, t.reply, "")
-	t.emit(t.run, Event{Kind: KindFinal, Text: t.reply, Usage: t.usage, Model: t.brain.Ref, Stop: model.StopEnd, Labels: t.labels})
 }
 
-// release asks the gate whether the reply may go where it would go.
-func (t *turnState) release(ctx context.Context) error {
-	d, err := t.opt.Gate.Reply(ctx, gate.Reply{Agent: t.turn.Agent, Session: t.turn.Session, Run: t.id, Principal: t.turn.Principal, Labels: t.labels, Audience: t.turn.Audience, Bytes: len(t.reply)})
-	if err != nil {
-		return err
+// mark writes into the transcript how the turn ended. Where that cannot be
+// written the turn has ended all the same.
+func (t *turnState) mark(stop model.StopReason, text, failure string) {
+	if !t.marked {
+		_ = t.append(model.Message{Role: model.RoleAssistant, Stop: stop, Content: []model.Block{model.Text(text)}, Failure: failure})
 	}
-	if d.Verdict != policy.Allow {
-		t.reply = ""
-		return fmt.Errorf("the reply was kept back: %s: %s", d.Rule, d.Reason)
-	}
-	return nil
 }
 
 func (t *turnState) settle(s State, reply, problem string) {

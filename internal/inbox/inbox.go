@@ -5,10 +5,13 @@ package inbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/openclaw-go/openclaw/internal/agent"
@@ -29,6 +32,7 @@ var (
 	ErrClosed  = errors.New("inbox: the agent may not be reached this way")
 	ErrKey     = errors.New("inbox: not a session key")
 	ErrText    = errors.New("inbox: not a message")
+	ErrSender  = errors.New("inbox: not a sender")
 )
 
 // Message is what came in, with the sender as the surface authenticated it.
@@ -80,7 +84,7 @@ func New(opt Options) *Inbox { return &Inbox{opt: opt} }
 // Receive admits a message and queues its turn. It returns the run and the
 // session it went to.
 func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.SessionKey, error) {
-	id, key, err := in.Route(m.Agent, m.Session)
+	id, key, err := in.route(m)
 	if err != nil {
 		return "", "", err
 	}
@@ -102,12 +106,70 @@ func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.Sessi
 		return "", "", err
 	}
 	said := ""
-	if m.Principal.Standing == claw.Owner && m.Principal.Surface != claw.SurfaceAPI && m.Principal.Surface != claw.SurfaceHook {
+	if typed(m.Principal) {
 		said = m.Text
 	}
 	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from,
 		Unattended: m.Unattended, Audience: Audience(m.Principal, key)})
 	return run, key, err
+}
+
+// typed reports whether the operator wrote a message with their own hands:
+// what a program, a job or another agent sends is nobody's word.
+func typed(p claw.Principal) bool {
+	if p.Standing != claw.Owner {
+		return false
+	}
+	switch p.Surface {
+	case claw.SurfaceCLI, claw.SurfaceWebchat, claw.SurfaceChannel:
+		return true
+	case claw.SurfaceUnknown, claw.SurfaceHook, claw.SurfaceCron, claw.SurfaceAPI, claw.SurfaceAgent:
+		return false
+	}
+	return false
+}
+
+// route gives a message its agent and session. Whoever is not the owner has a
+// conversation of their own, and no key that they name opens another one.
+func (in *Inbox) route(m Message) (claw.AgentID, claw.SessionKey, error) {
+	p := m.Principal
+	if p.Standing == claw.Owner {
+		return in.Route(m.Agent, m.Session)
+	}
+	if p.Channel == "" || p.Sender == "" {
+		return "", "", fmt.Errorf("%w: a sender who is not the owner needs a channel and an id", ErrSender)
+	}
+	id, key, err := in.Route(m.Agent, Direct(p.Channel, p.Sender))
+	if err == nil && m.Session != "" && m.Session != key {
+		err = fmt.Errorf("%w: %q is not the conversation with %s", ErrKey, m.Session, p)
+	}
+	return id, key, err
+}
+
+// Direct is the key, without its agent, of the conversation with one sender of
+// a channel. Ids are written so that none can stand for another's key (R57).
+func Direct(c claw.ChannelID, s claw.SenderID) claw.SessionKey {
+	return claw.SessionKey(component(string(c)) + ":direct:" + component(string(s)))
+}
+
+// maxComponent bounds one part of a key; a longer one is named by its hash.
+const maxComponent = 64
+
+func component(s string) string {
+	if s == "" || len(s) > maxComponent {
+		sum := sha256.Sum256([]byte(s))
+		return "%" + hex.EncodeToString(sum[:16])
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("._-+@", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02x", c)
+		}
+	}
+	return b.String()
 }
 
 // Route finds the agent and session that a message means. A session key is a
@@ -134,6 +196,9 @@ func (in *Inbox) Route(id claw.AgentID, key claw.SessionKey) (claw.AgentID, claw
 	case owner == "":
 		key = claw.SessionKey("agent:" + string(id) + ":" + string(key))
 	}
+	if len(key) > MaxKey {
+		return "", "", fmt.Errorf("%w: %d bytes with its agent, at most %d", ErrKey, len(key), MaxKey)
+	}
 	return id, key, nil
 }
 
@@ -147,8 +212,8 @@ func AgentOf(key claw.SessionKey) (claw.AgentID, error) {
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrKey, len(s), MaxKey)
 	}
 	for _, r := range s {
-		if r < 0x21 || r == 0x7f || r == utf8.RuneError {
-			return "", fmt.Errorf("%w: %q has a blank or control character", ErrKey, s)
+		if !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == utf8.RuneError {
+			return "", fmt.Errorf("%w: %q has a blank, control or invisible character", ErrKey, s)
 		}
 	}
 	rest, ok := strings.CutPrefix(s, "agent:")
@@ -174,24 +239,41 @@ func (in *Inbox) reachable(id claw.AgentID, s claw.Surface) error {
 // that came through a program's interface, whoever holds the credential.
 func (in *Inbox) labels(m Message) (claw.Labels, string) {
 	l := m.Labels
-	from := "message from " + m.Principal.String()
-	switch {
-	case m.Principal.Standing != claw.Owner, m.Principal.Surface == claw.SurfaceAPI, m.Principal.Surface == claw.SurfaceHook, len(m.Quoted) > 0:
+	if m.Principal.Standing != claw.Owner || len(m.Quoted) > 0 || outside(m.Principal.Surface) {
 		l |= claw.Untrusted
 	}
-	return l, from
+	return l, "message from " + m.Principal.String()
+}
+
+// outside reports whether what comes through a surface is written by nobody
+// we know. Jobs and other agents bring the labels of who wrote them.
+func outside(s claw.Surface) bool {
+	switch s {
+	case claw.SurfaceCLI, claw.SurfaceWebchat, claw.SurfaceChannel, claw.SurfaceCron, claw.SurfaceAgent:
+		return false
+	case claw.SurfaceUnknown, claw.SurfaceHook, claw.SurfaceAPI:
+		return true
+	}
+	return true
+}
+
+// ordered reports whether the text of a message stands as the agent's order;
+// any other text is quoted. Callers of the API order under the label of what
+// is outside.
+func ordered(m Message, l claw.Labels) bool {
+	if m.Principal.Standing != claw.Owner {
+		return false
+	}
+	return m.Principal.Surface == claw.SurfaceAPI || !outside(m.Principal.Surface) && (typed(m.Principal) || !l.Has(claw.Untrusted))
 }
 
 func (in *Inbox) text(m Message, l claw.Labels) string {
-	if !l.Has(claw.Untrusted) || m.Principal.Standing == claw.Owner && len(m.Quoted) == 0 {
-		return m.Text
-	}
 	var b strings.Builder
 	for _, q := range m.Quoted {
 		b.WriteString(in.opt.Wrap(q.Role+": "+q.Text, "context given by "+m.Principal.String()))
 		b.WriteString("\n")
 	}
-	if m.Principal.Standing == claw.Owner {
+	if ordered(m, l) {
 		return b.String() + m.Text
 	}
 	return b.String() + in.opt.Wrap(m.Text, m.Principal.String())
@@ -203,7 +285,22 @@ func Audience(p claw.Principal, key claw.SessionKey) policy.Send {
 	if channel == "" {
 		channel = claw.ChannelID(p.Surface)
 	}
-	return policy.Send{Channel: channel, To: string(key), OriginOnly: true, OwnersOnly: p.Standing == claw.Owner && p.Channel == ""}
+	return policy.Send{Channel: channel, To: string(key), OriginOnly: true, OwnersOnly: ownersOnly(p)}
+}
+
+// ownersOnly reports whether nobody but owners can read a reply to p. Of a
+// channel's conversation that is not known here.
+func ownersOnly(p claw.Principal) bool {
+	if p.Standing != claw.Owner || p.Channel != "" {
+		return false
+	}
+	switch p.Surface {
+	case claw.SurfaceCLI, claw.SurfaceWebchat, claw.SurfaceAPI, claw.SurfaceCron:
+		return true
+	case claw.SurfaceUnknown, claw.SurfaceChannel, claw.SurfaceHook, claw.SurfaceAgent:
+		return false
+	}
+	return false
 }
 
 func (in *Inbox) record(ctx context.Context, m Message, id claw.AgentID, key claw.SessionKey, l claw.Labels) error {

@@ -68,6 +68,15 @@ func (c Catalog) With(specs ...Spec) Catalog {
 // Find looks a model up by the provider's own name for it, with or without a
 // date at its end. An unknown model is returned without a price and false.
 func (c Catalog) Find(provider, model string) (Spec, bool) {
+	if s, ok := c.find(provider, model); ok || provider != "google" {
+		return s, ok
+	}
+	s, ok := c.find("gemini", model) // one provider, two names in configurations
+	s.Provider = provider
+	return s, ok
+}
+
+func (c Catalog) find(provider, model string) (Spec, bool) {
 	for _, name := range []string{model, undated(model)} {
 		for _, s := range c {
 			if s.Provider == provider && s.Model == name {
@@ -136,6 +145,7 @@ func Builtin() Catalog {
 		{"gemini", "gemini-2.5-pro", mi1, 65_536, true, cost(1.25, 10, 0.125, 0), k200, Price{2.5, 15, 0.25, 0}},
 		{"gemini", "gemini-2.5-flash", mi1, 65_536, true, cost(0.3, 2.5, 0.03, 0), 0, Price{}},
 		{"gemini", "gemini-2.5-flash-lite", mi1, 65_536, true, cost(0.1, 0.4, 0.01, 0), 0, Price{}},
-		{"operator", "operator", m1, k128, false, &Price{}, 0, Price{}},
+		{"operator", "operator", k128, k128, false, &Price{}, 0, Price{}},
+		{"operator", "plain", k128, k128, false, &Price{}, 0, Price{}},
 	}
 }

@@ -39,6 +39,7 @@ type Destination struct {
 // Request is one call of a model.
 type Request struct {
 	Model    string // the provider's own name of the model
+	Task     Task
 	System   []SystemPart
 	Messages []Message
 	Tools    []ToolSpec
@@ -50,6 +51,15 @@ type Request struct {
 	// Timeout bounds the whole call; 0 leaves it to ctx.
 	Timeout time.Duration
 }
+
+// Task is what a reply is for. Language models learn it from the prompt.
+type Task uint8
+
+// Tasks. The zero value is a turn of a conversation.
+const (
+	TaskReply   Task = iota
+	TaskSummary      // notes on the messages, for the model's own later use
+)
 
 // DefaultMaxTokens is sent when a request names no bound but must.
 const DefaultMaxTokens = 8192

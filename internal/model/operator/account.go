@@ -160,6 +160,24 @@ func event(text string) string {
 	return outcome(body, true)
 }
 
+// own is what follows the envelopes at the beginning of a message: a message
+// is quoted context first, then the sender's own words, if the gateway lets
+// them stand as such.
+func own(text string) string {
+	for {
+		rest, ok := strings.CutPrefix(text, "<<<untrusted ")
+		if !ok {
+			return text
+		}
+		nonce, _, _ := strings.Cut(rest, " ")
+		_, after, closed := strings.Cut(rest, "\n<<<end "+nonce+">>>")
+		if !closed || nonce == "" {
+			return ""
+		}
+		text = strings.TrimLeft(after, "\n")
+	}
+}
+
 // unwrap takes text out of the envelope in which the gateway quotes what came
 // from outside.
 func unwrap(text string) (source, inner string, outside bool) {
@@ -178,4 +196,27 @@ func unwrap(text string) (source, inner string, outside bool) {
 		body = body[:i]
 	}
 	return source, body, true
+}
+
+// notesBytes bounds the notes on a conversation.
+const notesBytes = 4 << 10
+
+// notes keep the newest commands of a conversation that grew too long.
+func notes(ms []model.Message) string {
+	var said []string
+	for _, m := range ms {
+		for _, l := range strings.Split(m.Text(), "\n") {
+			if l, ok := strings.CutPrefix(l, "[user] "); ok && !strings.HasPrefix(l, "[gateway]") && !strings.HasPrefix(l, "<<<untrusted ") {
+				said = append(said, "- "+oneLine(l))
+			}
+		}
+	}
+	size := 0
+	for i := len(said) - 1; i >= 0; i-- {
+		if size += len(said[i]) + 1; size > notesBytes {
+			said = said[i+1:]
+			break
+		}
+	}
+	return strings.Join(append([]string{"Earlier commands of this conversation, shortened:"}, said...), "\n") + "\n"
 }

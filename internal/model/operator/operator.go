@@ -103,6 +103,9 @@ type reply struct {
 }
 
 func answer(req model.Request) reply {
+	if req.Task == model.TaskSummary {
+		return reply{text: notes(req.Messages)}
+	}
 	have := toolSet{}
 	for _, t := range req.Tools {
 		have[t.Name] = true
@@ -146,7 +149,8 @@ func (have toolSet) obey(text string, n int) reply {
 	if strings.HasPrefix(text, gatewayPrefix) {
 		return reply{text: event(text)}
 	}
-	if _, _, outside := unwrap(text); outside {
+	text = own(text)
+	if text == "" {
 		return reply{text: "That message came from outside the operator's own words. I take commands only from what you write yourself.\n"}
 	}
 	verb, rest := cut(strings.TrimSpace(text))
