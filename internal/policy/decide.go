@@ -193,14 +193,14 @@ func JudgeHost(r EgressRules, tool claw.ToolName, labels claw.Labels, h Host) St
 		s.Rule, s.Reason = "egress.bad_host", fmt.Sprintf("%q is not a host name", h.Name)
 		return s
 	}
+	if labels.Has(claw.Secret) {
+		s.Rule, s.Reason = "flow.secret_leaves", "a secret is in this session; it may leave only by injection"
+		return s
+	}
 	for _, rule := range r.Hosts {
 		if rule.matches(h.Name) {
 			return rule.judge(s, h)
 		}
-	}
-	if labels.Has(claw.Secret) {
-		s.Rule, s.Reason = "flow.secret_leaves", "a secret is in this session; it may leave only by injection"
-		return s
 	}
 	switch r.Mode {
 	case EgressDeny:
