@@ -7,6 +7,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/approval"
 	"github.com/openclaw-go/openclaw/internal/chain"
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/cmdline"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
@@ -152,9 +153,28 @@ func maskFacts(f policy.Facts, r *filter.Redactor) policy.Facts {
 		f.Exec = nil
 		return f
 	}
-	masked := *f.Exec
-	if json.Unmarshal(r.JSON(raw), &masked) == nil {
-		f.Exec = &masked
+	var masked cmdline.Facts // never into the request's own slices
+	if json.Unmarshal(r.JSON(raw), &masked) != nil {
+		f.Exec = nil
+		return f
 	}
+	for i := range masked.Commands {
+		maskArgv(masked.Commands[i].Argv, r)
+	}
+	f.Exec = &masked
 	return f
+}
+
+// maskArgv masks by structure: what follows an option that takes a secret is
+// one, in its own word (R64).
+func maskArgv(words []cmdline.Word, r *filter.Redactor) {
+	argv := make([]string, len(words))
+	for i, w := range words {
+		argv[i] = w.Text
+	}
+	for i, m := range r.Argv(argv) {
+		if m != argv[i] {
+			words[i] = cmdline.Word{Text: m, Known: words[i].Known, Raw: m}
+		}
+	}
 }
