@@ -195,17 +195,20 @@ func (c *conn) serve(r *http.Request) error {
 	defer cancel()
 	nonce := c.s.random(16)
 	c.challenge(r, nonce)
-	req, err := c.read(ctx)
+	// A deadline on the read would cut the socket before it could be told why.
+	late := time.AfterFunc(c.s.opt.HandshakeTimeout, func() {
+		c.end(&closeError{websocket.StatusPolicyViolation, "no connect request in time"})
+	})
+	defer late.Stop()
+	req, err := c.read(c.life)
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return &closeError{websocket.StatusPolicyViolation, "no connect request in time"}
-		}
 		return err
 	}
 	if err := c.connect(ctx, r, req, nonce); err != nil {
 		return err
 	}
 	leave()
+	late.Stop()
 	c.ws.SetReadLimit(c.s.opt.MaxPayload)
 	defer c.s.hub.remove(c)
 	return c.loop()
