@@ -194,7 +194,7 @@ func (t *turnState) think(ctx context.Context) (model.Message, error) {
 	msg, err := t.stream(ctx, req)
 	if err != nil && model.KindOf(err) == model.KindContextLength {
 		// The provider counts differently: make room once and ask again.
-		if req.Messages, err = t.compact(ctx, req); err != nil {
+		if req.Messages, err = t.compact(ctx, req, min(t.room(), model.EstimateRequest(req)/2)); err != nil {
 			return model.Message{}, err
 		}
 		msg, err = t.stream(ctx, req)
@@ -378,6 +378,9 @@ func (t *turnState) settle(s State, reply, problem string) {
 func errorKind(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "timeout"
+	}
+	if errors.Is(err, ErrContext) {
+		return "context_length"
 	}
 	switch model.KindOf(err) {
 	case model.KindRateLimit, model.KindOverloaded:

@@ -399,7 +399,7 @@ func (a *analyser) evalText(text string, certain bool, c ctx) Source {
 		a.problem(ProblemLimit, "shells nested deeper than what is analysed")
 		return Source{Origin: OriginOutput}
 	}
-	file, err := parse(text)
+	file, text, err := read(text)
 	if err != nil {
 		if certain {
 			a.problem(ProblemSyntax, "in the text given to eval: "+err.Error())

@@ -1,7 +1,6 @@
 package cmdline
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,8 +74,13 @@ func (a *analyser) word(w *syntax.Word) []Word {
 	a.memo = nil
 	defer func() { a.memo = saved }()
 	var out []Word
-	for _, parts := range a.braces(w) {
-		out = append(out, a.fields(a.variants(parts, tildesOf(parts)), w)...)
+	kind := tildesOf(w.Parts)
+	alts, expanded := a.braces(w)
+	if expanded {
+		kind = tildeStart
+	}
+	for _, parts := range alts {
+		out = append(out, a.fields(a.variants(parts, kind), w)...)
 		if len(out) > maxWords {
 			break
 		}
@@ -272,102 +276,6 @@ func escapeGlob(s string) string {
 	return b.String()
 }
 
-// braces expands {a,b} and {1..9} of a word into part lists.
-func (a *analyser) braces(w *syntax.Word) [][]syntax.WordPart {
-	has := false
-	for _, p := range w.Parts {
-		if l, ok := p.(*syntax.Lit); ok && strings.Contains(l.Value, "{") {
-			has = true
-		}
-	}
-	if !has {
-		return [][]syntax.WordPart{w.Parts}
-	}
-	cp := &syntax.Word{Parts: slices.Clone(w.Parts)}
-	syntax.SplitBraces(cp)
-	return a.braceParts(cp.Parts)
-}
-
-func (a *analyser) braceParts(parts []syntax.WordPart) [][]syntax.WordPart {
-	out := [][]syntax.WordPart{nil}
-	for _, p := range parts {
-		br, ok := p.(*syntax.BraceExp)
-		if !ok {
-			for i := range out {
-				out[i] = append(out[i], p)
-			}
-			continue
-		}
-		var alts [][]syntax.WordPart
-		if br.Sequence {
-			alts = a.sequence(br)
-		} else {
-			for _, e := range br.Elems {
-				alts = append(alts, a.braceParts(e.Parts)...)
-			}
-		}
-		if len(out)*len(alts) > maxWords/4 {
-			a.problem(ProblemLimit, "more brace alternatives than are analysed")
-			return out
-		}
-		next := make([][]syntax.WordPart, 0, len(out)*len(alts))
-		for _, o := range out {
-			for _, alt := range alts {
-				next = append(next, append(slices.Clone(o), alt...))
-			}
-		}
-		out = next
-	}
-	return out
-}
-
-func (a *analyser) sequence(br *syntax.BraceExp) [][]syntax.WordPart {
-	lit := func(i int) string {
-		if i < len(br.Elems) {
-			return br.Elems[i].Lit()
-		}
-		return ""
-	}
-	from, e1 := strconv.Atoi(lit(0))
-	to, e2 := strconv.Atoi(lit(1))
-	letters := e1 != nil || e2 != nil
-	width := 0
-	if letters {
-		if len(lit(0)) != 1 || len(lit(1)) != 1 {
-			return [][]syntax.WordPart{{&syntax.Lit{Value: "{" + lit(0) + ".." + lit(1) + "}"}}}
-		}
-		from, to = int(lit(0)[0]), int(lit(1)[0])
-	} else if padded(lit(0)) || padded(lit(1)) {
-		width = max(len(lit(0)), len(lit(1)))
-	}
-	step, err := strconv.Atoi(lit(2))
-	if step = max(step, -step); err != nil || step == 0 {
-		step = 1
-	}
-	if n := max(to-from, from-to); n < 0 || n/step > maxWords/4 {
-		a.problem(ProblemLimit, "more brace alternatives than are analysed")
-		return nil
-	}
-	if to < from {
-		step = -step
-	}
-	var out [][]syntax.WordPart
-	for i := from; step > 0 && i <= to || step < 0 && i >= to; i += step {
-		part := syntax.WordPart(&syntax.Lit{Value: fmt.Sprintf("%0*d", width, i)})
-		if letters { // also the characters between the cases, which mean nothing here
-			part = &syntax.SglQuoted{Value: string(rune(i))}
-		}
-		out = append(out, []syntax.WordPart{part})
-	}
-	return out
-}
-
-// padded reports a number with leading zeros.
-func padded(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	return len(s) > 1 && s[0] == '0'
-}
-
 // variants expands the parts of a word.
 func (a *analyser) variants(parts []syntax.WordPart, kind tildes) []variant {
 	out := []variant{nil}
@@ -505,12 +413,18 @@ func (a *analyser) literal(s string, first, more bool, kind tildes) variant {
 func (a *analyser) segment(s string, first, more bool) variant {
 	var out variant
 	if first && strings.HasPrefix(s, "~") {
-		name, rest, slash := strings.Cut(s, "/")
-		if slash || !more {
-			out = append(out, a.home(name))
-			if s = ""; slash {
-				s = "/" + rest
+		end := strings.IndexByte(s, '/')
+		if odd := strings.IndexAny(s, ":="); odd >= 0 && (end < 0 || odd < end) { // whether it counts hangs on what follows
+			f := a.home(s[:odd])
+			f.known, f.from = false, max(f.from, OriginUnknown)
+			return append(out, f, frag{text: s[odd:], glob: true, from: OriginUnknown, quoted: true})
+		}
+		if end >= 0 || !more {
+			if end < 0 {
+				end = len(s)
 			}
+			out = append(out, a.home(s[:end]))
+			s = s[end:]
 		}
 	}
 	if !strings.Contains(s, `\`) {

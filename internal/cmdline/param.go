@@ -194,6 +194,9 @@ func (a *analyser) process(p *syntax.ProcSubst) frag {
 		return f
 	}
 	f := frag{stream: true, known: true, quoted: true, text: "/dev/fd/63"}
+	if len(p.Stmts) == 0 {
+		a.problem(ProblemSyntax, "a process substitution of nothing")
+	}
 	if p.Op == syntax.CmdIn {
 		f.src = a.sub(p.Stmts, Source{})
 	} else {

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -78,7 +79,7 @@ func (a *analyser) line(text string) {
 		a.problem(ProblemLimit, "longer or deeper than what is analysed")
 		return
 	}
-	file, err := parse(text)
+	file, text, err := read(text)
 	if err != nil {
 		a.problem(ProblemSyntax, err.Error())
 		return
@@ -91,8 +92,15 @@ func (a *analyser) line(text string) {
 	a.stmts(file.Stmts, ctx{role: RoleList})
 }
 
-func parse(text string) (*syntax.File, error) {
-	return syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+// read parses program text. plain is what was parsed: the text, with comments
+// that would swallow the next line made harmless.
+func read(text string) (file *syntax.File, plain string, err error) {
+	plain, ok := plainComments(text)
+	if !ok {
+		return nil, text, fmt.Errorf("more comments that end in a backslash than are followed")
+	}
+	file, err = parse(plain)
+	return file, plain, err
 }
 
 // trailingBackslash reports a line continuation that has no next line.
@@ -160,7 +168,7 @@ func (a *analyser) script(text string, certain bool, c ctx, args []Word, arg0 *W
 		a.problem(ProblemLimit, "shells nested deeper than what is analysed")
 		return Source{Origin: OriginOutput}
 	}
-	file, err := parse(text)
+	file, text, err := read(text)
 	if err == nil && trailingBackslash(text, file) {
 		return Source{Origin: OriginOutput}
 	}
@@ -304,7 +312,7 @@ func (a *analyser) command(cmd syntax.Command, c ctx) Source {
 	case *syntax.CoprocClause:
 		a.record(Command{Program: "coproc", Argv: []Word{{Text: "coproc", Known: true, Hole: -1}}, Role: c.role, Via: c.via})
 		c.via = append(slices.Clone(c.via), "coproc")
-		return a.stmt(x.Stmt, c)
+		return a.coproc(x, c)
 	case *syntax.TestClause:
 		cmd := Command{Program: "[[", Argv: []Word{{Text: "[[", Known: true, Hole: -1}}, Role: c.role, Via: c.via, Steering: true}
 		a.extended = true
@@ -325,6 +333,23 @@ func (a *analyser) command(cmd syntax.Command, c ctx) Source {
 	}
 	a.problem(ProblemSyntax, "a command of a kind that is not analysed")
 	return Source{}
+}
+
+// coproc carries a command. A word before a simple command is no name: it is
+// the command.
+func (a *analyser) coproc(x *syntax.CoprocClause, c ctx) Source {
+	if x.Name != nil {
+		argv := a.word(x.Name)
+		if call, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok || x.Stmt.Cmd == nil {
+			if call != nil {
+				argv = append(argv, a.words(call.Args)...)
+			}
+			a.simple(argv, c)
+		} else if len(argv) == 1 {
+			a.assign(Assignment{Name: argv[0].Text})
+		}
+	}
+	return a.stmt(x.Stmt, c)
 }
 
 func (a *analyser) record(c Command) int {
@@ -436,6 +461,10 @@ func (a *analyser) repeat(body func() Source) Source {
 }
 
 func (a *analyser) function(x *syntax.FuncDecl, c ctx) Source {
+	if x.Name == nil || x.Body == nil {
+		a.problem(ProblemSyntax, "a function without a name")
+		return Source{}
+	}
 	name := x.Name.Value
 	a.facts.Functions = append(a.facts.Functions, name)
 	a.st.funcs[name] = x.Body

@@ -91,8 +91,8 @@ func (s *Server) buildMethods() {
 		s.names = append(s.names, name)
 	}
 	slices.Sort(s.names)
-	s.events = []string{EventChallenge, EventChat, EventAgent, EventSessionMessage, EventSessionTool, EventSessionLabels, EventSessionsChanged, EventPresence, EventTick,
-		EventHealth, EventShutdown, EventApprovalRequested, EventApprovalResolved, EventPairRequested, EventPairResolved, EventDropped}
+	s.events = []string{EventChallenge, EventChat, EventAgent, EventSessionMessage, EventSessionLabels, EventSessionsChanged, EventTick,
+		EventShutdown, EventApprovalRequested, EventApprovalResolved, EventPairRequested, EventPairResolved, EventDropped}
 }
 
 // health is the snapshot of the method and of hello-ok.
