@@ -131,9 +131,11 @@ func Open(disk Disk, now func() time.Time, random io.Reader) (*Book, error) {
 	if err := b.read("paired.json", &paired); err != nil {
 		return nil, err
 	}
-	for _, d := range paired.Devices {
-		key, ok := wire.ParsePublicKey(d.PublicKey)
-		if !ok || wire.DeviceIDOf(key) != d.ID {
+	for i, d := range paired.Devices {
+		if d == nil {
+			return nil, fmt.Errorf("devices: paired.json: devices[%d] is null, expected a device", i)
+		}
+		if !matches(d.ID, d.PublicKey) {
 			return nil, fmt.Errorf("devices: paired.json: device %q does not match its public key", d.ID)
 		}
 		b.paired[d.ID] = d
@@ -142,10 +144,21 @@ func Open(disk Disk, now func() time.Time, random io.Reader) (*Book, error) {
 	if err := b.read("pending.json", &pending); err != nil {
 		return nil, err
 	}
-	for _, p := range pending.Requests {
+	for i, p := range pending.Requests {
+		if p == nil || p.RequestID == "" {
+			return nil, fmt.Errorf("devices: pending.json: requests[%d] has no id", i)
+		}
+		if !matches(p.Device, p.PublicKey) {
+			return nil, fmt.Errorf("devices: pending.json: request %q does not match its public key", p.RequestID)
+		}
 		b.pending[p.RequestID] = p
 	}
 	return b, nil
+}
+
+func matches(id claw.DeviceID, publicKey string) bool {
+	key, ok := wire.ParsePublicKey(publicKey)
+	return ok && wire.DeviceIDOf(key) == id
 }
 
 func (b *Book) read(name string, v any) error {
