@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+}
+
 // gateway is the whole program on a port of its own.
 type gateway struct {
 	address, token string
@@ -31,7 +42,7 @@ type gateway struct {
 
 func start(t *testing.T) gateway {
 	t.Helper()
-	env := map[string]string{"HOME": t.TempDir(), "OPENCLAW_GATEWAY_PORT": "0"}
+	env := map[string]string{"HOME": t.TempDir(), "OPENCLAW_GATEWAY_PORT": freePort(t)}
 	getenv := func(name string) string { return env[name] }
 	paths, err := configfile.ResolvePaths(configfile.Env{Getenv: getenv})
 	if err != nil {
@@ -41,7 +52,7 @@ func start(t *testing.T) gateway {
 		t.Fatal(err)
 	}
 	const config = `{
-		gateway: { port: 0, http: { enabled: true }, auth: { mode: "token", token: { source: "file", provider: "default", id: "/gateway/token" } } },
+		gateway: { http: { enabled: true }, auth: { mode: "token", token: { source: "file", provider: "default", id: "/gateway/token" } } },
 		tools: { profile: "standard", fs: { workspaceOnly: true } },
 	}`
 	if err := os.WriteFile(paths.Config, []byte(config), 0o600); err != nil {
