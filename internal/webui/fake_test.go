@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +44,7 @@ type fake struct {
 	overview obj
 	refuse   bool // connections are cut at once
 	tickMs   int64
+	build    string // what /ui/build says instead of the truth
 	requests atomic.Int64
 }
 
@@ -50,6 +53,7 @@ type peer struct {
 	sock *websocket.Conn
 	mu   sync.Mutex
 	seq  uint64
+	subs map[string]bool // sessions whose messages it asked for
 }
 
 func newFake(t testing.TB) *fake {
@@ -59,7 +63,17 @@ func newFake(t testing.TB) *fake {
 	f.script()
 	mux := http.NewServeMux()
 	ui := webui.Handler(webui.Options{Host: "home-server", User: "ana", Version: "0.1.0"})
-	mux.Handle("GET /ui/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.requests.Add(1); ui.ServeHTTP(w, r) }))
+	mux.Handle("GET /ui/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.requests.Add(1)
+		f.mu.Lock()
+		build := f.build
+		f.mu.Unlock()
+		if r.URL.Path == "/ui/build" && build != "" {
+			_, _ = w.Write([]byte(build))
+			return
+		}
+		ui.ServeHTTP(w, r)
+	}))
 	mux.HandleFunc("POST /ui/login", f.login)
 	mux.HandleFunc("GET /{$}", f.socket)
 	f.srv = httptest.NewServer(mux)
@@ -123,7 +137,7 @@ func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sock.SetReadLimit(wire.MaxPayloadBytes)
-	p := &peer{sock: sock}
+	p := &peer{sock: sock, subs: map[string]bool{}}
 	defer func() {
 		f.mu.Lock()
 		delete(f.conns, p)
@@ -220,6 +234,11 @@ func (f *fake) serve(p *peer) {
 		f.asked = append(f.asked, req)
 		answer := f.answers[req.Method]
 		f.mu.Unlock()
+		if sub, ok := strings.CutPrefix(req.Method, "sessions.messages."); ok {
+			p.mu.Lock()
+			p.subs[fmt.Sprint(params["key"])] = sub == "subscribe"
+			p.mu.Unlock()
+		}
 		if answer == nil {
 			_ = p.write(obj{"type": "res", "id": req.ID, "ok": false, "error": wire.Error{Code: wire.InvalidRequest, Message: "unknown method"}})
 			continue
@@ -235,9 +254,18 @@ func (f *fake) serve(p *peer) {
 	}
 }
 
-// emit sends an event to every page.
+func (p *peer) follows(key any) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.subs[fmt.Sprint(key)]
+}
+
+// emit sends an event to every page that would get it from a gateway.
 func (f *fake) emit(name string, payload any) {
 	for _, p := range f.peers() {
+		if m, ok := payload.(obj); ok && name == "session.message" && !p.follows(m["sessionKey"]) {
+			continue
+		}
 		_ = p.event(name, payload)
 	}
 }
@@ -301,6 +329,8 @@ func (f *fake) script() {
 	f.answers["chat.abort"] = func(obj) (any, *wire.Error) { return obj{"ok": true}, nil }
 	f.answers["sessions.reset"] = func(obj) (any, *wire.Error) { return obj{}, nil }
 	f.answers["sessions.delete"] = func(obj) (any, *wire.Error) { return obj{}, nil }
+	f.answers["sessions.messages.subscribe"] = func(p obj) (any, *wire.Error) { return obj{"subscribed": true, "key": p["key"]}, nil }
+	f.answers["sessions.messages.unsubscribe"] = func(p obj) (any, *wire.Error) { return obj{"subscribed": false, "key": p["key"]}, nil }
 	f.answers["device.pair.remove"] = func(obj) (any, *wire.Error) { return obj{}, nil }
 	f.answers["policy.explain"] = func(obj) (any, *wire.Error) {
 		return obj{"trace": []obj{{"layer": "profile", "verdict": "allow", "rule": "profile.standard", "reason": "the profile has it"},

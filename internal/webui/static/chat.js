@@ -26,6 +26,7 @@ export function mount(root, app, where) {
   let lineages = [];
   let agent = '';
   let turn = 0;
+  let seen = new Set(); // ids of stored messages in rows
   const said = new Set(); // runs whose message is in rows
 
   const fallback = () => app.conn.hello?.snapshot?.sessionDefaults?.mainSessionKey ?? 'agent:main:main';
@@ -36,6 +37,7 @@ export function mount(root, app, where) {
 
   function adopt(messages) {
     rows = [];
+    seen = new Set();
     tools = new Map();
     streams = new Map();
     for (const m of messages) message(m);
@@ -43,6 +45,7 @@ export function mount(root, app, where) {
 
   function message(m) {
     const { role } = m;
+    if (m.id) seen.add(m.id);
     const time = millis(m.timestamp);
     if (role === 'toolResult') { tool({ result: textOf(m), toolCallId: m.id ?? `result-${rows.length}`, ...m.call, phase: 'result', ts: time }); return; }
     const text = textOf(m);
@@ -287,6 +290,7 @@ export function mount(root, app, where) {
   async function open(k) {
     const mark = ++turn;
     keepDraft();
+    unfollow();
     const typed = key ? '' : field.value; // before the page knew its session
     key = k;
     agent = agentOf(k);
@@ -301,7 +305,18 @@ export function mount(root, app, where) {
     await history(mark);
   }
 
+  // follow asks for the messages of others in this session; the wish ends with
+  // the connection.
+  function follow() {
+    if (app.conn.has('sessions.messages.subscribe')) app.request('sessions.messages.subscribe', { key }).catch(() => {}); // without it the next snapshot has them
+  }
+
+  function unfollow() {
+    if (key && app.live && app.conn.has('sessions.messages.unsubscribe')) app.request('sessions.messages.unsubscribe', { key }).catch(() => {});
+  }
+
   async function history(mark = turn) {
+    follow();
     const got = await app.load(at('load'), () => app.request('chat.history', { sessionKey: key, limit: 1000 }));
     if (!got || mark !== turn) return;
     loaded = true;
@@ -361,7 +376,7 @@ export function mount(root, app, where) {
 
   function stored(m) {
     if (m.role !== 'user' && m.role !== 'system') return; // replies come as chat events
-    if (m.runId && said.has(m.runId)) return;
+    if ((m.runId && said.has(m.runId)) || (m.id && seen.has(m.id))) return;
     message(m);
     touch(rows.at(-1));
   }
@@ -397,7 +412,7 @@ export function mount(root, app, where) {
       else if (name === 'session.message' && mine(p.sessionKey) && p.message) stored(p.message);
       else if (name.startsWith('exec.approval')) for (const r of rows) if (r.approvalId && r.approvalId === (p.id ?? p.view?.id)) { r.touched = false; touch(r); }
     },
-    leave() { keepDraft(); cancelAnimationFrame(frame); },
+    leave() { keepDraft(); unfollow(); cancelAnimationFrame(frame); },
     escape() { at('switcher').hidden = true; at('switch').setAttribute('aria-expanded', 'false'); },
     input(ev) { if (ev.target === field) keepDraft(); },
     submit: send,

@@ -1,5 +1,5 @@
 // Overview: "Am I safe, and what needs me?"
-import { ago, badge, clock, count, el, fill, icon, outside, place, slot, stateOf, when } from './dom.js';
+import { ago, asText, badge, count, el, fill, icon, outside, place, problem, slot, stateOf, when } from './dom.js';
 
 export const title = 'Overview';
 
@@ -19,6 +19,7 @@ const row = (state, what, sub, action) => el('li', { class: state ? undefined : 
 export function mount(root, app) {
   const at = (name) => slot(root, name);
   let again = 0;
+  const stopping = new Set(); // runs whose stop was not answered yet
 
   function draw() {
     const o = app.overview;
@@ -61,9 +62,16 @@ export function mount(root, app) {
     }
     for (const r of app.runs.values()) {
       rows.push(row('na', ['A run is on: ', outside(r.sessionKey ?? '', 'code')], r.startedAtMs ? ['since ', when(r.startedAtMs)] : null,
-        r.sessionKey ? el('a', { href: `/ui/chat/${encodeURIComponent(r.sessionKey)}` }, 'Watch') : null));
+        r.sessionKey ? [el('a', { href: `/ui/chat/${encodeURIComponent(r.sessionKey)}` }, 'Watch'), ' ',
+          el('button', { class: 'stop', 'data-do': 'stop-run', 'data-acts': '', 'data-run': r.runId, 'aria-label': `Stop this run: ${asText(r.sessionKey)}` }, 'Stop this run')] : null));
     }
+    const held = at('needs').contains(document.activeElement) ? document.activeElement.dataset.run : undefined;
     fill(at('needs'), rows.length ? rows : row('fine', 'Nothing waits for you.'));
+    for (const b of at('needs').querySelectorAll('[data-run]')) {
+      if (stopping.has(b.dataset.run)) { b.dataset.sending = ''; b.textContent = 'Sending…'; }
+      if (b.dataset.run === held) b.focus({ preventScroll: true });
+    }
+    app.guard();
   }
 
   function since(o) {
@@ -96,13 +104,30 @@ export function mount(root, app) {
   draw();
   return {
     snapshot: draw,
-    onEvent(name) {
-      if (name.startsWith('exec.approval') || name === 'agent' || name === 'chat') needs(app.overview ?? {});
+    onEvent(name, p) {
+      // A delta changes no row, and a row replaced between press and release loses the click.
+      const known = name === 'chat' ? p.state === 'delta' : p.stream !== 'lifecycle';
+      if (name.startsWith('exec.approval') || ((name === 'agent' || name === 'chat') && !(known && shownRun(p.runId)))) needs(app.overview ?? {});
       if (name === 'config.changed') refresh();
     },
     tick() { age(); if (app.live && !document.hidden && ++again % 60 === 0) refresh(); },
-    acts: { refresh, retry: refresh },
+    acts: { refresh, retry: refresh, 'stop-run': stop },
   };
+
+  function shownRun(id) { return [...at('needs').querySelectorAll('[data-run]')].some((b) => b.dataset.run === id); }
+
+  async function stop(b) {
+    const r = app.runs.get(b.dataset.run);
+    if (!r) return;
+    stopping.add(r.runId);
+    needs(app.overview ?? {});
+    try {
+      await app.request('chat.abort', { sessionKey: r.sessionKey, runId: r.runId });
+      app.say('The run was told to stop.');
+    } catch (e) { fill(at('load'), problem(e, 'Stop')).hidden = false; }
+    stopping.delete(r.runId);
+    needs(app.overview ?? {});
+  }
 
   function refresh() { return app.load(at('load'), () => app.refresh('refresh')); }
 }

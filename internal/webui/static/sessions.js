@@ -15,6 +15,25 @@ export function mount(root, app) {
     if (got) { rows = got.sessions ?? []; draw(); }
   }
 
+  // replace changes only the rows that differ: a row replaced between press
+  // and release loses the click, one replaced under the keyboard the focus.
+  function replace(next, more) {
+    const body = at('rows');
+    const fresh = [...next.flat(), more].filter(Boolean);
+    const old = [...body.children];
+    const held = body.contains(document.activeElement) ? document.activeElement : null;
+    const name = held && { key: held.closest('tr').dataset.key, what: held.dataset.what, act: held.dataset.do };
+    const plain = (n) => { const c = n.cloneNode(true); for (const b of c.querySelectorAll('[aria-disabled]')) { b.removeAttribute('aria-disabled'); b.removeAttribute('title'); } return c; };
+    fresh.forEach((n, i) => {
+      if (!old[i]) body.append(n);
+      else if (!plain(old[i]).isEqualNode(plain(n))) old[i].replaceWith(n);
+    });
+    for (const n of old.slice(fresh.length)) n.remove();
+    if (!held || body.contains(held)) return;
+    const again = [...body.querySelectorAll('a, button')].find((n) => n.closest('tr').dataset.key === name.key && n.dataset.what === name.what && n.dataset.do === name.act);
+    again?.focus({ preventScroll: true });
+  }
+
   const stateOf = (s) => {
     if ([...app.runs.values()].some((r) => r.sessionKey === s.key)) return 'running';
     if (app.waiting().some((q) => q.view.session === s.key)) return 'waiting';
@@ -28,7 +47,9 @@ export function mount(root, app) {
     at('lead').textContent = rows.length ? `${count(rows.length, 'session')}: ${running} running, ${waits} waiting for you, ${rows.length - running - waits} idle.` : 'Nothing runs.';
     const word = root.querySelector('[data-filter]').value.trim().toLowerCase();
     const shown = rows.filter((s) => !word || `${s.key} ${s.displayName ?? s.derivedTitle ?? ''} ${s.agentId ?? ''}`.toLowerCase().includes(word));
-    fill(at('rows'), shown.slice(0, 200).map(row), shown.length > 200 ? el('tr', null, el('td', { colspan: 7 }, `${shown.length - 200} more: filter to find them.`)) : null);
+    const next = shown.slice(0, 200).map(row);
+    const more = shown.length > 200 ? el('tr', null, el('td', { colspan: 7 }, `${shown.length - 200} more: filter to find them.`)) : null;
+    replace(next, more);
     at('table').hidden = rows.length === 0;
     at('empty').hidden = rows.length > 0;
     app.guard();
