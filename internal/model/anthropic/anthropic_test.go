@@ -16,8 +16,14 @@ func makeAnthropic(c model.Config) (model.Provider, error) {
 	return p, nil
 }
 
-func TestConformance(t *testing.T) {
-	modeltest.Run(t, modeltest.Format{
+func format() modeltest.Format {
+	return modeltest.Format{
 		Serve: modeltest.NewAnthropic, New: makeAnthropic, API: anthropic.API, Name: anthropic.DefaultName, Signs: true, Free: true,
-	})
+	}
 }
+
+func TestConformance(t *testing.T) { modeltest.Run(t, format()) }
+
+func FuzzStream(f *testing.F) { modeltest.Fuzz(f, format()) }
+
+func BenchmarkStream(b *testing.B) { modeltest.Bench(b, format()) }

@@ -16,8 +16,14 @@ func makeGemini(c model.Config) (model.Provider, error) {
 	return p, nil
 }
 
-func TestConformance(t *testing.T) {
-	modeltest.Run(t, modeltest.Format{
+func format() modeltest.Format {
+	return modeltest.Format{
 		Serve: modeltest.NewGemini, New: makeGemini, API: gemini.API, Name: gemini.DefaultName, Signs: true, Free: false,
-	})
+	}
 }
+
+func TestConformance(t *testing.T) { modeltest.Run(t, format()) }
+
+func FuzzStream(f *testing.F) { modeltest.Fuzz(f, format()) }
+
+func BenchmarkStream(b *testing.B) { modeltest.Bench(b, format()) }

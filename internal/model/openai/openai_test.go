@@ -16,8 +16,14 @@ func makeOpenAI(c model.Config) (model.Provider, error) {
 	return p, nil
 }
 
-func TestConformance(t *testing.T) {
-	modeltest.Run(t, modeltest.Format{
+func format() modeltest.Format {
+	return modeltest.Format{
 		Serve: modeltest.NewOpenAI, New: makeOpenAI, API: openai.API, Name: openai.DefaultName, Signs: false, Free: true,
-	})
+	}
 }
+
+func TestConformance(t *testing.T) { modeltest.Run(t, format()) }
+
+func FuzzStream(f *testing.F) { modeltest.Fuzz(f, format()) }
+
+func BenchmarkStream(b *testing.B) { modeltest.Bench(b, format()) }
