@@ -19,7 +19,7 @@ type peer struct {
 	owner   bool   // the unix socket, after its peer check
 
 	raw      net.Conn
-	opened   int64
+	number   uint64      // in the order of arrival
 	served   atomic.Bool // at least one whole request arrived
 	inFlight atomic.Int32
 	last     atomic.Int64
@@ -42,8 +42,9 @@ type peers struct {
 	max int
 	now func() time.Time
 
-	mu  sync.Mutex
-	all map[net.Conn]*peer
+	mu   sync.Mutex
+	last uint64
+	all  map[net.Conn]*peer
 }
 
 func newPeers(max int, now func() time.Time) *peers {
@@ -52,16 +53,18 @@ func newPeers(max int, now func() time.Time) *peers {
 
 // enter is http.Server.ConnContext of the TCP listeners.
 func (ps *peers) enter(ctx context.Context, c net.Conn) context.Context {
-	p := &peer{raw: c, address: c.LocalAddr().String(), opened: ps.now().UnixNano()}
+	p := &peer{raw: c, address: c.LocalAddr().String()}
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		p.addr = a.Addr().Unmap()
 	}
 	if a, err := netip.ParseAddrPort(c.LocalAddr().String()); err == nil {
 		p.local = a.Addr().Unmap()
 	}
-	p.last.Store(p.opened)
+	p.last.Store(ps.now().UnixNano())
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
+	ps.last++
+	p.number = ps.last
 	if len(ps.all) >= ps.max {
 		ps.evictLocked()
 	}
@@ -109,11 +112,26 @@ func (ps *peers) evictLocked() {
 	_ = victim.raw.Close() // its server goroutine sees the error and ends
 }
 
+// closeIdle closes what is not being answered, so that half-open connections
+// do not delay a stop.
+func (ps *peers) closeIdle() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.all {
+		if p.inFlight.Load() == 0 {
+			_ = p.raw.Close() // its server goroutine sees the error and ends
+		}
+	}
+}
+
 func older(a, b *peer) bool {
 	if a.served.Load() != b.served.Load() {
 		return !a.served.Load()
 	}
-	return a.last.Load() < b.last.Load()
+	if at, bt := a.last.Load(), b.last.Load(); at != bt {
+		return at < bt
+	}
+	return a.number < b.number
 }
 
 func (ps *peers) count() int {

@@ -205,6 +205,7 @@ func (s *Server) Shutdown(ctx context.Context, reason string) error {
 		}
 	}
 	s.stop()
+	s.peers.closeIdle()
 	err := errors.Join(s.tcp.Shutdown(end), s.unix.Shutdown(end))
 	if err != nil {
 		err = errors.Join(s.tcp.Close(), s.unix.Close())
