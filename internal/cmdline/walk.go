@@ -340,6 +340,9 @@ func (a *analyser) command(cmd syntax.Command, c ctx) Source {
 func (a *analyser) coproc(x *syntax.CoprocClause, c ctx) Source {
 	if x.Name != nil {
 		argv := a.word(x.Name)
+		if len(argv) != 1 || !assignment(argv[0].Text+"=") || !argv[0].Known {
+			a.problem(ProblemSyntax, "a coprocess of a kind that is not analysed")
+		}
 		if call, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok || x.Stmt.Cmd == nil {
 			if call != nil {
 				argv = append(argv, a.words(call.Args)...)
@@ -364,6 +367,9 @@ func (a *analyser) record(c Command) int {
 func (a *analyser) binary(x *syntax.BinaryCmd, c ctx) Source {
 	switch x.Op {
 	case syntax.Pipe, syntax.PipeAll:
+		if _, ok := x.Y.Cmd.(*syntax.TimeClause); ok {
+			a.problem(ProblemSyntax, "time inside a pipeline, where it is no keyword")
+		}
 		left := c
 		left.role = RolePipe
 		from := len(a.facts.Commands)
@@ -505,6 +511,9 @@ func (a *analyser) assignment(x *syntax.Assign) {
 		return
 	}
 	name := x.Name.Value
+	if !assignment(name + "=") {
+		a.problem(ProblemSyntax, "a variable that the shell takes for a command: "+Visible(name))
+	}
 	v := value{from: OriginConstant}
 	if x.Index != nil {
 		a.nested(x.Index)
