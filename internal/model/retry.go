@@ -75,9 +75,13 @@ func (r Retry) wait(n int, failed *Error) time.Duration {
 		return failed.RetryAfter
 	}
 	base, most := or(r.Base, DefaultBase), or(r.Max, DefaultMaxWait)
-	d := most
-	if n < 32 && base<<(n-1) > 0 && base<<(n-1) < most {
-		d = base << (n - 1)
+	d := min(base, most)
+	for i := 1; i < n && d < most; i++ {
+		if d > most/2 {
+			d = most
+		} else {
+			d *= 2
+		}
 	}
 	if r.Rand != nil {
 		d = d/2 + time.Duration(r.Rand()*float64(d)/2)
