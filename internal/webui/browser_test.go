@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // chromium starts one browser for all tests of the package.
@@ -143,7 +145,23 @@ func (b *tab) click(sel string) {
 	b.t.Helper()
 	b.do(chromedp.Click(chromedp.CSS(sel), chromedp.NodeVisible))
 }
-func (b *tab) keys(s string) { b.t.Helper(); b.do(chromedp.KeyEvent(s)) }
+
+// keys types like a keyboard: a key that the page takes leaves no letter.
+func (b *tab) keys(s string) {
+	b.t.Helper()
+	for _, r := range s {
+		events := kb.Encode(r)
+		down, up := *events[0], *events[len(events)-1]
+		if len(events) == 3 {
+			down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+		}
+		for _, e := range []input.DispatchKeyEventParams{down, up} {
+			_, err := chromedp.Call(b.ctx, input.DispatchKeyEvent, e)
+			b.must(err)
+		}
+	}
+}
+
 func (b *tab) has(text string) {
 	b.t.Helper()
 	b.wait("document.body.innerText.includes(" + quote(text) + ")")

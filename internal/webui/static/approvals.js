@@ -232,7 +232,7 @@ export function mount(root, app, where) {
     update(c);
     try {
       const got = await app.request('exec.approval.resolve', { id: c.q.id, decision, digest: c.v.digest, ...extra });
-      const settled = { id: c.q.id, decision, by: { device: app.conn.self.id }, at: app.now(), ...extra, ...got };
+      const settled = { id: c.q.id, decision, own: true, by: { device: app.conn.self.id }, at: app.now(), ...extra, ...got };
       c.sending = '';
       app.settle(settled);
       app.tell('answered', settled);

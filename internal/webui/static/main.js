@@ -93,7 +93,7 @@ async function snapshot(detail) {
     app.approvals = new Map([...old.slice(-100).map((q) => [q.id, q]), ...fresh]);
     await Promise.all(lost.map(lookUp));
     if (overview) app.overview = overview;
-    if (sessions?.sessions) app.runs = new Map(sessions.sessions.filter((r) => r.state === 'running' && r.runId).map((r) => [r.runId, { runId: r.runId, sessionKey: r.key, startedAtMs: r.runningSinceMs }]));
+    if (sessions && !sessions.problem) app.runs = new Map((sessions.sessions ?? []).filter((r) => r.state === 'running' && r.runId).map((r) => [r.runId, { runId: r.runId, sessionKey: r.key, startedAtMs: r.runningSinceMs }]));
     const first = !app.ready;
     app.ready = true;
     header();
@@ -133,7 +133,7 @@ function question(item) {
 
 function settle(p) {
   const q = app.approvals.get(p.id);
-  if (!q || (q.state !== 'waiting' && q.answer)) return;
+  if (!q || (q.state !== 'waiting' && q.answer && !p.own)) return; // own: the gateway took this browser's answer, and it takes one
   q.state = WORDS[p.state ?? p.answer?.state] ?? DECISIONS[p.decision] ?? 'gone';
   q.answer = p.answer ?? { by: p.by ?? p.resolvedBy, at: p.at ?? p.ts, reason: p.reason, scope: p.scope };
   header();
@@ -277,7 +277,7 @@ async function show(place, focus) {
   for (const a of $$('.nav a')) { if (a.dataset.nav === place.page) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current'); }
   current.title = mod.title ?? '';
   current.view = mod.mount(main, app, place);
-  if (focus) { $('h1', main)?.focus({ preventScroll: true }); scrollTo(0, 0); }
+  if (focus) { if (!$(':focus', main)) $('h1', main)?.focus({ preventScroll: true }); scrollTo(0, 0); }
   if (app.ready) current.view.snapshot?.('mount');
   header();
 }
@@ -345,6 +345,7 @@ function press(ev) {
     act(b, ev);
     return;
   }
+  if (ev.target.closest('.skip')) { ev.preventDefault(); main.focus(); return; } // a fragment would count as a move to another page
   const a = ev.target.closest('a[href^="/ui/"]');
   if (!a || a.target || ev.button !== 0 || ev.metaKey || ev.ctrlKey || ev.shiftKey || ev.altKey) return;
   ev.preventDefault();
