@@ -73,7 +73,7 @@ func (a *analyser) run(argv []Word, name string, c ctx) Source {
 		prog = ""
 	}
 	cmd := Command{Argv: argv, Program: prog, Role: c.role, Via: c.via, Input: c.input, Upstream: c.feeds}
-	if !ascii(name) {
+	if !ascii(name) || strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 		a.problem(ProblemCharacter, "a command word that is not plain ASCII: "+Visible(name))
 	}
 	for _, w := range argv {

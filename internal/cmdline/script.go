@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -68,7 +69,8 @@ func (f Facts) simple(resolve func(string) (string, bool)) ([]string, bool) {
 	return argv, true
 }
 
-// script prints the tree with absolute programs, for bash.
+// script prints the tree for bash, with absolute programs. A word that is
+// written out becomes the quoted value that was judged.
 func (f Facts) script(resolve func(string) (string, bool)) ([]string, error) {
 	shell, ok := resolve("bash")
 	if !ok {
@@ -82,67 +84,135 @@ func (f Facts) script(resolve func(string) (string, bool)) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cmdline: the printed line does not parse: %w", err)
 	}
-	missing := ""
-	syntax.Walk(tree, func(n syntax.Node) bool {
-		call, ok := n.(*syntax.CallExpr)
-		if !ok || len(call.Args) == 0 {
-			return true
-		}
-		name, ok := literal(call.Args[0])
-		if !ok || isShellWord(name) || slices.Contains(f.Functions, name) {
-			return true
-		}
-		abs, found := resolve(name)
-		if !found || strings.ContainsAny(abs, "'\n") {
-			missing = name
-			return true
-		}
-		call.Args[0].Parts = []syntax.WordPart{&syntax.SglQuoted{Value: abs}}
-		return true
-	})
-	if missing != "" {
-		return nil, fmt.Errorf("cmdline: program %q not found", missing)
+	r := rebuilder{f: f, resolve: resolve}
+	syntax.Walk(tree, r.node)
+	if r.missing != "" {
+		return nil, fmt.Errorf("cmdline: program %q not found", r.missing)
 	}
 	b.Reset()
 	if err := syntax.NewPrinter().Print(&b, tree); err != nil {
 		return nil, fmt.Errorf("cmdline: cannot print the line: %w", err)
 	}
+	if _, err := parse(b.String()); err != nil {
+		return nil, fmt.Errorf("cmdline: the rebuilt line does not parse: %w", err)
+	}
 	return []string{shell, "--noprofile", "--norc", "-c", b.String()}, nil
 }
 
-// literal is the value of a word that is written out, quoted or not.
-func literal(w *syntax.Word) (string, bool) {
-	var b strings.Builder
-	for _, p := range w.Parts {
-		switch p := p.(type) {
-		case *syntax.Lit:
-			if strings.ContainsAny(p.Value, "*?[~{") {
-				return "", false
+// rebuilder replaces words of a tree by what was judged.
+type rebuilder struct {
+	f       Facts
+	resolve func(string) (string, bool)
+	missing string
+}
+
+func (r *rebuilder) node(n syntax.Node) bool {
+	switch x := n.(type) {
+	case *syntax.CallExpr:
+		x.Args = r.words(x.Args)
+		r.program(x)
+	case *syntax.Redirect:
+		if x.Op != syntax.Hdoc && x.Op != syntax.DashHdoc && x.Word != nil {
+			if texts, ok := r.literal(x.Word); ok && len(texts) == 1 {
+				x.Word = quotedWord(texts[0])
 			}
-			for i := 0; i < len(p.Value); i++ {
-				if p.Value[i] == '\\' && i+1 < len(p.Value) {
-					i++
-				}
-				b.WriteByte(p.Value[i])
-			}
-		case *syntax.SglQuoted:
-			if p.Dollar {
-				return "", false
-			}
-			b.WriteString(p.Value)
-		case *syntax.DblQuoted:
-			for _, q := range p.Parts {
-				l, ok := q.(*syntax.Lit)
-				if !ok || strings.Contains(l.Value, "\\") {
-					return "", false
-				}
-				b.WriteString(l.Value)
-			}
-		default:
-			return "", false
+		}
+	case *syntax.WordIter:
+		x.Items = r.words(x.Items)
+	}
+	return true
+}
+
+// program puts the absolute path in the place of a program's name.
+func (r *rebuilder) program(x *syntax.CallExpr) {
+	if len(x.Args) == 0 {
+		return
+	}
+	texts, ok := r.literal(x.Args[0])
+	if !ok || len(texts) != 1 || isShellWord(texts[0]) || slices.Contains(r.f.Functions, texts[0]) {
+		return
+	}
+	abs, found := r.resolve(texts[0])
+	if !found {
+		r.missing = texts[0]
+		return
+	}
+	x.Args[0] = quotedWord(abs)
+}
+
+func (r *rebuilder) words(ws []*syntax.Word) []*syntax.Word {
+	out := make([]*syntax.Word, 0, len(ws))
+	for _, w := range ws {
+		texts, ok := r.literal(w)
+		if !ok {
+			out = append(out, w)
+			continue
+		}
+		for _, s := range texts {
+			out = append(out, quotedWord(s))
 		}
 	}
-	return b.String(), b.Len() > 0
+	return out
+}
+
+// literal gives the fields of a word that hangs on nothing but the text and
+// the home.
+func (r *rebuilder) literal(w *syntax.Word) ([]string, bool) {
+	own := true
+	syntax.Walk(w, func(n syntax.Node) bool {
+		switch x := n.(type) {
+		case *syntax.CmdSubst, *syntax.ProcSubst, *syntax.ArithmExp, *syntax.ExtGlob:
+			own = false
+		case *syntax.ParamExp:
+			own = own && x.Param != nil && x.Param.Value == "HOME"
+		case *syntax.Lit:
+			own = own && !strings.Contains(x.Value, "~+")
+		}
+		return own
+	})
+	if !own || slices.ContainsFunc(r.f.Assigns, func(a Assignment) bool { return a.Name == "HOME" }) {
+		return nil, false
+	}
+	var scratch Facts
+	ws := newAnalyser(&scratch, Env{Home: r.f.Home}).word(w)
+	texts := make([]string, 0, len(ws))
+	for _, x := range ws {
+		if !x.Known || x.Glob || x.Stream {
+			return nil, false
+		}
+		texts = append(texts, x.Text)
+	}
+	return texts, len(scratch.Problems) == 0
+}
+
+// quotedWord is a word that stands for exactly s.
+func quotedWord(s string) *syntax.Word {
+	w := &syntax.Word{}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 && r != '\n' && r != '\t' || hidden(r) || r == utf8.RuneError }) {
+		var b strings.Builder
+		for i := 0; i < len(s); i++ {
+			switch c := s[i]; {
+			case c == '\'' || c == '\\':
+				b.WriteByte('\\')
+				b.WriteByte(c)
+			case c < 0x20 || c >= 0x7f:
+				fmt.Fprintf(&b, `\x%02x`, c)
+			default:
+				b.WriteByte(c)
+			}
+		}
+		w.Parts = []syntax.WordPart{&syntax.SglQuoted{Dollar: true, Value: b.String()}}
+		return w
+	}
+	for i, p := range strings.Split(s, "'") {
+		if i > 0 {
+			w.Parts = append(w.Parts, &syntax.Lit{Value: `\'`})
+		}
+		if p != "" || s == "" {
+			w.Parts = append(w.Parts, &syntax.SglQuoted{Value: p})
+		}
+	}
+	return w
 }
 
 // launchFiles are the files that a program takes commands from, relative to
