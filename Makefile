@@ -24,10 +24,10 @@ deps:
 test: deps stage
 	$(GO) test -tags openclaw_stage ./...
 
-lint:
+lint: stage
 	@scripts/lint
 
-cross:
+cross: stage
 	@scripts/cross
 
 check: deps lint build cross

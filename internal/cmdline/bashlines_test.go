@@ -35,7 +35,7 @@ while IFS= read -r -d "" line; do unset IFS; ( eval "$line"; wait ) 9>&1 >/dev/n
 func sameCommands(t *rapid.T, line string, f Facts, ran []string) {
 	t.Helper()
 	for _, c := range f.Commands {
-		if len(c.Argv) > 0 && (!c.Argv[0].Known || c.Argv[0].Glob) { // anything may run, and is asked about
+		if slices.ContainsFunc(c.Argv, func(w Word) bool { return !w.Known || w.Glob }) { // anything may run, and is asked about
 			return
 		}
 	}

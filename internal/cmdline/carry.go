@@ -252,7 +252,7 @@ func (a *analyser) findExec(cmd *Command, inner []Word, c ctx) Source {
 			}
 		}
 	}
-	c.role, c.via, c.input = RoleCarried, append(slices.Clone(c.via), "find"), Source{Origin: OriginConstant}
+	c.role, c.via = RoleCarried, append(slices.Clone(c.via), "find")
 	c.found = true
 	return a.simple(inner, c)
 }

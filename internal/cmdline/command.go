@@ -108,10 +108,10 @@ func (a *analyser) wroteProgram(name string) Origin {
 func (a *analyser) effects(cmd *Command, c ctx) Source {
 	prog, args := cmd.Program, cmd.Argv[1:]
 	bare := cmd.Argv[0].Text == prog
-	if body, ok := a.st.funcs[prog]; ok && bare && !slices.Contains(a.st.active, prog) {
+	if body, ok := a.st.funcs[prog]; ok && bare && !slices.Contains(a.st.active, body) {
 		st := a.st
 		a.st = st.clone()
-		a.st.active = append(a.st.active, prog)
+		a.st.active = append(a.st.active, body)
 		a.st.args = args
 		c.role, c.via = RoleFunction, append(slices.Clone(c.via), prog)
 		out := a.stmt(body, c)

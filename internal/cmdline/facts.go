@@ -40,6 +40,7 @@ type Facts struct {
 	Workspace string       `json:"workspace"`
 
 	tree *syntax.File
+	env  Env
 }
 
 // ProblemKind says why a line was not understood.
@@ -202,7 +203,7 @@ type Assignment struct {
 // Analyze works out what text would do. It never fails: what is not
 // understood is said in the facts.
 func Analyze(text string, env Env) Facts {
-	f := Facts{Visible: Visible(text), Cwd: env.Cwd, Home: env.Home, Workspace: env.Workspace}
+	f := Facts{Visible: Visible(text), Cwd: env.Cwd, Home: env.Home, Workspace: env.Workspace, env: env}
 	a := newAnalyser(&f, env)
 	a.line(text)
 	f.Understood = len(f.Problems) == 0

@@ -300,6 +300,9 @@ func (a *analyser) redirect(r *syntax.Redirect, c *ctx) (files []string, moved b
 	case syntax.RdrOut, syntax.AppOut, syntax.RdrIn, syntax.RdrInOut, syntax.RdrClob, syntax.AppClob,
 		syntax.RdrAll, syntax.RdrAllClob, syntax.AppAll, syntax.AppAllClob:
 		ws := a.word(r.Word)
+		if len(ws) > 1 {
+			a.problem(ProblemSyntax, "a redirection to more than one file")
+		}
 		for _, w := range ws {
 			f, m := a.target(r, fd, w, c)
 			files, moved = append(files, f...), moved || m

@@ -84,6 +84,9 @@ func (f Facts) script(resolve func(string) (string, bool)) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cmdline: the printed line does not parse: %w", err)
 	}
+	if again := Analyze(b.String(), f.env); !sameRun(f, again) {
+		return nil, fmt.Errorf("cmdline: the line cannot be rebuilt so that it runs the same")
+	}
 	r := rebuilder{f: f, resolve: resolve}
 	syntax.Walk(tree, r.node)
 	if r.missing != "" {
@@ -97,6 +100,17 @@ func (f Facts) script(resolve func(string) (string, bool)) ([]string, error) {
 		return nil, fmt.Errorf("cmdline: the rebuilt line does not parse: %w", err)
 	}
 	return []string{shell, "--noprofile", "--norc", "-c", b.String()}, nil
+}
+
+// sameRun reports whether two analyses hold the same commands.
+func sameRun(a, b Facts) bool {
+	word := func(x, y Word) bool { return x.Text == y.Text && x.Known == y.Known && x.Glob == y.Glob && x.Stream == y.Stream }
+	return a.Understood == b.Understood &&
+		slices.EqualFunc(a.Commands, b.Commands, func(x, y Command) bool {
+			return x.Program == y.Program && x.Role == y.Role && slices.EqualFunc(x.Argv, y.Argv, word)
+		}) &&
+		slices.EqualFunc(a.Redirects, b.Redirects, func(x, y Redirect) bool { return x.Op == y.Op && x.Text == y.Text }) &&
+		slices.Equal(a.Assigns, b.Assigns) && slices.Equal(a.Functions, b.Functions)
 }
 
 // rebuilder replaces words of a tree by what was judged.
@@ -129,7 +143,7 @@ func (r *rebuilder) program(x *syntax.CallExpr) {
 		return
 	}
 	texts, ok := r.literal(x.Args[0])
-	if !ok || len(texts) != 1 || isShellWord(texts[0]) || slices.Contains(r.f.Functions, texts[0]) {
+	if !ok || len(texts) != 1 || texts[0] == "" || isShellWord(texts[0]) || slices.Contains(r.f.Functions, texts[0]) {
 		return
 	}
 	abs, found := r.resolve(texts[0])

@@ -29,8 +29,8 @@ type state struct {
 	cwds   []string // directories a command may run in
 	after  []string // the only ones when the last command succeeded
 	funcs  map[string]*syntax.Stmt
-	active []string // functions being run
-	args   []Word   // "$@"
+	active []*syntax.Stmt // bodies of functions being run
+	args   []Word         // "$@"
 	arg0   *Word
 }
 
@@ -170,7 +170,7 @@ func (a *analyser) script(text string, certain bool, c ctx, args []Word, arg0 *W
 	}
 	file, text, err := read(text)
 	if err == nil && trailingBackslash(text, file) {
-		return Source{Origin: OriginOutput}
+		err = fmt.Errorf("a backslash at the very end")
 	}
 	if err != nil {
 		if certain {
@@ -478,7 +478,7 @@ func (a *analyser) function(x *syntax.FuncDecl, c ctx) Source {
 	c.input = Source{}
 	st := a.st
 	a.st = st.clone()
-	a.st.active = append(a.st.active, name)
+	a.st.active = append(a.st.active, x.Body)
 	a.stmt(x.Body, c)
 	a.st = st
 	return Source{}

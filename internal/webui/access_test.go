@@ -117,6 +117,7 @@ func busyFake(t *testing.T) *fake {
 
 // TestAccessibility audits every page in both sizes and both schemes.
 func TestAccessibility(t *testing.T) {
+	t.Parallel()
 	f := busyFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -148,6 +149,7 @@ func TestAccessibility(t *testing.T) {
 
 // TestAuditSees: the audit reports what it is there for.
 func TestAuditSees(t *testing.T) {
+	t.Parallel()
 	f := busyFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -171,6 +173,7 @@ func TestAuditSees(t *testing.T) {
 // TestFocusOrder walks through every page with Tab: skip link, header, Stop,
 // navigation, content; each stop has a ring and is in view.
 func TestFocusOrder(t *testing.T) {
+	t.Parallel()
 	f := busyFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -210,6 +213,7 @@ func TestFocusOrder(t *testing.T) {
 
 // TestKeysGoToPages: g and a letter, unless they are switched off.
 func TestKeysGoToPages(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -239,15 +243,16 @@ func TestKeysGoToPages(t *testing.T) {
 // TestReducedMotion: nothing moves for who asked for that, and little for
 // everybody else.
 func TestReducedMotion(t *testing.T) {
+	t.Parallel()
 	f := busyFake(t)
 	b := newTab(t)
 	b.signIn(f)
 	const slowest = `Math.max(...[...document.querySelectorAll('*')].flatMap((n) => ['', '::before', '::after'].flatMap((p) => { const s = getComputedStyle(n, p || undefined); return [s.transitionDuration, s.animationName === 'none' ? '0s' : s.animationDuration].flatMap((d) => d.split(',')).map((d) => parseFloat(d) * (d.trim().endsWith('ms') ? 1 : 1000)); })))`
-	for value, most := range map[string]float64{"reduce": 0, "no-preference": 120} {
-		_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: value}}})
-		b.must(err)
-		for _, p := range places()[:4] {
-			b.open(f.url(p.path))
+	for _, p := range places()[:4] {
+		b.open(f.url(p.path))
+		for value, most := range map[string]float64{"reduce": 0, "no-preference": 120} {
+			_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: value}}})
+			b.must(err)
 			b.wait(p.ready)
 			if got := js[float64](b, slowest); got > most {
 				t.Errorf("%s, %s: something moves for %v ms", p.path, value, got)
@@ -262,6 +267,7 @@ func TestReducedMotion(t *testing.T) {
 
 // TestNewApprovalIsAnnounced: politely, without taking the focus.
 func TestNewApprovalIsAnnounced(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)

@@ -68,7 +68,7 @@ func newTab(t testing.TB) *tab {
 	}
 	ctx, cancel := chromedp.NewContext(base, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 60*time.Second)
+	ctx, stop := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(stop)
 	b := &tab{t: t, ctx: ctx}
 	b.prepare()
@@ -122,9 +122,9 @@ var between = regexp.MustCompile(`navigated|context|detached|destroyed`)
 // wait returns when the condition holds in the page.
 func (b *tab) wait(cond string) {
 	b.t.Helper()
-	expr := fmt.Sprintf(`new Promise((done) => { const end = performance.now() + 10000; const look = () => { let ok = false; try { ok = Boolean(%s); } catch {} if (ok) done(true); else if (performance.now() > end) done(false); else setTimeout(look, 10); }; look(); })`, cond)
+	expr := fmt.Sprintf(`new Promise((done) => { const end = performance.now() + 30000; const look = () => { let ok = false; try { ok = Boolean(%s); } catch {} if (ok) done(true); else if (performance.now() > end) done(false); else setTimeout(look, 10); }; look(); })`, cond)
 	ok := false
-	for deadline := time.Now().Add(10 * time.Second); !ok && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(30 * time.Second); !ok && time.Now().Before(deadline); {
 		var err error
 		ok, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool](expr, chromedp.EvalAwaitPromise))
 		if err != nil && !between.MatchString(err.Error()) {

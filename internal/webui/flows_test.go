@@ -10,6 +10,7 @@ import (
 // TestChatStreams sends a message and follows its run to the end: the text as
 // it comes, a tool row with its decision, the final answer as rich text.
 func TestChatStreams(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -48,6 +49,7 @@ func TestChatStreams(t *testing.T) {
 // TestApproveByKeyboard answers a question without a mouse: the card appears
 // by itself, names what it would do, and is gone once it is answered.
 func TestApproveByKeyboard(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -68,6 +70,7 @@ func TestApproveByKeyboard(t *testing.T) {
 
 // TestLateAnswerSaysWho: whoever answers second is told who was first.
 func TestLateAnswerSaysWho(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -84,6 +87,7 @@ func TestLateAnswerSaysWho(t *testing.T) {
 
 // TestExpiryIsShown: a question that nobody answered leaves the waiting list.
 func TestExpiryIsShown(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -98,6 +102,7 @@ func TestExpiryIsShown(t *testing.T) {
 // TestReconnect: while the gateway is away the page says so, and afterwards it
 // shows what is true then.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)

@@ -15,7 +15,7 @@ const mainSession = "agent:main:main"
 // until waits for something that the page does to the gateway.
 func until(b *tab, what string, done func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); {
+	for deadline := time.Now().Add(30 * time.Second); !done(); {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never happened: %s", what)
 		}
@@ -26,6 +26,7 @@ func until(b *tab, what string, done func() bool) {
 // TestFromAskToResult follows one call from the question in the chat, by the
 // card and the keyboard alone, to the result in the chat.
 func TestFromAskToResult(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.history[mainSession] = conversation()
 	f.ask(plainView("ap-1", "git"))
@@ -72,6 +73,7 @@ func TestFromAskToResult(t *testing.T) {
 // TestCardTakesNoAnswerAtFirst: a press that was meant for what stood there
 // before must not answer the card that has just appeared.
 func TestCardTakesNoAnswerAtFirst(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -93,6 +95,7 @@ func TestCardTakesNoAnswerAtFirst(t *testing.T) {
 
 // TestLongCommandIsReadFirst: Allow stays off until all of it was shown.
 func TestLongCommandIsReadFirst(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	v := plainView("ap-1", "sh")
 	v["command"], v["text"] = [][]string{}, strings.Repeat("echo one\n", 40)+"echo the-last-line"
@@ -118,6 +121,7 @@ func TestLongCommandIsReadFirst(t *testing.T) {
 
 // TestReasonReachesTheAgent: denying can say why, from the keyboard.
 func TestReasonReachesTheAgent(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.ask(plainView("ap-1", "git"))
 	b := newTab(t)
@@ -137,6 +141,7 @@ func TestReasonReachesTheAgent(t *testing.T) {
 }
 
 func TestOverviewStopsARun(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.sessions = sessionRows()
 	f.ask(curlView("ap-1"))
@@ -170,6 +175,7 @@ func TestOverviewStopsARun(t *testing.T) {
 // TestOldAnswersAreNotFine: what was not measured, or long ago, is never shown
 // as fine.
 func TestOldAnswersAreNotFine(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.overview = obj{"verdict": "fine", "sentence": "All good.", "counts": obj{"checks": 3, "fine": 3}, "checkedAtMs": time.Now().Add(-72 * time.Hour).UnixMilli(), "journal": obj{}}
 	b := newTab(t)
@@ -189,6 +195,7 @@ func TestOldAnswersAreNotFine(t *testing.T) {
 }
 
 func TestSessionsPage(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.sessions = sessionRows()
 	b := newTab(t)
@@ -226,6 +233,7 @@ func TestSessionsPage(t *testing.T) {
 // TestOthersMessagesArrive: the page asks for what others write, once per
 // connection, and shows nobody's message twice.
 func TestOthersMessagesArrive(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -254,6 +262,7 @@ const poison = `<img src=x onerror="__bad.push('ran')"><script>__bad.push('ran')
 // TestHostileText puts markup, links and hidden characters into every string
 // that others write. None becomes more than text.
 func TestHostileText(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	v := curlView("ap-1")
 	for _, k := range []string{"headline", "reason", "lastHuman", "agentSays", "askedBy", "rule"} {
@@ -300,6 +309,7 @@ func TestHostileText(t *testing.T) {
 // TestNothingFromElsewhere: pages load only from their own origin, and what
 // the policy forbids does not work.
 func TestNothingFromElsewhere(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.history[mainSession] = conversation()
 	f.ask(curlView("ap-1"))
@@ -335,6 +345,7 @@ func TestNothingFromElsewhere(t *testing.T) {
 
 // TestLinkRefusals: wrong, used and old links have a sentence each.
 func TestLinkRefusals(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	f.codes["dead"], f.codes["old"] = "LINK_USED", "LINK_EXPIRED"
@@ -353,6 +364,7 @@ func TestLinkRefusals(t *testing.T) {
 
 // TestAnsweredElsewhere: a second tab shows who answered.
 func TestAnsweredElsewhere(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.ask(plainView("ap-1", "git"))
 	b := newTab(t)
@@ -374,6 +386,7 @@ func TestAnsweredElsewhere(t *testing.T) {
 
 // TestRefusedStopSaysSo: a stop that the gateway refuses is never shown as done.
 func TestRefusedStopSaysSo(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.sessions = sessionRows()
 	f.on("chat.abort", func(obj) (any, *wire.Error) {

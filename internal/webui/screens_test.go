@@ -37,6 +37,7 @@ func sessionRows() []obj {
 // TestScreens draws every page in both sizes and both schemes. The pictures
 // are for people; the test holds that no page scrolls sideways.
 func TestScreens(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.history["agent:main:main"] = conversation()
 	f.sessions = sessionRows()
@@ -52,22 +53,23 @@ func TestScreens(t *testing.T) {
 		{"sessions", "/ui/sessions", "document.querySelectorAll('tbody tr').length === 3"},
 		{"login", "/ui/login", "document.body.innerText.includes('openclaw dashboard')"},
 	}
-	for _, scheme := range []string{"light", "dark"} {
-		b.scheme(scheme)
+	for _, p := range pages {
+		b.size(1400, 900)
+		b.open(f.url(p.path))
 		for _, size := range []struct {
 			name string
 			w, h int64
 		}{{"d", 1400, 900}, {"p", 390, 844}} {
 			b.size(size.w, size.h)
-			for _, p := range pages {
-				b.open(f.url(p.path))
-				b.wait(p.ready)
+			for _, scheme := range []string{"light", "dark"} {
+				b.scheme(scheme)
+				b.wait("document.documentElement.dataset.conn === 'live' && " + p.ready)
 				b.shot(strings.Join([]string{p.name, size.name, scheme}, "-"))
 				if wide := js[int](b, "document.documentElement.scrollWidth"); wide > int(size.w) {
 					t.Errorf("%s at %d px is %d px wide", p.name, size.w, wide)
 				}
 			}
-			b.clean()
 		}
+		b.clean()
 	}
 }

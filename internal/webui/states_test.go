@@ -7,6 +7,7 @@ import (
 // TestOffline: without a gateway the page says since when, keeps what was
 // written, sends nothing and later shows what is true then.
 func TestOffline(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.history[mainSession] = conversation()
 	b := newTab(t)
@@ -42,6 +43,7 @@ func TestOffline(t *testing.T) {
 // TestSnapshotReplaces: what ended while the tab was away is gone afterwards,
 // and a card on screen says what became of it.
 func TestSnapshotReplaces(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.sessions = sessionRows()
 	f.ask(plainView("ap-1", "git"))
@@ -72,6 +74,7 @@ func TestSnapshotReplaces(t *testing.T) {
 
 // TestGapFetchesASnapshot: an event that was missed is made good at once.
 func TestGapFetchesASnapshot(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -98,6 +101,7 @@ func TestGapFetchesASnapshot(t *testing.T) {
 // TestSilentGatewayIsOffline: a socket that stays open but says nothing for
 // two ticks is no connection.
 func TestSilentGatewayIsOffline(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.tickMs = 700
 	b := newTab(t)
@@ -112,6 +116,7 @@ func TestSilentGatewayIsOffline(t *testing.T) {
 // TestRevokedBrowserIsEmptied: after a revocation nothing of what was shown is
 // left in the page.
 func TestRevokedBrowserIsEmptied(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.history[mainSession] = conversation()
 	b := newTab(t)
@@ -136,6 +141,7 @@ func TestRevokedBrowserIsEmptied(t *testing.T) {
 // TestSignOutEmptiesEveryTab: signing out in one tab ends the others and
 // removes the key.
 func TestSignOutEmptiesEveryTab(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.signIn(f)
@@ -156,6 +162,7 @@ func TestSignOutEmptiesEveryTab(t *testing.T) {
 
 // TestOldPageStopsActing: a page of an earlier build acts no more.
 func TestOldPageStopsActing(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.ask(plainView("ap-1", "git"))
 	b := newTab(t)

@@ -5,6 +5,7 @@ import (
 )
 
 func TestSignInByLink(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
 	b.open(f.link())
