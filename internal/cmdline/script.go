@@ -104,7 +104,9 @@ func (f Facts) script(resolve func(string) (string, bool)) ([]string, error) {
 
 // sameRun reports whether two analyses hold the same commands.
 func sameRun(a, b Facts) bool {
-	word := func(x, y Word) bool { return x.Text == y.Text && x.Known == y.Known && x.Glob == y.Glob && x.Stream == y.Stream }
+	word := func(x, y Word) bool {
+		return x.Text == y.Text && x.Known == y.Known && x.Glob == y.Glob && x.Stream == y.Stream
+	}
 	return a.Understood == b.Understood &&
 		slices.EqualFunc(a.Commands, b.Commands, func(x, y Command) bool {
 			return x.Program == y.Program && x.Role == y.Role && slices.EqualFunc(x.Argv, y.Argv, word)
