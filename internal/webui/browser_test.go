@@ -210,5 +210,5 @@ func (b *tab) signIn(f *fake) {
 	b.t.Helper()
 	b.open(f.link())
 	b.click("[data-do=sign-in]")
-	b.wait("document.documentElement.dataset.conn === 'live' && location.pathname !== '/ui/login'")
+	b.wait("document.documentElement.dataset.conn === 'live' && location.pathname !== '/ui/login' && sessionStorage.getItem('been')") // the start page is chosen
 }
