@@ -14,231 +14,310 @@ var ownerOnly = []claw.ToolName{"cron", "gateway", "nodes", "config", "whatsapp_
 // Decide judges one request. It is total and pure: the strictest layer wins,
 // an empty Rules denies, and the trace says what every layer found.
 func Decide(r Rules, q Request) Decision {
-	steps := []Step{judgeSurface(r, q)}
-	steps = append(steps, judgeTools(r, q)...)
-	steps = append(steps, judgeUnderstood(q)...)
-	steps = append(steps, judgeFiles(r.Files, q.Facts)...)
+	t := tally{trace: true, steps: make([]Step, 0, len(r.Tools)+len(q.Facts.Reads)+len(q.Facts.Writes)+len(q.Facts.Hosts)+4)}
+	t.decide(&r, &q)
+	return t.decision(r.Confinement, DigestOf(q))
+}
+
+// Judge is Decide without words: the same layers, the same rule, no trace and
+// no digest, so that nothing can be permitted by it. It is what questions over
+// many requests are answered with; a call on plain tools allocates nothing.
+func Judge(r *Rules, q *Request) Ruling {
+	var t tally
+	t.decide(r, q)
+	return t.ruling()
+}
+
+func (t *tally) decide(r *Rules, q *Request) {
+	t.surface(r, q)
+	t.tools(r, q)
+	t.understood(q)
+	t.files(&r.Files, &q.Facts)
 	if q.Facts.Exec != nil {
-		steps = append(steps, judgeExec(r.Exec, r.Files, q.Facts.Exec, r.Confinement.Level)...)
-		steps = append(steps, judgeLaunchConfig(q.Facts.LaunchConfig)...)
+		for _, s := range judgeExec(r.Exec, r.Files, q.Facts.Exec, r.Confinement.Level) {
+			t.step(s)
+		}
+		t.launchConfig(q.Facts.LaunchConfig)
 	}
-	steps = append(steps, judgeSends(r, q)...)
-	steps = append(steps, judgeHosts(r.Egress, q)...)
-	steps = append(steps, judgeFlow(r.Flow, q)...)
-	return conclude(steps, r.Confinement, DigestOf(q))
+	t.sends(r, q)
+	t.hosts(&r.Egress, q)
+	t.flow(&r.Flow, q)
 }
 
 // DecideReply judges a model's answer on its way into the conversation that
 // asked: no tool profile bears on it, the readers and the labels do (R03, R04).
 func DecideReply(r Rules, q Request) Decision {
-	steps := []Step{judgeSurface(r, q)}
-	steps = append(steps, judgeSends(r, q)...)
-	steps = append(steps, judgeFlow(r.Flow, q)...)
-	return conclude(steps, r.Confinement, DigestOf(q))
+	t := tally{trace: true}
+	t.reply(&r, &q)
+	return t.decision(r.Confinement, DigestOf(q))
 }
 
-// conclude makes a decision of steps: the first of the strictest.
-func conclude(steps []Step, c Confinement, d Digest) Decision {
-	if len(steps) == 0 {
-		return Decision{Rule: "policy.no_layers", Reason: "no rule was consulted", Digest: d}
-	}
-	worst := steps[0]
-	for _, s := range steps[1:] {
-		if s.Verdict < worst.Verdict {
-			worst = s
-		}
-	}
-	if worst.Verdict == Allow {
-		// The most telling rule of an allowed call is the last specific one.
-		worst = steps[len(steps)-1]
-		for i := len(steps) - 1; i >= 0; i-- {
-			if steps[i].Layer == LayerExec || steps[i].Layer == LayerEgress || steps[i].Layer == LayerFiles {
-				worst = steps[i]
-				break
-			}
-		}
-	}
-	return Decision{Verdict: worst.Verdict, Rule: worst.Rule, Reason: worst.Reason, Hint: worst.Hint, Where: worst.Where,
-		Trace: steps, Digest: d, Confinement: c}
+// JudgeReply is DecideReply without words.
+func JudgeReply(r *Rules, q *Request) Ruling {
+	var t tally
+	t.reply(r, q)
+	return t.ruling()
 }
 
-func judgeSurface(r Rules, q Request) Step {
-	s := Step{Layer: LayerSurface, Rule: "surface.reachable", Verdict: Allow, Reason: fmt.Sprintf("agent %q may be reached from %q", r.Agent, q.Principal.Surface)}
-	if r.Agent == "" || r.Agent != q.Agent {
-		s.Verdict, s.Rule = Deny, "surface.unknown_agent"
-		s.Reason = fmt.Sprintf("no rules are in force for agent %q", q.Agent)
-		return s
-	}
-	if r.Generation != q.Generation {
-		s.Verdict, s.Rule = Deny, "surface.stale_generation"
-		s.Reason = "the configuration changed while this call was being prepared"
-		return s
-	}
-	if r.Surfaces != nil && !slices.Contains(r.Surfaces, q.Principal.Surface) {
-		s.Verdict, s.Rule, s.Where = Deny, "surface.closed", r.SurfacesRef
-		s.Reason = fmt.Sprintf("agent %q may not be reached from %q", r.Agent, q.Principal.Surface)
-		s.Hint = fmt.Sprintf("add %q to agents.list[].surfaces of %q if it should be", q.Principal.Surface, r.Agent)
-	}
-	return s
+func (t *tally) reply(r *Rules, q *Request) {
+	t.surface(r, q)
+	t.sends(r, q)
+	t.flow(&r.Flow, q)
 }
 
-// judgeTools lets the call through each layer of tool names.
-func judgeTools(r Rules, q Request) []Step {
+func (t *tally) surface(r *Rules, q *Request) {
+	switch {
+	case r.Agent == "" || r.Agent != q.Agent:
+		t.add(LayerSurface, Deny, "surface.unknown_agent", claw.ConfigRef{}, func() (string, string) {
+			return fmt.Sprintf("no rules are in force for agent %q", q.Agent), ""
+		})
+	case r.Generation != q.Generation:
+		t.add(LayerSurface, Deny, "surface.stale_generation", claw.ConfigRef{}, func() (string, string) {
+			return "the configuration changed while this call was being prepared", ""
+		})
+	case r.Surfaces != nil && !slices.Contains(r.Surfaces, q.Principal.Surface):
+		t.add(LayerSurface, Deny, "surface.closed", r.SurfacesRef, func() (string, string) {
+			return fmt.Sprintf("agent %q may not be reached from %q", r.Agent, q.Principal.Surface),
+				fmt.Sprintf("add %q to agents.list[].surfaces of %q if it should be", q.Principal.Surface, r.Agent)
+		})
+	default:
+		t.add(LayerSurface, Allow, "surface.reachable", r.SurfacesRef, func() (string, string) {
+			return fmt.Sprintf("agent %q may be reached from %q", r.Agent, q.Principal.Surface), ""
+		})
+	}
+}
+
+// tools lets the call through each layer of tool names.
+func (t *tally) tools(r *Rules, q *Request) {
 	if len(r.Tools) == 0 {
-		return []Step{{Layer: LayerProfile, Rule: "tools.no_profile", Reason: "no tool profile is in force"}}
+		t.add(LayerProfile, Deny, "tools.no_profile", claw.ConfigRef{}, func() (string, string) { return "no tool profile is in force", "" })
+		return
 	}
-	steps := make([]Step, 0, len(r.Tools)+1)
-	for _, l := range r.Tools {
-		steps = append(steps, l.judge(q.Tool))
+	for i := range r.Tools {
+		r.Tools[i].judge(t, q.Tool)
 	}
-	if slices.Contains(ownerOnly, q.Tool) && q.Principal.Standing != claw.Owner {
-		steps = append(steps, Step{Layer: LayerSender, Rule: "tools.owner_only",
-			Reason: fmt.Sprintf("tool %q runs for the owner only", q.Tool),
-			Hint:   fmt.Sprintf("ask for it yourself; %s is %s", q.Principal, q.Principal.Standing)})
+	if q.Principal.Standing != claw.Owner && slices.Contains(ownerOnly, q.Tool) {
+		t.add(LayerSender, Deny, "tools.owner_only", claw.ConfigRef{}, func() (string, string) {
+			return fmt.Sprintf("tool %q runs for the owner only", q.Tool), fmt.Sprintf("ask for it yourself; %s is %s", q.Principal, q.Principal.Standing)
+		})
 	}
-	return steps
 }
 
-func (l ToolLayer) judge(t claw.ToolName) Step {
-	s := Step{Layer: l.Layer, Verdict: Allow, Rule: RuleID(string(l.Layer) + ".allowed"), Where: l.Where,
-		Reason: fmt.Sprintf("tool %q passes %s", t, l.Name)}
-	if l.Deny[t] {
-		s.Verdict, s.Rule, s.Where = Deny, "tools.denied", l.DenyWhere
-		s.Reason = fmt.Sprintf("tool %q is denied by %s", t, l.DenyWhere.Pointer)
-		s.Hint = fmt.Sprintf("a deny is final; remove %q from %s if this agent should have it", t, l.DenyWhere)
-		return s
+func (l *ToolLayer) judge(t *tally, tool claw.ToolName) {
+	switch l.ruling(tool) {
+	case toolDenied:
+		t.add(l.Layer, Deny, "tools.denied", l.DenyWhere, func() (string, string) {
+			return fmt.Sprintf("tool %q is denied by %s", tool, l.DenyWhere.Pointer),
+				fmt.Sprintf("a deny is final; remove %q from %s if this agent should have it", tool, l.DenyWhere)
+		})
+	case toolMissing:
+		t.add(l.Layer, Deny, missingRule(l.Layer), l.Where, func() (string, string) {
+			return fmt.Sprintf("tool %q is not in %s", tool, l.Name),
+				fmt.Sprintf("allow %q for this agent in tools.agents.<id>.allow, or use a wider profile (%s)", tool, l.Where)
+		})
+	case toolPasses:
+		t.add(l.Layer, Allow, passRule(l.Layer), l.Where, func() (string, string) {
+			return fmt.Sprintf("tool %q passes %s", tool, l.Name), ""
+		})
 	}
-	if l.Allow != nil && !l.Allow[t] {
-		s.Verdict, s.Rule = Deny, "tools.not_in_"+RuleID(l.Layer)
-		s.Reason = fmt.Sprintf("tool %q is not in %s", t, l.Name)
-		s.Hint = fmt.Sprintf("allow %q for this agent in tools.agents.<id>.allow, or use a wider profile (%s)", t, l.Where)
+}
+
+// toolRuling is what one layer of names says. The zero value refuses.
+type toolRuling uint8
+
+const (
+	toolDenied toolRuling = iota
+	toolMissing
+	toolPasses
+)
+
+func (l *ToolLayer) ruling(t claw.ToolName) toolRuling {
+	switch {
+	case l.Deny[t]:
+		return toolDenied
+	case l.Allow != nil && !l.Allow[t]:
+		return toolMissing
 	}
-	return s
+	return toolPasses
+}
+
+func passRule(l Layer) RuleID {
+	switch l { //nolint:exhaustive // the layers of tool names; any other is spelled out below
+	case LayerProfile:
+		return "profile.allowed"
+	case LayerTools:
+		return "tools.allowed"
+	case LayerAgent:
+		return "agent.allowed"
+	case LayerSender:
+		return "sender.allowed"
+	}
+	return RuleID(l) + ".allowed"
+}
+
+func missingRule(l Layer) RuleID {
+	switch l { //nolint:exhaustive // as above
+	case LayerProfile:
+		return "tools.not_in_profile"
+	case LayerAgent:
+		return "tools.not_in_agent"
+	case LayerTools:
+		return "tools.not_in_tools"
+	}
+	return "tools.not_in_" + RuleID(l)
+}
+
+// Has reports whether a tool passes every layer of names.
+func (r *Rules) Has(t claw.ToolName) bool {
+	for i := range r.Tools {
+		if r.Tools[i].ruling(t) != toolPasses {
+			return false
+		}
+	}
+	return len(r.Tools) > 0
 }
 
 // Names lists the tools of all that pass every layer.
 func (r Rules) Names(all []claw.ToolName) []claw.ToolName {
 	out := []claw.ToolName{}
 	for _, t := range all {
-		ok := len(r.Tools) > 0
-		for _, l := range r.Tools {
-			ok = ok && l.judge(t).Verdict == Allow
-		}
-		if ok {
+		if r.Has(t) {
 			out = append(out, t)
 		}
 	}
 	return out
 }
 
-func judgeUnderstood(q Request) []Step {
-	if q.Facts.Understood {
-		return nil
+func (t *tally) understood(q *Request) {
+	if !q.Facts.Understood {
+		t.add(LayerFiles, Ask, "facts.not_understood", claw.ConfigRef{}, func() (string, string) {
+			return "what this call would do could not be worked out: " + q.Facts.Why, "look at the call before you allow it"
+		})
 	}
-	return []Step{{Layer: LayerFiles, Verdict: Ask, Rule: "facts.not_understood",
-		Reason: "what this call would do could not be worked out: " + q.Facts.Why,
-		Hint:   "look at the call before you allow it"}}
 }
 
-// judgeLaunchConfig asks about configuration that a program executes from when
+// launchConfig asks about configuration that a program executes from when
 // an agent wrote it or no person has seen it at this content (R01).
-func judgeLaunchConfig(files []LaunchConfig) []Step {
-	var steps []Step
-	for _, f := range files {
+func (t *tally) launchConfig(files []LaunchConfig) {
+	for i := range files {
+		f := &files[i]
 		if f.Seen && !f.ByAgent {
 			continue
 		}
-		who := "no person has seen it at this content"
-		if f.ByAgent {
-			who = "an agent wrote it"
-		}
-		steps = append(steps, Step{Layer: LayerExec, Verdict: Ask, Rule: "exec.launch_config",
-			Reason: fmt.Sprintf("the program executes from %s: %s", f.Path, who),
-			Hint:   "allowing once marks this content as seen"})
-	}
-	return steps
-}
-
-func judgeSends(r Rules, q Request) []Step {
-	var steps []Step
-	for _, s := range q.Facts.Sends {
-		step := Step{Layer: LayerTools, Verdict: Allow, Rule: "message.same_conversation", Reason: "goes back into the conversation that asked"}
-		if !s.OriginOnly {
-			step.Rule, step.Where = "message.elsewhere", r.SendElsewhereRef
-			step.Reason = fmt.Sprintf("would send to %s:%s, not the conversation that asked", s.Channel, s.To)
-			if !r.SendElsewhere {
-				step.Verdict = Deny
-				step.Hint = "the messaging profile sends only into the same conversation; allow \"message\" by name to send elsewhere"
+		t.add(LayerExec, Ask, "exec.launch_config", claw.ConfigRef{}, func() (string, string) {
+			who := "no person has seen it at this content"
+			if f.ByAgent {
+				who = "an agent wrote it"
 			}
-		}
-		steps = append(steps, step)
+			return fmt.Sprintf("the program executes from %s: %s", f.Path, who), "allowing once marks this content as seen"
+		})
 	}
-	return steps
 }
 
-func judgeHosts(r EgressRules, q Request) []Step {
-	steps := make([]Step, 0, len(q.Facts.Hosts))
-	for _, h := range q.Facts.Hosts {
-		steps = append(steps, JudgeHost(r, q.Tool, q.Labels, h))
+func (t *tally) sends(r *Rules, q *Request) {
+	for i := range q.Facts.Sends {
+		s := &q.Facts.Sends[i]
+		switch {
+		case s.OriginOnly:
+			t.add(LayerTools, Allow, "message.same_conversation", claw.ConfigRef{}, func() (string, string) {
+				return "goes back into the conversation that asked", ""
+			})
+		case r.SendElsewhere:
+			t.add(LayerTools, Allow, "message.elsewhere", r.SendElsewhereRef, s.elsewhere)
+		default:
+			t.add(LayerTools, Deny, "message.elsewhere", r.SendElsewhereRef, func() (string, string) {
+				reason, _ := s.elsewhere()
+				return reason, "the messaging profile sends only into the same conversation; allow \"message\" by name to send elsewhere"
+			})
+		}
 	}
-	return steps
+}
+
+func (s *Send) elsewhere() (reason, hint string) {
+	return fmt.Sprintf("would send to %s:%s, not the conversation that asked", s.Channel, s.To), ""
+}
+
+func (t *tally) hosts(r *EgressRules, q *Request) {
+	for i := range q.Facts.Hosts {
+		h := &q.Facts.Hosts[i]
+		v, rule, where := r.judge(q.Tool, q.Labels, h)
+		t.add(LayerEgress, v, rule, where, func() (string, string) { return hostWords(rule, h) })
+	}
 }
 
 // JudgeHost judges one network destination by its name, before any look-up.
 // The gate uses it for a call's hosts, the egress proxy for every request of a
 // sandboxed program.
 func JudgeHost(r EgressRules, tool claw.ToolName, labels claw.Labels, h Host) Step {
-	s := Step{Layer: LayerEgress, Where: r.Where, Rule: "egress.not_listed", Reason: "no egress mode is in force"}
+	v, rule, where := r.judge(tool, labels, &h)
+	reason, hint := hostWords(rule, &h)
+	return Step{Layer: LayerEgress, Verdict: v, Rule: rule, Where: where, Reason: reason, Hint: hint}
+}
+
+func (r *EgressRules) judge(tool claw.ToolName, labels claw.Labels, h *Host) (Verdict, RuleID, claw.ConfigRef) {
 	if h.Name == "" || strings.ContainsAny(h.Name, "*@/ ") {
-		s.Rule, s.Reason = "egress.bad_host", fmt.Sprintf("%q is not a host name", h.Name)
-		return s
+		return Deny, "egress.bad_host", r.Where
 	}
 	if labels.Has(claw.Secret) {
-		s.Rule, s.Reason = "flow.secret_leaves", "a secret is in this session; it may leave only by injection"
-		return s
+		return Deny, "flow.secret_leaves", r.Where
 	}
-	for _, rule := range r.Hosts {
-		if rule.matches(h.Name) {
-			return rule.judge(s, h)
+	for i := range r.Hosts {
+		if r.Hosts[i].matches(h.Name) {
+			return r.Hosts[i].judge(h)
 		}
 	}
 	switch r.Mode {
 	case EgressDeny:
-		s.Rule = "egress.not_listed"
-		s.Reason = fmt.Sprintf("host %q is on no list", h.Name)
-		s.Hint = "add it to tools.egress.hosts"
+		return Deny, "egress.not_listed", r.Where
 	case EgressAsk:
-		s.Verdict, s.Rule = Ask, "egress.unknown_host"
-		s.Reason = fmt.Sprintf("host %q is on no list", h.Name)
-		s.Hint = "allow it once, or add it to tools.egress.hosts"
 		if tool == "web_fetch" && readOnlyMethod(h.Method) && !labels.Has(claw.Private) {
-			s.Verdict, s.Rule, s.Hint = Allow, "egress.public_get", ""
-			s.Reason = "a page may be read while nothing private is in the session"
+			return Allow, "egress.public_get", r.Where
 		}
+		return Ask, "egress.unknown_host", r.Where
 	case EgressAllow:
-		s.Verdict, s.Rule = Allow, "egress.any_host"
-		s.Reason = "tools.egress.mode lets any public host through"
+		return Allow, "egress.any_host", r.Where
 	}
-	return s
+	return Deny, "egress.no_mode", r.Where
+}
+
+// hostWords says why a rule about a destination holds, and what a person can
+// do.
+func hostWords(rule RuleID, h *Host) (reason, hint string) {
+	switch rule {
+	case "egress.bad_host":
+		return fmt.Sprintf("%q is not a host name", h.Name), ""
+	case "flow.secret_leaves":
+		return "a secret is in this session; it may leave only by injection", ""
+	case "egress.not_listed":
+		return fmt.Sprintf("host %q is on no list", h.Name), "add it to tools.egress.hosts"
+	case "egress.unknown_host":
+		return fmt.Sprintf("host %q is on no list", h.Name), "allow it once, or add it to tools.egress.hosts"
+	case "egress.public_get":
+		return "a page may be read while nothing private is in the session", ""
+	case "egress.any_host":
+		return "tools.egress.mode lets any public host through", ""
+	case "egress.host_allowed":
+		return fmt.Sprintf("host %q is on the list", h.Name), ""
+	case "egress.method":
+		return fmt.Sprintf("host %q is listed for reading, not for %s", h.Name, h.Method),
+			"give the host class \"write\" in tools.egress.hosts if agents may change things there"
+	}
+	return "no egress mode is in force", ""
 }
 
 func readOnlyMethod(m string) bool { return m == "GET" || m == "HEAD" }
 
-func (h HostRule) matches(name string) bool {
-	if suffix, ok := strings.CutPrefix(h.Host, "*."); ok {
-		return strings.HasSuffix(name, "."+suffix)
+func (h *HostRule) matches(name string) bool {
+	if strings.HasPrefix(h.Host, "*.") {
+		return len(name) > len(h.Host)-1 && strings.HasSuffix(name, h.Host[1:])
 	}
 	return h.Host == name
 }
 
-func (h HostRule) judge(s Step, q Host) Step {
-	s.Where = h.Where
-	s.Verdict, s.Rule, s.Reason = Allow, "egress.host_allowed", fmt.Sprintf("host %q is on the list", q.Name)
+func (h *HostRule) judge(q *Host) (Verdict, RuleID, claw.ConfigRef) {
 	if len(h.Methods) > 0 && q.Method != "" && !slices.Contains(h.Methods, q.Method) ||
 		h.Class == HostRead && (q.CarriesData && q.Method != "" && !readOnlyMethod(q.Method)) {
-		s.Verdict, s.Rule = Deny, "egress.method"
-		s.Reason = fmt.Sprintf("host %q is listed for reading, not for %s", q.Name, q.Method)
-		s.Hint = "give the host class \"write\" in tools.egress.hosts if agents may change things there"
+		return Deny, "egress.method", h.Where
 	}
-	return s
+	return Allow, "egress.host_allowed", h.Where
 }

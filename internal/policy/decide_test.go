@@ -176,10 +176,3 @@ func TestAddingALayerNeverLoosens(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkDecideTool(b *testing.B) {
-	rules, q := openRules(), request("read", Facts{Reads: []Path{{Abs: "/ws/notes.txt"}}}, claw.Private)
-	for b.Loop() {
-		Decide(rules, q)
-	}
-}

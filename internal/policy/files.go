@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -21,104 +20,171 @@ func DefaultSteering() []string {
 		"AGENTS.md", "CLAUDE.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "HEARTBEAT.md", "BOOT.md", "BOOTSTRAP.md", "skills"}
 }
 
-// judgeFiles judges every file that a call reads or writes.
-func judgeFiles(r FileRules, facts Facts) []Step {
-	steps := make([]Step, 0, len(facts.Reads)+len(facts.Writes))
-	for _, p := range facts.Reads {
-		steps = append(steps, r.judge(p, cmdline.Read))
+// files judges every file that a call reads or writes.
+func (t *tally) files(r *FileRules, facts *Facts) {
+	for i := range facts.Reads {
+		t.file(r, &facts.Reads[i], cmdline.Read)
 	}
-	for _, p := range facts.Writes {
-		steps = append(steps, r.judge(p, cmdline.Write))
+	for i := range facts.Writes {
+		t.file(r, &facts.Writes[i], cmdline.Write)
 	}
-	return steps
 }
 
-// judge judges one file. Without a workspace every file is refused.
-func (r FileRules) judge(p Path, access Access) Step {
-	return r.judgePath(p.Abs, p.Text, access, false)
+func (t *tally) file(r *FileRules, p *Path, access Access) {
+	f := r.find(p.Abs, access, false)
+	t.add(LayerFiles, f.verdict, f.rule, f.where, func() (string, string) { return f.words(textOf(p.Text, p.Abs), access) })
 }
 
 // judgePath judges an absolute path; glob means that it is a pattern, and
 // what any name of it meets counts.
 func (r FileRules) judgePath(abs, text string, access Access, glob bool) Step {
+	f := r.find(abs, access, glob)
+	s := Step{Layer: LayerFiles, Verdict: f.verdict, Rule: f.rule, Where: f.where}
+	s.Reason, s.Hint = f.words(textOf(text, abs), access)
+	return s
+}
+
+func textOf(text, abs string) string {
 	if text == "" {
-		text = abs
+		return abs
 	}
-	s := Step{Layer: LayerFiles, Verdict: Allow, Rule: "fs.in_workspace", Where: r.WorkspaceRef}
+	return text
+}
+
+// fileRuling is what the rules say about one path.
+type fileRuling struct {
+	verdict Verdict
+	rule    RuleID
+	where   claw.ConfigRef
+	pattern string // of fs.deny_path
+}
+
+// find judges a path without words. Without a workspace every file is refused.
+func (r *FileRules) find(abs string, access Access, glob bool) fileRuling {
+	if r.Workspace == "" || !strings.HasPrefix(r.Workspace, "/") {
+		return fileRuling{rule: "fs.no_workspace", where: r.WorkspaceRef}
+	}
+	if !strings.HasPrefix(abs, "/") || strings.Contains(abs, "\x00") || climbs(abs) {
+		return fileRuling{rule: "fs.bad_path"}
+	}
+	if pat := r.match(r.Always, abs, glob); pat != nil {
+		return fileRuling{rule: "fs.always_denied", where: pat.Where}
+	}
+	if pat := r.match(r.Deny, abs, glob); pat != nil {
+		return fileRuling{rule: "fs.deny_path", where: pat.Where, pattern: pat.Pattern}
+	}
+	if inside(abs, r.Workspace) {
+		if access == cmdline.Write {
+			if pat := r.steers(abs, glob); pat != nil {
+				return fileRuling{rule: "fs.steering_file", where: pat.Where}
+			}
+		}
+		return fileRuling{verdict: Allow, rule: "fs.in_workspace", where: r.WorkspaceRef}
+	}
+	if r.WorkspaceOnly {
+		return fileRuling{rule: "fs.outside_workspace", where: r.WorkspaceRef}
+	}
+	if access == cmdline.Read {
+		for _, root := range r.ReadRoots {
+			if inside(abs, root) {
+				return fileRuling{verdict: Allow, rule: "fs.read_root", where: r.WorkspaceRef}
+			}
+		}
+	}
+	return fileRuling{verdict: Ask, rule: "fs.outside_workspace", where: r.WorkspaceRef}
+}
+
+// words says why, and what a person can do.
+func (f *fileRuling) words(text string, access Access) (reason, hint string) {
 	verb := "read"
 	if access == cmdline.Write {
 		verb = "write"
 	}
-	refuse := func(rule RuleID, where claw.ConfigRef, reason, hint string) Step {
-		return Step{Layer: LayerFiles, Verdict: Deny, Rule: rule, Where: where, Reason: reason, Hint: hint}
+	switch f.rule {
+	case "fs.no_workspace":
+		return "no workspace is in force", "set agents.defaults.workspace to an absolute path"
+	case "fs.bad_path":
+		return fmt.Sprintf("%q is not an absolute, resolved path", text), ""
+	case "fs.always_denied":
+		return fmt.Sprintf("no agent may %s %q", verb, text), "this path is closed to every agent, whatever is configured"
+	case "fs.deny_path":
+		return fmt.Sprintf("%q lies below a denied path", text),
+			fmt.Sprintf("it is covered by %q in tools.fs.denyPaths; remove that entry if agents may %s it", f.pattern, verb)
+	case "fs.steering_file":
+		return fmt.Sprintf("%q steers programs or agents and may not be written", text), "write it yourself, or grant this path to the agent"
+	case "fs.in_workspace":
+		return fmt.Sprintf("%q is in the workspace", text), ""
+	case "fs.read_root":
+		return fmt.Sprintf("%q is below a folder that may be read", text), ""
 	}
-	if r.Workspace == "" || !strings.HasPrefix(r.Workspace, "/") {
-		return refuse("fs.no_workspace", r.WorkspaceRef, "no workspace is in force", "set agents.defaults.workspace to an absolute path")
+	hint = "tools.fs.workspaceOnly keeps agents in the workspace; move the file there or unset it"
+	if f.verdict == Ask {
+		hint = "allow it once, or add its folder to tools.exec.readRoots"
 	}
-	if !strings.HasPrefix(abs, "/") || strings.Contains(abs, "\x00") || slices.Contains(strings.Split(abs, "/"), "..") {
-		return refuse("fs.bad_path", claw.ConfigRef{}, fmt.Sprintf("%q is not an absolute, resolved path", text), "")
-	}
-	if pat, ok := r.match(r.Always, abs, glob); ok {
-		return refuse("fs.always_denied", pat.Where, fmt.Sprintf("no agent may %s %q", verb, text), "this path is closed to every agent, whatever is configured")
-	}
-	if pat, ok := r.match(r.Deny, abs, glob); ok {
-		return refuse("fs.deny_path", pat.Where, fmt.Sprintf("%q lies below a denied path", text),
-			fmt.Sprintf("it is covered by %q in tools.fs.denyPaths; remove that entry if agents may %s it", pat.Pattern, verb))
-	}
-	if inside(abs, r.Workspace) {
-		if access == cmdline.Write {
-			if pat, ok := r.steers(abs, glob); ok {
-				return refuse("fs.steering_file", pat.Where, fmt.Sprintf("%q steers programs or agents and may not be written", text),
-					"write it yourself, or grant this path to the agent")
-			}
-		}
-		s.Reason = fmt.Sprintf("%q is in the workspace", text)
-		return s
-	}
-	if r.WorkspaceOnly {
-		return refuse("fs.outside_workspace", r.WorkspaceRef, fmt.Sprintf("%q is outside the workspace", text),
-			"tools.fs.workspaceOnly keeps agents in the workspace; move the file there or unset it")
-	}
-	if access == cmdline.Read && slices.ContainsFunc(r.ReadRoots, func(root string) bool { return inside(abs, root) }) {
-		s.Rule, s.Reason = "fs.read_root", fmt.Sprintf("%q is below a folder that may be read", text)
-		return s
-	}
-	s.Verdict, s.Rule, s.Reason = Ask, "fs.outside_workspace", fmt.Sprintf("%q is outside the workspace", text)
-	s.Hint = "allow it once, or add its folder to tools.exec.readRoots"
-	return s
+	return fmt.Sprintf("%q is outside the workspace", text), hint
 }
 
-func (r FileRules) match(ps []PathPattern, abs string, glob bool) (PathPattern, bool) {
-	for _, p := range ps {
-		if p.covers(abs, r.Home, glob) {
-			return p, true
+// climbs reports whether a path has an element "..".
+func climbs(abs string) bool {
+	for i := strings.Index(abs, ".."); i >= 0; {
+		if (i == 0 || abs[i-1] == '/') && (i+2 == len(abs) || abs[i+2] == '/') {
+			return true
+		}
+		next := strings.Index(abs[i+1:], "..")
+		if next < 0 {
+			return false
+		}
+		i += 1 + next
+	}
+	return false
+}
+
+func (r *FileRules) match(ps []PathPattern, abs string, glob bool) *PathPattern {
+	for i := range ps {
+		if ps[i].covers(abs, r.Home, glob) {
+			return &ps[i]
 		}
 	}
-	return PathPattern{}, false
+	return nil
 }
 
 // steers finds a steering pattern that a write at abs would touch: the file,
 // what is below it, or a folder that holds it.
-func (r FileRules) steers(abs string, glob bool) (PathPattern, bool) {
+func (r *FileRules) steers(abs string, glob bool) *PathPattern {
 	rel := strings.Trim(strings.TrimPrefix(abs, r.Workspace), "/")
 	if rel == "" {
-		return PathPattern{}, false
+		return nil
 	}
-	for _, p := range r.Steering {
-		pat := strings.Trim(p.Pattern, "/")
+	for i := range r.Steering {
+		pat := strings.Trim(r.Steering[i].Pattern, "/")
 		if !strings.Contains(pat, "/") {
-			pat = "**/" + pat
+			if coversAnywhere(pat, rel, glob) {
+				return &r.Steering[i]
+			}
+			continue
 		}
 		if coversElements(pat, rel, glob) {
-			return p, true
+			return &r.Steering[i]
 		}
-		for i := strings.LastIndexByte(pat, '/'); i > 0; i = strings.LastIndexByte(pat[:i], '/') {
-			if head := pat[:i]; head != "**" && exactly(head, rel, glob) {
-				return p, true
+		for at := strings.LastIndexByte(pat, '/'); at > 0; at = strings.LastIndexByte(pat[:at], '/') {
+			if head := pat[:at]; head != "**" && exactly(head, rel, glob) {
+				return &r.Steering[i]
 			}
 		}
 	}
-	return PathPattern{}, false
+	return nil
+}
+
+// coversAnywhere is coversElements of "**/" and one element.
+func coversAnywhere(pattern, name string, glob bool) bool {
+	for rest := name; rest != ""; {
+		var e string
+		e, rest, _ = strings.Cut(rest, "/")
+		if element(pattern, e, glob) {
+			return true
+		}
+	}
+	return false
 }
 
 // exactly reports whether pattern covers rel but not its parent.
@@ -138,7 +204,7 @@ func inside(abs, root string) bool {
 }
 
 // covers reports whether the pattern stands for abs or a folder above it.
-func (p PathPattern) covers(abs, home string, glob bool) bool {
+func (p *PathPattern) covers(abs, home string, glob bool) bool {
 	pat := p.Pattern
 	if p.Except != "" && inside(abs, p.Except) && !(glob && strings.ContainsAny(abs, "*?[")) {
 		return false
@@ -147,7 +213,11 @@ func (p PathPattern) covers(abs, home string, glob bool) bool {
 		if home == "" {
 			return false
 		}
-		pat = strings.TrimSuffix(home, "/") + pat[1:]
+		home = strings.TrimSuffix(home, "/")
+		if !glob && !strings.Contains(pat, "*") {
+			return inside(abs, home) && (pat == "~" || inside(abs[len(home):], pat[1:]))
+		}
+		pat = home + pat[1:]
 	}
 	if !glob && !strings.Contains(pat, "*") {
 		return pat != "" && inside(abs, pat)
@@ -155,21 +225,26 @@ func (p PathPattern) covers(abs, home string, glob bool) bool {
 	return coversElements(strings.Trim(pat, "/"), strings.Trim(abs, "/"), glob)
 }
 
+// fewElements is how long a pattern may be without costing an allocation.
+const fewElements = 24
+
 // coversElements matches element by element; the pattern need not reach the
 // end of the path. It keeps the set of pattern places reached, so the cost is
 // the product of both lengths however many "**" there are.
 func coversElements(pattern, name string, glob bool) bool {
-	pats := strings.Split(pattern, "/")
-	at := make([]bool, len(pats)+1)
-	skip := func() { // "**" may stand for nothing
-		for i, p := range pats {
-			if at[i] && p == "**" {
-				at[i+1] = true
-			}
-		}
+	var words [fewElements]string
+	var places [fewElements + 1]bool
+	pats, at := words[:0], places[:]
+	for rest, more := pattern, true; more; {
+		var e string
+		e, rest, more = strings.Cut(rest, "/")
+		pats = append(pats, e)
+	}
+	if len(pats) > fewElements {
+		at = make([]bool, len(pats)+1)
 	}
 	at[0] = true
-	skip()
+	skipStars(pats, at)
 	for rest := name; ; {
 		if at[len(pats)] {
 			return true
@@ -186,7 +261,16 @@ func coversElements(pattern, name string, glob bool) bool {
 				at[i+1] = true
 			}
 		}
-		skip()
+		skipStars(pats, at)
+	}
+}
+
+// skipStars lets "**" stand for nothing.
+func skipStars(pats []string, at []bool) {
+	for i, p := range pats {
+		if at[i] && p == "**" {
+			at[i+1] = true
+		}
 	}
 }
 
@@ -197,14 +281,35 @@ func element(pattern, name string, glob bool) bool {
 	if glob {
 		return cmdline.GlobsMeet(name, escape(pattern))
 	}
-	return strings.Contains(pattern, "*") && cmdline.GlobsMeet(quote(name), escape(pattern))
+	return strings.IndexByte(pattern, '*') >= 0 && starMatch(pattern, name)
+}
+
+// starMatch matches a pattern whose only special character is "*". It goes
+// back to the newest star alone, so the cost is the product of both lengths.
+func starMatch(pattern, name string) bool {
+	p, n, star, from := 0, 0, -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, n
+			p++
+		case p < len(pattern) && pattern[p] == name[n]:
+			p++
+			n++
+		case star >= 0:
+			from++
+			p, n = star+1, from
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
 }
 
 // escape keeps "*" of a path pattern as the only special character.
 func escape(pattern string) string {
 	return strings.NewReplacer(`?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(pattern)
-}
-
-func quote(name string) string {
-	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(name)
 }

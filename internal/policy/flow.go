@@ -1,85 +1,98 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 )
 
-// judgeFlow judges a call by the labels that its session carries: what came
-// from outside the operator may not by itself start programs or persist, and
-// may not take what is private to a third party (DESIGN §4).
-func judgeFlow(r FlowRules, q Request) []Step {
+// flow judges a call by the labels that its session carries: what came from
+// outside the operator may not by itself start programs or persist, and may
+// not take what is private to a third party (DESIGN §4).
+func (t *tally) flow(r *FlowRules, q *Request) {
 	if r.Mode == FlowOff || q.Labels == 0 {
-		return nil
+		return
 	}
-	steps := append(flowUntrusted(q), flowSends(q)...)
-	for i := range steps {
-		steps[i].Layer, steps[i].Where = LayerFlow, r.Where
-		if r.Mode == FlowObserve && steps[i].Verdict == Ask {
-			steps[i].Verdict = Allow
-			steps[i].Reason = "observed, not enforced: " + steps[i].Reason
-		}
-	}
-	return steps
+	f := flowTally{t: t, r: r, q: q}
+	f.untrusted()
+	f.sends()
 }
 
-func flowUntrusted(q Request) []Step {
-	if !q.Labels.Has(claw.Untrusted) {
-		return nil
-	}
-	f := q.Facts
-	var steps []Step
-	ask := func(rule RuleID, what string) {
-		steps = append(steps, Step{Verdict: Ask, Rule: rule,
-			Reason: "untrusted text is in this session, so " + what + " asks first",
-			Hint:   "see where it came from: openclaw policy why " + string(q.Session)})
-	}
-	if f.Exec != nil || f.Stdin {
-		ask("flow.untrusted_exec", "running a command")
-	}
-	if len(f.Jobs) > 0 {
-		ask("flow.untrusted_job", "scheduling a job")
-	}
-	if len(f.Spawns) > 0 {
-		ask("flow.untrusted_spawn", "starting an agent")
-	}
-	for _, w := range f.Writes {
-		if persistent(w.Abs) {
-			ask("flow.untrusted_persist", fmt.Sprintf("writing %s, which later sessions obey,", w.Text))
-		}
-	}
-	return steps
+type flowTally struct {
+	t *tally
+	r *FlowRules
+	q *Request
 }
 
-func flowSends(q Request) []Step {
-	var steps []Step
-	both := q.Labels.Has(claw.Untrusted | claw.Private)
-	secret := q.Labels.Has(claw.Secret)
-	judge := func(what string) {
-		switch {
-		case secret:
-			steps = append(steps, Step{Verdict: Deny, Rule: "flow.secret_leaves",
-				Reason: "a secret is in this session; it may leave only by injection"})
-		case both:
-			steps = append(steps, Step{Verdict: Ask, Rule: "flow.private_untrusted_send",
-				Reason: "this session has read untrusted text and private data, so " + what + " asks first",
-				Hint:   "see both: openclaw policy why " + string(q.Session)})
+// add takes a word of the flow rules. What is only observed asks nobody.
+func (f *flowTally) add(v Verdict, rule RuleID, words func() (reason, hint string)) {
+	if f.r.Mode == FlowObserve && v == Ask {
+		f.t.add(LayerFlow, Allow, rule, f.r.Where, func() (string, string) {
+			reason, hint := words()
+			return "observed, not enforced: " + reason, hint
+		})
+		return
+	}
+	f.t.add(LayerFlow, v, rule, f.r.Where, words)
+}
+
+func (f *flowTally) untrusted() {
+	if !f.q.Labels.Has(claw.Untrusted) {
+		return
+	}
+	facts := &f.q.Facts
+	if facts.Exec != nil || facts.Stdin {
+		f.asks("flow.untrusted_exec", "running a command", "")
+	}
+	if len(facts.Jobs) > 0 {
+		f.asks("flow.untrusted_job", "scheduling a job", "")
+	}
+	if len(facts.Spawns) > 0 {
+		f.asks("flow.untrusted_spawn", "starting an agent", "")
+	}
+	for i := range facts.Writes {
+		if persistent(facts.Writes[i].Abs) {
+			f.asks("flow.untrusted_persist", "writing a file that later sessions obey, ", facts.Writes[i].Text+",")
 		}
 	}
-	for _, s := range q.Facts.Sends {
+}
+
+func (f *flowTally) asks(rule RuleID, what, name string) {
+	f.add(Ask, rule, func() (string, string) {
+		return "untrusted text is in this session, so " + what + name + " asks first",
+			"see where it came from: openclaw policy why " + string(f.q.Session)
+	})
+}
+
+func (f *flowTally) sends() {
+	for i := range f.q.Facts.Sends {
+		s := &f.q.Facts.Sends[i]
 		if s.OriginOnly && s.OwnersOnly {
 			continue // the owner's own conversation is no third party
 		}
-		judge(fmt.Sprintf("sending to %s:%s", s.Channel, s.To))
+		f.leaves("sending to ", string(s.Channel), ":", s.To)
 	}
-	for _, h := range q.Facts.Hosts {
-		if h.CarriesData || secret {
-			judge("reaching " + h.Name)
+	secret := f.q.Labels.Has(claw.Secret)
+	for i := range f.q.Facts.Hosts {
+		if h := &f.q.Facts.Hosts[i]; h.CarriesData || secret {
+			f.leaves("reaching ", h.Name, "", "")
 		}
 	}
-	return steps
+}
+
+// leaves judges what would go to a third party.
+func (f *flowTally) leaves(verb, where, colon, rest string) {
+	switch {
+	case f.q.Labels.Has(claw.Secret):
+		f.add(Deny, "flow.secret_leaves", func() (string, string) {
+			return "a secret is in this session; it may leave only by injection", ""
+		})
+	case f.q.Labels.Has(claw.Untrusted | claw.Private):
+		f.add(Ask, "flow.private_untrusted_send", func() (string, string) {
+			return "this session has read untrusted text and private data, so " + verb + where + colon + rest + " asks first",
+				"see both: openclaw policy why " + string(f.q.Session)
+		})
+	}
 }
 
 // persistentNames are workspace files that later sessions obey or recall.

@@ -3,7 +3,6 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -27,19 +26,6 @@ func (d *Digest) UnmarshalText(b []byte) error {
 	}
 	copy(d[:], raw)
 	return nil
-}
-
-// DigestOf hashes the whole request, labels, generation and nonce included, so
-// that any change between the decision and the effect voids it (R25).
-func DigestOf(q Request) Digest {
-	b, err := json.Marshal(q)
-	if err != nil {
-		return Digest{} // covers nothing
-	}
-	h := sha256.New()
-	h.Write([]byte("openclaw request v1\x00"))
-	h.Write(b)
-	return Digest(h.Sum(nil))
 }
 
 // Consent is a person's answer to a question about one request. Only package
