@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -15,7 +16,7 @@ func DigestOf(q Request) Digest {
 	var few [1024]byte
 	f := form{b: append(few[:0], "openclaw request v2\x00"...)}
 	f.text(string(q.Agent), string(q.Session), string(q.Run), string(q.Call), string(q.Tool), q.Generation, q.Nonce)
-	f.bytes(q.Arguments)
+	f.json(q.Arguments)
 	p := &q.Principal
 	f.text(string(p.Surface), string(p.Channel), string(p.Account), string(p.Sender), string(p.Device), p.Name)
 	f.b = append(f.b, byte(p.Standing), byte(q.Labels), flag(q.Unattended))
@@ -40,6 +41,18 @@ func (f *form) text(ss ...string) {
 func (f *form) bytes(b []byte) {
 	f.num(len(b))
 	f.b = append(f.b, b...)
+}
+
+// json writes a JSON value without the blanks between its tokens, which mean
+// nothing; what is no JSON is written as it is.
+func (f *form) json(b []byte) {
+	if bytes.ContainsAny(b, " \t\r\n") {
+		var c bytes.Buffer
+		if json.Compact(&c, b) == nil {
+			b = c.Bytes()
+		}
+	}
+	f.bytes(b)
 }
 
 func flag(b bool) byte {
