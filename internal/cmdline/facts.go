@@ -106,6 +106,18 @@ func (o Origin) String() string {
 // MarshalText prints the origin's name.
 func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
+// UnmarshalText reads an origin's name; an unknown one is the worst.
+func (o *Origin) UnmarshalText(b []byte) error {
+	for k := OriginNone; k <= OriginDownload; k++ {
+		if string(b) == k.String() {
+			*o = k
+			return nil
+		}
+	}
+	*o = OriginDownload
+	return nil
+}
+
 // Source is where a program's text or input comes from.
 type Source struct {
 	Origin Origin `json:"origin,omitempty"`

@@ -162,7 +162,7 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 	if d.Verdict == policy.Ask && g.opt.Desk.WasDenied(c.Session, pattern) {
 		d = deniedBefore(d)
 	}
-	seq, jerr := g.recordDecision(ctx, c, q, d)
+	seq, jerr := g.recordDecision(ctx, c, q, d, prepared)
 	if jerr != nil {
 		return Outcome{}, jerr
 	}
@@ -250,12 +250,12 @@ func badCall(d policy.Decision, q policy.Request, err error) policy.Decision {
 	if d.Verdict == policy.Deny {
 		return d
 	}
-	return policy.Decision{Rule: "tools.bad_call", Reason: err.Error(), Trace: d.Trace, Digest: policy.DigestOf(q)}
+	return policy.Decision{Rule: policy.RuleBadCall, Reason: err.Error(), Trace: d.Trace, Digest: policy.DigestOf(q)}
 }
 
 func deniedBefore(d policy.Decision) policy.Decision {
-	d.Trace = append(d.Trace, policy.Step{Layer: policy.LayerFlow, Rule: "approval.denied_before", Reason: "this call was denied in this session"})
-	d.Verdict, d.Rule, d.Hint = policy.Deny, "approval.denied_before", "start a new session to be asked again"
+	d.Trace = append(d.Trace, policy.Step{Layer: policy.LayerFlow, Rule: policy.RuleDeniedBefore, Reason: "this call was denied in this session"})
+	d.Verdict, d.Rule, d.Hint = policy.Deny, policy.RuleDeniedBefore, "start a new session to be asked again"
 	d.Reason = "this call was denied by a person in this session"
 	return d
 }

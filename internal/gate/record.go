@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -11,43 +12,24 @@ import (
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/tool"
 )
-
-// decisionData is the whole request but for contents, so that history can be
-// judged again under other rules.
-type decisionData struct {
-	Tool       claw.ToolName   `json:"tool"`
-	Verdict    policy.Verdict  `json:"verdict"`
-	Rule       policy.RuleID   `json:"rule"`
-	Reason     string          `json:"reason,omitempty"`
-	Where      claw.ConfigRef  `json:"where,omitzero"`
-	Labels     claw.Labels     `json:"labels"`
-	Generation string          `json:"generation"`
-	Arguments  json.RawMessage `json:"arguments,omitempty"`
-	Facts      policy.Facts    `json:"facts"`
-	Trace      []traceStep     `json:"trace,omitempty"`
-	// Masked: an argument was masked, so a replay cannot decide on it.
-	Masked bool `json:"masked,omitempty"`
-}
-
-type traceStep struct {
-	Layer   policy.Layer   `json:"layer"`
-	Verdict policy.Verdict `json:"verdict"`
-	Rule    policy.RuleID  `json:"rule"`
-}
 
 // contentFields are arguments whose text belongs to transcripts, not to the
 // journal.
 var contentFields = []string{"content", "oldText", "newText", "old_string", "new_string", "input", "message", "data", "text"}
 
-func (g *Gate) recordDecision(ctx context.Context, c Call, q policy.Request, d policy.Decision) (uint64, error) {
+// recordDecision keeps the request and what was decided. p is what the tool
+// worked out of the call; without a run it worked out nothing.
+func (g *Gate) recordDecision(ctx context.Context, c Call, q policy.Request, d policy.Decision, p tool.Prepared) (uint64, error) {
 	r := g.opt.Redact()
-	args := r.JSON(withoutContent(q.Arguments))
-	data := decisionData{Tool: q.Tool, Verdict: d.Verdict, Rule: d.Rule, Reason: r.String(d.Reason), Where: d.Where, Labels: q.Labels, Generation: q.Generation,
-		Arguments: args, Facts: maskFacts(q.Facts, r), Masked: string(args) != string(withoutContent(q.Arguments))}
-	for _, s := range d.Trace {
-		data.Trace = append(data.Trace, traceStep{s.Layer, s.Verdict, s.Rule})
-	}
+	data := policy.Record(q, d)
+	data.Unprepared = p.Run == nil
+	data.Reason = r.String(data.Reason)
+	args := withoutContent(q.Arguments)
+	data.Arguments = r.JSON(args)
+	data.Facts, data.Masked = maskFacts(q.Facts, r)
+	data.Masked = data.Masked || data.Unprepared && string(args) != string(data.Arguments)
 	return g.append(ctx, c, journal.Decision, journal.Single, 0, d.Digest, data)
 }
 
@@ -143,26 +125,24 @@ func withoutContent(args json.RawMessage) json.RawMessage {
 	return b
 }
 
-// maskFacts keeps the structure of facts and masks what argv may hold.
-func maskFacts(f policy.Facts, r *filter.Redactor) policy.Facts {
-	if f.Exec == nil {
-		return f
+// notText is how JSON writes a byte that is no text: it cannot be read back.
+var notText = []byte(`\ufffd`)
+
+// maskFacts keeps the structure of facts and masks the secrets in them. masked
+// reports whether the record is not what was decided on. Nothing is changed in the request's own
+// slices.
+func maskFacts(f policy.Facts, r *filter.Redactor) (out policy.Facts, masked bool) {
+	raw, err := json.Marshal(f)
+	if err != nil || json.Unmarshal(r.JSON(raw), &out) != nil {
+		return policy.Facts{Why: "the facts of this call could not be written down"}, true
 	}
-	raw, err := json.Marshal(f.Exec)
-	if err != nil {
-		f.Exec = nil
-		return f
+	if out.Exec != nil {
+		for i := range out.Exec.Commands {
+			maskArgv(out.Exec.Commands[i].Argv, r)
+		}
 	}
-	var masked cmdline.Facts // never into the request's own slices
-	if json.Unmarshal(r.JSON(raw), &masked) != nil {
-		f.Exec = nil
-		return f
-	}
-	for i := range masked.Commands {
-		maskArgv(masked.Commands[i].Argv, r)
-	}
-	f.Exec = &masked
-	return f
+	now, err := json.Marshal(out)
+	return out, err != nil || string(now) != string(raw) || bytes.Contains(raw, notText)
 }
 
 // maskArgv masks by structure: what follows an option that takes a secret is
