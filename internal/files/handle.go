@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
@@ -22,20 +23,26 @@ func (t *Tree) Read(p policy.Permit, abs string, limit int64) (Content, error) {
 	if !p.Valid() {
 		return Content{}, fmt.Errorf("read %q: %w", abs, ErrNotPermitted)
 	}
-	return t.read(abs, limit)
+	c, err := t.content(abs, limit)
+	t.read.Or(uint32(c.Labels))
+	return c, err
 }
 
 // Peek reads for a person's eyes: an approval card, a diff. Its result must
 // not reach an agent. A file larger than limit is refused.
 func (t *Tree) Peek(abs string, limit int64) ([]byte, error) {
-	c, err := t.read(abs, limit)
+	c, err := t.Look(abs, limit)
 	if err == nil && c.Size > int64(len(c.Data)) {
 		return nil, fmt.Errorf("files: %q: %d bytes, at most %d: %w", abs, c.Size, limit, ErrTooLarge)
 	}
 	return c.Data, err
 }
 
-func (t *Tree) read(abs string, limit int64) (Content, error) {
+// Look is Peek with what is known of the content. A file larger than limit is
+// cut.
+func (t *Tree) Look(abs string, limit int64) (Content, error) { return t.content(abs, limit) }
+
+func (t *Tree) content(abs string, limit int64) (Content, error) {
 	root, c, err := t.open(abs)
 	if err != nil {
 		return Content{}, err
@@ -96,7 +103,7 @@ func (t *Tree) Write(p policy.Permit, abs string, data []byte, expect string) er
 	}
 	if t.labels != nil {
 		sum := sha256.Sum256(data)
-		if err := t.labels.Record(Record{Path: abs, SHA256: hex.EncodeToString(sum[:]), Labels: t.writing, By: t.by, Agent: true}); err != nil {
+		if err := t.labels.Record(Record{Path: abs, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data)), Labels: t.carries(), By: t.by, Agent: true}); err != nil {
 			return err // no effect without its record
 		}
 	}
@@ -110,6 +117,9 @@ func (t *Tree) Write(p policy.Permit, abs string, data []byte, expect string) er
 	}
 	return nil
 }
+
+// carries are the labels of what this view writes.
+func (t *Tree) carries() claw.Labels { return t.writing | claw.Labels(t.read.Load()) }
 
 // before is what stood at a path before it is replaced.
 type before struct {
@@ -356,7 +366,7 @@ const maxLaunch = 8 << 20
 // is there or no root holds it, since a run cannot see it then. What is there
 // and cannot be read in full counts as written by an agent, seen by nobody.
 func (t *Tree) Launch(abs string) (c policy.LaunchConfig, ok bool) {
-	content, err := t.read(abs, maxLaunch)
+	content, err := t.content(abs, maxLaunch)
 	switch {
 	case isNotExist(err), errors.Is(err, ErrOutside) && !t.holds(abs):
 		return policy.LaunchConfig{}, false

@@ -35,23 +35,32 @@ func (o Origin) String() string { return [...]string{"unknown", "recorded", "ope
 type Record struct {
 	Path   string      `json:"path"`
 	SHA256 string      `json:"sha256,omitempty"` // "" for a file too large to hash
+	Size   int64       `json:"size,omitempty"`
 	Labels claw.Labels `json:"labels"`
 	// By is the session or person it came from.
 	By string `json:"by,omitempty"`
 	// Agent: an agent or its run wrote it. Trusted: a person vouched for it.
-	// Seen: a person has seen it as launch configuration.
-	Agent   bool `json:"agent,omitempty"`
-	Trusted bool `json:"trusted,omitempty"`
-	Seen    bool `json:"seen,omitempty"`
+	// Seen: a person has seen it as launch configuration. Operator: it changed
+	// while nothing of ours could write it.
+	Agent    bool `json:"agent,omitempty"`
+	Trusted  bool `json:"trusted,omitempty"`
+	Seen     bool `json:"seen,omitempty"`
+	Operator bool `json:"operator,omitempty"`
+	// Tree is the state of a whole folder that a person vouched for.
+	Tree string `json:"tree,omitempty"`
 }
 
-// line is what stands in the file: a record, or the begin or end of a run.
+// line is what stands in the file: a record, or the begin, end or loss of a
+// run.
 type line struct {
 	Time time.Time `json:"time"`
 	*Record
 	Run  string `json:"run,omitempty"`
 	Root string `json:"root,omitempty"`
 	End  string `json:"end,omitempty"`
+	// Lost is a run that nobody accounted for; Time ends it.
+	Lost  string    `json:"lost,omitempty"`
+	Begin time.Time `json:"begin,omitzero"`
 }
 
 // Subject is a content whose labels are asked for.
@@ -63,8 +72,9 @@ type Subject struct {
 
 // known is what the records say of one content.
 type known struct {
-	labels               claw.Labels
-	agent, trusted, seen bool
+	labels                         claw.Labels
+	agent, trusted, seen, operator bool
+	size                           int64
 }
 
 // window is a time in which a run could write beneath root without an account
@@ -72,6 +82,9 @@ type known struct {
 type window struct {
 	root       string
 	begin, end time.Time // end zero: still open
+	// carries are the labels of a run that is still going on; nil when nobody
+	// knows them.
+	carries func() claw.Labels
 }
 
 // Labels is the store of what is known of contents: <state>/labels.jsonl, one
@@ -79,13 +92,21 @@ type window struct {
 type Labels struct {
 	mu      sync.Mutex
 	f       *os.File
+	name    string
 	now     func() time.Time
 	at      map[[2]string]known // by path and hash
 	content map[string]known    // by hash, for files that were moved or copied
-	path    map[string]known    // by path, whatever the content
+	path    map[string]known    // by path, whatever the content; only grows
+	sizes   map[int64]int       // of contents that carry more than private
+	trees   map[string]string   // vouched folders and their state
 	runs    map[string]window   // open
 	lost    []window            // never accounted for
+	hashes  map[string]hashed   // of files that were looked into
+	lines   int
 	damaged int
+	// changed is told of a file that the operator changed, before it counts
+	// as theirs.
+	changed func(Subject) error
 }
 
 // emptySHA256 is the hash of nothing, which says nothing about who wrote it.
@@ -109,17 +130,35 @@ func OpenLabels(path string, now func() time.Time) (*Labels, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
-	l := &Labels{f: f, now: now, at: map[[2]string]known{}, content: map[string]known{}, path: map[string]known{}, runs: map[string]window{}}
-	if err := l.load(); err != nil {
-		_ = f.Close()
+	l := &Labels{f: f, name: path, now: now, at: map[[2]string]known{}, content: map[string]known{}, path: map[string]known{},
+		sizes: map[int64]int{}, trees: map[string]string{}, runs: map[string]window{}, hashes: map[string]hashed{}}
+	err = l.load()
+	if err == nil {
+		err = l.lose()
+	}
+	if err == nil {
+		err = l.compact()
+	}
+	if err != nil {
+		_ = l.f.Close()
 		return nil, fmt.Errorf("%w: %q: %w", ErrStore, path, err)
 	}
-	for id, w := range l.runs {
-		w.end = now()
-		l.lost = append(l.lost, w)
-		delete(l.runs, id)
-	}
 	return l, nil
+}
+
+// OnOperatorChange names who is told when a file that an agent once wrote was
+// changed while nothing of ours could write it. An error keeps the file
+// unknown. It is called before the store is in use, at most once.
+func (l *Labels) OnOperatorChange(f func(Subject) error) { l.changed = f }
+
+// lose closes the runs that were begun and never ended: until now they could
+// have written, afterwards no more.
+func (l *Labels) lose() error {
+	var lines []line
+	for id, w := range l.runs {
+		lines = append(lines, line{Lost: id, Root: w.root, Begin: w.begin})
+	}
+	return l.append(lines...)
 }
 
 // load reads every line. A line that cannot be read makes the store damaged;
@@ -156,32 +195,47 @@ func (l *Labels) apply(n line) bool {
 		l.runs[n.Run] = window{root: n.Root, begin: n.Time}
 	case n.End != "":
 		delete(l.runs, n.End)
+	case n.Lost != "" && n.Root != "":
+		delete(l.runs, n.Lost)
+		l.lost = append(l.lost, window{root: n.Root, begin: n.Begin, end: n.Time})
 	default:
 		return false
 	}
+	l.lines++
 	return true
 }
 
 // put joins a record with what is known: labels only grow, except by a person.
 func (l *Labels) put(r Record) {
-	join := func(k known) known {
-		if r.Trusted {
-			return known{labels: r.Labels, agent: k.agent, trusted: true, seen: k.seen || r.Seen}
-		}
-		if r.Seen && !r.Agent {
-			k.seen = true
-			return k
-		}
-		return known{labels: k.labels | r.Labels, agent: k.agent || r.Agent, trusted: k.trusted, seen: k.seen || r.Seen}
+	if r.Tree != "" {
+		l.trees[r.Path] = r.Tree
+		return
 	}
 	key := [2]string{r.Path, r.SHA256}
-	l.at[key] = join(l.at[key])
+	l.at[key] = l.at[key].join(r)
 	if r.Agent || r.Trusted {
-		l.path[r.Path] = join(l.path[r.Path])
+		k := l.path[r.Path]
+		l.path[r.Path] = known{labels: k.labels | r.Labels, agent: k.agent || r.Agent}
 	}
 	if r.Agent && r.SHA256 != "" && r.SHA256 != emptySHA256 {
-		l.content[r.SHA256] = join(l.content[r.SHA256])
+		was := l.content[r.SHA256]
+		l.content[r.SHA256] = was.join(r)
+		if was.labels&^claw.Private == 0 && r.Labels&^claw.Private != 0 {
+			l.sizes[r.Size]++
+		}
 	}
+}
+
+func (k known) join(r Record) known {
+	switch {
+	case r.Trusted:
+		return known{labels: r.Labels, agent: k.agent, trusted: true, seen: k.seen || r.Seen, size: r.Size}
+	case r.Seen && !r.Agent:
+		k.seen = true
+		return k
+	}
+	return known{labels: k.labels | r.Labels, agent: k.agent || r.Agent, trusted: k.trusted, seen: k.seen || r.Seen,
+		operator: k.operator || r.Operator, size: max(k.size, r.Size)}
 }
 
 // Record extends the store. When it returns nil the records are on disk.
@@ -191,15 +245,6 @@ func (l *Labels) Record(records ...Record) error {
 		lines[i] = line{Record: &records[i]}
 	}
 	return l.append(lines...)
-}
-
-// Trust records that a person vouches for a content as it is: private, no
-// longer untrusted.
-func (l *Labels) Trust(path, sha256, by string) error {
-	if sha256 == "" {
-		return fmt.Errorf("%w: %q: only a content with a hash can be vouched for", ErrStore, path)
-	}
-	return l.Record(Record{Path: path, SHA256: sha256, Labels: claw.Private, By: by, Trusted: true})
 }
 
 // See records that a person has seen a file as launch configuration.
@@ -219,6 +264,11 @@ func (l *Labels) append(lines ...line) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.write(lines)
+}
+
+// write extends the file and then what is known. The caller holds mu.
+func (l *Labels) write(lines []line) error {
 	var buf bytes.Buffer
 	for i := range lines {
 		lines[i].Time = l.now()
@@ -241,26 +291,59 @@ func (l *Labels) append(lines ...line) error {
 	return nil
 }
 
+// strict are the labels of what nobody knows.
+const strict = claw.Untrusted | claw.Private
+
 // Of tells the labels of a content. What is not known is untrusted and private.
 func (l *Labels) Of(s Subject) (claw.Labels, Origin) {
-	const strict = claw.Untrusted | claw.Private
 	if l == nil {
 		return strict, Unknown
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s.SHA256 != "" {
-		if k, ok := l.at[[2]string{s.Path, s.SHA256}]; ok && (k.agent || k.trusted) {
-			return k.labels, Recorded
+	labels, origin := l.of(s, "")
+	changed := origin == Operator && s.SHA256 != "" && l.path[s.Path].agent && !l.at[[2]string{s.Path, s.SHA256}].operator
+	l.mu.Unlock()
+	if changed {
+		if err := l.adopt(s); err != nil {
+			return strict, Unknown
 		}
-		if k, ok := l.content[s.SHA256]; ok {
-			return k.labels | claw.Private, Recorded
+	}
+	return labels, origin
+}
+
+// adopt records that the operator changed a file which an agent had written.
+func (l *Labels) adopt(s Subject) error {
+	if l.changed != nil {
+		if err := l.changed(s); err != nil {
+			return err
+		}
+	}
+	return l.Record(Record{Path: s.Path, SHA256: s.SHA256, Labels: claw.Private, By: "operator", Operator: true})
+}
+
+// of is Of with mu held; the run that is named does not count as a writer.
+func (l *Labels) of(s Subject, but string) (claw.Labels, Origin) {
+	if s.SHA256 != "" {
+		k := l.at[[2]string{s.Path, s.SHA256}]
+		moved, known := l.content[s.SHA256]
+		switch {
+		case k.trusted:
+			return k.labels, Recorded
+		case k.agent:
+			return k.labels | moved.labels, Recorded
+		case k.operator:
+			return k.labels, Operator
+		case known:
+			return moved.labels | claw.Private, Recorded
 		}
 	} else if k, ok := l.path[s.Path]; ok {
 		return k.labels | claw.Private, Recorded
 	}
-	if !s.Workspace || l.damaged > 0 || l.couldWrite(s) {
+	if !s.Workspace || l.damaged > 0 {
 		return strict, Unknown
+	}
+	if labels, could := l.couldWrite(s.Path, s.Changed, but); could {
+		return labels | claw.Private, Unknown
 	}
 	return claw.Private, Operator
 }
@@ -269,24 +352,30 @@ func (l *Labels) Of(s Subject) (claw.Labels, Origin) {
 // moves in ticks, and ours.
 const clockSlack = 20 * time.Millisecond
 
-// couldWrite reports whether a run that was not accounted for could have
-// changed the subject when it was last changed.
-func (l *Labels) couldWrite(s Subject) bool {
+// couldWrite reports whether a run other than the one named, not accounted
+// for, could have changed path when it was last changed, and what it carries.
+func (l *Labels) couldWrite(path string, changed time.Time, but string) (labels claw.Labels, could bool) {
 	in := func(w window) bool {
-		return beneath(s.Path, w.root) && !s.Changed.Before(w.begin.Add(-clockSlack)) &&
-			(w.end.IsZero() || !s.Changed.After(w.end.Add(clockSlack)))
+		return beneath(path, w.root) && !changed.Before(w.begin.Add(-clockSlack)) &&
+			(w.end.IsZero() || !changed.After(w.end.Add(clockSlack)))
 	}
-	for _, w := range l.runs {
-		if in(w) {
-			return true
+	for id, w := range l.runs {
+		if id == but || !in(w) {
+			continue
+		}
+		could = true
+		if w.carries == nil {
+			labels |= strict
+		} else {
+			labels |= w.carries()
 		}
 	}
 	for _, w := range l.lost {
 		if in(w) {
-			return true
+			return strict, true
 		}
 	}
-	return false
+	return labels, could
 }
 
 // Provenance tells whether an agent wrote this content, and whether a person

@@ -51,9 +51,9 @@ func TestLabelsOfWhatStandsThere(t *testing.T) {
 			t.Errorf("%s: %v %v, %v; expected %v %v", filepath.Base(c.path), got.Labels, got.Origin, err, c.want, c.origin)
 		}
 	}
-	hash, err := tree.HashFile(filepath.Join(other, "f"))
+	vouched, err := LookAt(t.Context(), filepath.Join(other, "f"))
 	must(t, err)
-	must(t, w.labels.Trust(filepath.Join(other, "f"), hash, "cli"))
+	must(t, w.labels.Vouch(vouched, "cli"))
 	got, err := tree.Read(permit(t), filepath.Join(other, "f"), 0)
 	if err != nil || got.Labels != claw.Private || got.Origin != Recorded {
 		t.Errorf("vouched for: %v %v, %v", got.Labels, got.Origin, err)

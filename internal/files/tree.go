@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 )
@@ -22,16 +23,18 @@ type Tree struct {
 	newOwner *Owner
 	labels   *Labels
 
-	// What is written through this view carries these labels.
+	// What is written through this view carries these labels, and those of
+	// what was read through it.
 	writing claw.Labels
 	by      string
+	read    *atomic.Uint32
 }
 
 // New makes a Tree. Every root must be an absolute path of a directory that
 // exists, without a symbolic link in it.
 func New(o Options) (*Tree, error) {
 	t := &Tree{home: o.Home, owners: slices.Clone(o.Owners), newOwner: o.NewOwner, labels: o.Labels,
-		writing: claw.Untrusted | claw.Private, by: "unknown"}
+		writing: claw.Untrusted | claw.Private, by: "unknown", read: &atomic.Uint32{}}
 	if len(t.owners) == 0 {
 		t.owners = []int{os.Getuid()}
 	}
@@ -59,11 +62,12 @@ func New(o Options) (*Tree, error) {
 	return t, nil
 }
 
-// As is the same tree for one session: what is written through it is recorded
-// with labels. Without As everything written is untrusted and private.
+// As is the same tree for one call of a session: what is written through it is
+// recorded with labels and with those of whatever was read through it before.
+// Without As everything written is untrusted and private.
 func (t *Tree) As(labels claw.Labels, by string) *Tree {
 	c := *t
-	c.writing, c.by = labels, by
+	c.writing, c.by, c.read = labels, by, &atomic.Uint32{}
 	return &c
 }
 

@@ -39,14 +39,19 @@ const MaxWatch = 200_000
 type Snapshot struct {
 	root  string
 	files map[string]stamp
+	large bool // too many to look at
 }
 
 // Len is the number of files.
 func (s Snapshot) Len() int { return len(s.files) }
 
+func (s Snapshot) empty() bool { return len(s.files) == 0 && !s.large }
+
 // Take looks at everything beneath root that is no directory, without opening
 // any of it. More than MaxWatch files are ErrTooLarge.
-func Take(ctx context.Context, root string) (Snapshot, error) {
+func Take(ctx context.Context, root string) (Snapshot, error) { return take(ctx, root, MaxWatch) }
+
+func take(ctx context.Context, root string, most int) (Snapshot, error) {
 	s := Snapshot{root: root, files: map[string]stamp{}}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if e := ctx.Err(); e != nil {
@@ -59,8 +64,8 @@ func Take(ctx context.Context, root string) (Snapshot, error) {
 			return err
 		case d.IsDir() || isTemp(d.Name()):
 			return nil
-		case len(s.files) >= MaxWatch:
-			return fmt.Errorf("more than %d files: %w", MaxWatch, ErrTooLarge)
+		case len(s.files) >= most:
+			return fmt.Errorf("more than %d files: %w", most, ErrTooLarge)
 		}
 		fi, err := d.Info()
 		if isNotExist(err) {
@@ -102,28 +107,81 @@ func Compare(was, is Snapshot) []Change {
 	return out
 }
 
-// Watch accounts for what a run writes beneath one root.
-type Watch struct {
-	tree *Tree
-	id   string
-	was  Snapshot
+// Ground is where a run reads and writes besides the system.
+type Ground struct {
+	// Workspace is accounted for file by file.
+	Workspace string
+	// Cache outlives runs beside the workspace; it is accounted for as a whole.
+	// "" is none.
+	Cache string
+	// ReadRoots are read-only for the run.
+	ReadRoots []string
 }
+
+// Watch accounts for what a run writes and may have read.
+type Watch struct {
+	tree   *Tree
+	id     string
+	ground Ground
+	was    Snapshot
+	cache  Snapshot
+}
+
+// maxCache bounds the files of a cache that are looked at; a larger one counts
+// as changed by every run.
+const maxCache = 20_000
 
 // Begin must be called before anything that may write beneath root starts. The
 // run is on record before Begin returns: should this process die, what changed
 // since counts as unknown.
 func (t *Tree) Begin(ctx context.Context, root string) (*Watch, error) {
-	w := &Watch{tree: t, id: rand.Text()}
+	return t.BeginRun(ctx, Ground{Workspace: root})
+}
+
+// BeginRun is Begin for a run that has more than a workspace.
+func (t *Tree) BeginRun(ctx context.Context, g Ground) (*Watch, error) {
+	w := &Watch{tree: t, id: rand.Text(), ground: g}
 	var err error
-	if w.was, err = Take(ctx, root); err != nil {
+	if w.was, err = Take(ctx, g.Workspace); err != nil {
+		return nil, err
+	}
+	if w.cache, err = takeCache(ctx, g.Cache); err != nil {
 		return nil, err
 	}
 	if t.labels != nil {
-		if err := t.labels.append(line{Run: w.id, Root: root}); err != nil {
+		if err := t.labels.append(line{Run: w.id, Root: g.Workspace}); err != nil {
 			return nil, err
 		}
 	}
 	return w, nil
+}
+
+// takeCache looks at a cache; one that is not there is empty, and of one that
+// is too large nothing is known.
+func takeCache(ctx context.Context, dir string) (Snapshot, error) {
+	if dir == "" {
+		return Snapshot{}, nil
+	}
+	s, err := take(ctx, dir, maxCache)
+	if errors.Is(err, ErrTooLarge) {
+		return Snapshot{root: dir, large: true}, nil
+	}
+	return s, err
+}
+
+// Carries names who tells the labels of the run while it goes on: what it may
+// have written by then carries them. f must not use the label store.
+func (w *Watch) Carries(f func() claw.Labels) {
+	l := w.tree.labels
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.runs[w.id]; ok {
+		r.carries = f
+		l.runs[w.id] = r
+	}
 }
 
 // End compares, records every changed file with labels and the view's own, and
@@ -164,15 +222,33 @@ func (w *Watch) Sofar(ctx context.Context, labels claw.Labels) ([]Change, error)
 		if err != nil && !errors.Is(err, ErrTooLarge) && !errors.Is(err, fs.ErrPermission) {
 			return nil, fmt.Errorf("files: %q: %w", c.Path, err)
 		}
-		records = append(records, Record{Path: c.Path, SHA256: c.SHA256, Labels: labels | w.tree.writing, By: w.tree.by, Agent: true})
+		records = append(records, Record{Path: c.Path, SHA256: c.SHA256, Size: is.files[c.Path].size, Labels: labels | w.tree.carries(), By: w.tree.by, Agent: true})
+	}
+	cache, err := takeCache(ctx, w.ground.Cache)
+	if err != nil {
+		return nil, err
+	}
+	if cache.large || len(Compare(w.cache, cache)) > 0 {
+		records = append(records, w.cacheRecord(labels))
 	}
 	if w.tree.labels != nil {
 		if err := w.tree.labels.Record(records...); err != nil {
 			return nil, err
 		}
 	}
-	w.was = is
+	w.was, w.cache = is, cache
 	return changes, nil
+}
+
+// cacheRecord says what the cache carries from now on. What lay in it before
+// anything was recorded came from nobody knows where.
+func (w *Watch) cacheRecord(labels claw.Labels) Record {
+	r := Record{Path: w.ground.Cache, Labels: labels | w.tree.carries(), By: w.tree.by, Agent: true}
+	if !w.cache.empty() {
+		before, _ := w.tree.labels.folder(w.ground.Cache)
+		r.Labels |= before
+	}
+	return r
 }
 
 // hashBeneath hashes a regular file; larger than MaxHash is ErrTooLarge.
@@ -189,21 +265,6 @@ func hashBeneath(root, abs string) (string, error) {
 	_, sum, _, err := readAll(f, 0)
 	if err == nil && sum == "" {
 		return "", ErrTooLarge
-	}
-	return sum, err
-}
-
-// HashFile hashes a regular file beneath one of the tree's roots, for a person
-// who vouches for it.
-func (t *Tree) HashFile(abs string) (string, error) {
-	_, c, err := t.open(abs)
-	if err != nil {
-		return "", err
-	}
-	defer c.f.Close()
-	_, sum, _, err := readAll(c.f, 0)
-	if err == nil && sum == "" {
-		return "", fmt.Errorf("files: %q: %w", abs, ErrTooLarge)
 	}
 	return sum, err
 }
