@@ -235,26 +235,13 @@ func (in *Inbox) reachable(id claw.AgentID, s claw.Surface) error {
 	return nil
 }
 
-// labels of a message: whoever is not the owner is outside, and so is text
-// that came through a program's interface, whoever holds the credential.
+// labels of a message: those of its sender, and those of what it quotes.
 func (in *Inbox) labels(m Message) (claw.Labels, string) {
-	l := m.Labels
-	if m.Principal.Standing != claw.Owner || len(m.Quoted) > 0 || outside(m.Principal.Surface) {
+	l := m.Labels | policy.Arrives(m.Principal)
+	if len(m.Quoted) > 0 {
 		l |= claw.Untrusted
 	}
 	return l, "message from " + m.Principal.String()
-}
-
-// outside reports whether what comes through a surface is written by nobody
-// we know. Jobs and other agents bring the labels of who wrote them.
-func outside(s claw.Surface) bool {
-	switch s {
-	case claw.SurfaceCLI, claw.SurfaceWebchat, claw.SurfaceChannel, claw.SurfaceCron, claw.SurfaceAgent:
-		return false
-	case claw.SurfaceUnknown, claw.SurfaceHook, claw.SurfaceAPI:
-		return true
-	}
-	return true
 }
 
 // ordered reports whether the text of a message stands as the agent's order;
@@ -264,7 +251,7 @@ func ordered(m Message, l claw.Labels) bool {
 	if m.Principal.Standing != claw.Owner {
 		return false
 	}
-	return m.Principal.Surface == claw.SurfaceAPI || !outside(m.Principal.Surface) && (typed(m.Principal) || !l.Has(claw.Untrusted))
+	return m.Principal.Surface == claw.SurfaceAPI || !policy.Outside(m.Principal.Surface) && (typed(m.Principal) || !l.Has(claw.Untrusted))
 }
 
 func (in *Inbox) text(m Message, l claw.Labels) string {
@@ -285,22 +272,7 @@ func Audience(p claw.Principal, key claw.SessionKey) policy.Send {
 	if channel == "" {
 		channel = claw.ChannelID(p.Surface)
 	}
-	return policy.Send{Channel: channel, To: string(key), OriginOnly: true, OwnersOnly: ownersOnly(p)}
-}
-
-// ownersOnly reports whether nobody but owners can read a reply to p. Of a
-// channel's conversation that is not known here.
-func ownersOnly(p claw.Principal) bool {
-	if p.Standing != claw.Owner || p.Channel != "" {
-		return false
-	}
-	switch p.Surface {
-	case claw.SurfaceCLI, claw.SurfaceWebchat, claw.SurfaceAPI, claw.SurfaceCron:
-		return true
-	case claw.SurfaceUnknown, claw.SurfaceChannel, claw.SurfaceHook, claw.SurfaceAgent:
-		return false
-	}
-	return false
+	return policy.Send{Channel: channel, To: string(key), OriginOnly: true, OwnersOnly: policy.OwnersRead(p)}
 }
 
 func (in *Inbox) record(ctx context.Context, m Message, id claw.AgentID, key claw.SessionKey, l claw.Labels) error {
