@@ -148,6 +148,10 @@ func (r *FileRules) match(ps []PathPattern, abs string, glob bool) *PathPattern 
 	return nil
 }
 
+// Steers reports whether a write at abs would touch a file that steers
+// programs or agents.
+func (r FileRules) Steers(abs string) bool { return r.steers(abs, false) != nil }
+
 // steers finds a steering pattern that a write at abs would touch: the file,
 // what is below it, or a folder that holds it.
 func (r *FileRules) steers(abs string, glob bool) *PathPattern {
@@ -203,7 +207,11 @@ func inside(abs, root string) bool {
 	return strings.HasPrefix(abs, root) && (len(abs) == len(root) || abs[len(root)] == '/')
 }
 
-// covers reports whether the pattern stands for abs or a folder above it.
+// Covers reports whether the pattern stands for abs or a folder above it;
+// home replaces a leading "~".
+func (p PathPattern) Covers(abs, home string) bool { return p.covers(abs, home, false) }
+
+// covers is Covers; glob means that abs is a pattern itself.
 func (p *PathPattern) covers(abs, home string, glob bool) bool {
 	pat := p.Pattern
 	if p.Except != "" && inside(abs, p.Except) && !(glob && strings.ContainsAny(abs, "*?[")) {
