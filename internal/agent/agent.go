@@ -85,7 +85,7 @@ type Options struct {
 	Gate     Gate
 	Brain    func(claw.AgentID) (Brain, error)
 	// Prompt makes the system prompt of an agent in a session.
-	Prompt func(Turn) []model.SystemPart
+	Prompt func(Turn) Prompted
 	Emit   func(Event)
 	Now    func() time.Time
 	NewRun func() claw.RunID
@@ -104,6 +104,9 @@ type Turn struct {
 	// Labels that the message brings, and from whom.
 	Labels claw.Labels
 	From   string
+	// Lineage of labels that somebody else passes on: a job has those of the
+	// session that made it, a sub-agent those of its parent (R36).
+	Lineage []claw.Lineage
 	// System marks an event of the gateway's own ("approval a1: allowed").
 	System     bool
 	Unattended bool
@@ -114,6 +117,13 @@ type Turn struct {
 	// resume is the answered question, asked the call that waited for it.
 	resume claw.ApprovalID
 	asked  claw.ToolCall
+}
+
+// Prompted is a system prompt and what it brings into the session.
+type Prompted struct {
+	Parts  []model.SystemPart
+	Labels claw.Labels
+	From   string
 }
 
 // Engine runs turns, one at a time per session.

@@ -48,7 +48,7 @@ func TestLabelsComeFirst(t *testing.T) {
 	turn := w.turn("hello")
 	turn.Labels, turn.From = claw.Untrusted, "message from telegram:7"
 	w.ask(turn)
-	want := []string{"ensure " + string(main), "label untrusted", "append user hello", "append assistant ", "label private", "append toolResult page", "append assistant ok"}
+	want := []string{"ensure " + string(main), "label untrusted", "append user hello", "append assistant ", "label untrusted", "label private", "append toolResult page", "append assistant ok"}
 	if !slices.Equal(w.mem.log, want) {
 		t.Errorf("%q, want %q", w.mem.log, want)
 	}
@@ -61,7 +61,7 @@ func TestLabelsComeFirst(t *testing.T) {
 	w.say.Add(script.Ask("c2", "read", `{}`), script.Say("ok"))
 	w.ask(w.turn("again"))
 	equal(t, "labels of the next call", w.gate.seen()[1].Labels, claw.Untrusted|claw.Private)
-	if got := w.gate.seen()[1].Lineage; len(got) != 2 || got[1].From != "web page a.example" {
+	if got := w.gate.seen()[1].Lineage; len(got) != 3 || got[0].From != "message from telegram:7" || got[1].From != "web page a.example" || got[2].Label != claw.Private {
 		t.Errorf("lineage is %+v", got)
 	}
 }

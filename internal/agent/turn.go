@@ -90,7 +90,9 @@ func (t *turnState) begin(ctx context.Context) error {
 		return err
 	}
 	if t.opt.Prompt != nil {
-		t.system = t.opt.Prompt(t.turn)
+		p := t.opt.Prompt(t.turn)
+		t.system = p.Parts
+		return t.taint(brought{labels: p.Labels, from: p.From})
 	}
 	return nil
 }
@@ -105,7 +107,11 @@ func (t *turnState) open() (err error) {
 
 // receive writes the message down, its labels first.
 func (t *turnState) receive() error {
-	if err := t.taint(t.turn.Labels, t.turn.From); err != nil {
+	b := brought{labels: t.turn.Labels, from: t.turn.From, passed: t.turn.Lineage}
+	if b.labels.Has(claw.Untrusted) {
+		b.note = gate.Finding(t.turn.Text)
+	}
+	if err := t.taint(b); err != nil {
 		return err
 	}
 	m := model.User(t.turn.Text)
@@ -121,31 +127,10 @@ func (t *turnState) resumed(ctx context.Context) error {
 	}
 	t.report(t.turn.asked.Tool, out)
 	t.emit(t.run, Event{Kind: KindOutcome, Call: t.turn.asked, Outcome: &out})
-	if err := t.taint(out.Labels, out.From); err != nil {
+	if err := t.taint(broughtBy(out)); err != nil {
 		return err
 	}
 	return t.append(model.User(fmt.Sprintf("[gateway] approval %s: %s\n%s", t.turn.resume, out.Status, out.Text)))
-}
-
-// taint adds labels to the session; they only grow.
-func (t *turnState) taint(l claw.Labels, from string) error {
-	fresh := l &^ t.labels
-	if fresh == 0 {
-		return nil
-	}
-	var lineage []claw.Lineage
-	for _, bit := range []claw.Labels{claw.Untrusted, claw.Private, claw.Secret} {
-		if fresh.Has(bit) {
-			lineage = append(lineage, claw.Lineage{Label: bit, From: from, Entry: string(t.id), Time: t.opt.Now().UTC()})
-		}
-	}
-	if err := t.opt.Sessions.AddLabels(t.turn.Session, lineage); err != nil {
-		return err
-	}
-	t.labels |= fresh
-	t.lineage = append(t.lineage, lineage...)
-	t.emit(t.run, Event{Kind: KindLabel, Labels: t.labels, Lineage: lineage})
-	return nil
 }
 
 func (t *turnState) append(m model.Message) error {
@@ -276,7 +261,7 @@ func (t *turnState) act(ctx context.Context, calls []model.ToolCall) (pending bo
 		pending = pending || out.Status == gate.Pending
 		result := model.Result(c, out.Text)
 		result.IsError = out.IsError
-		if err := t.taint(out.Labels, out.From); err != nil {
+		if err := t.taint(broughtBy(out)); err != nil {
 			return false, err
 		}
 		if err := t.append(result); err != nil {

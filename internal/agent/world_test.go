@@ -217,17 +217,19 @@ type world struct {
 	mu     sync.Mutex
 	events []agent.Event
 	// heard is called for each event, from the turn's own goroutine.
-	heard func(agent.Event)
-	brain agent.Brain
-	runs  int
+	heard  func(agent.Event)
+	brain  agent.Brain
+	prompt agent.Prompted
+	runs   int
 }
 
 func newWorld(t testing.TB, steps ...script.Step) *world {
 	w := &world{t: t, mem: newMemory(), gate: &judge{specs: []gate.NamedSpec{{Name: "read", Spec: tool.Spec{Text: "Read a file.", Schema: json.RawMessage(`{"type":"object"}`)}}}}, say: script.New(steps...)}
 	w.brain = agent.Brain{Provider: w.say, Ref: "script/script", Model: "script", Spec: model.Spec{Window: 100000}}
+	w.prompt = agent.Prompted{Parts: []model.SystemPart{{Text: "You are a test."}}}
 	w.Engine = agent.New(agent.Options{Sessions: w.mem, Gate: w.gate, Now: func() time.Time { return time.Unix(1, 0) },
 		Brain:  func(claw.AgentID) (agent.Brain, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.brain, nil },
-		Prompt: func(agent.Turn) []model.SystemPart { return []model.SystemPart{{Text: "You are a test."}} },
+		Prompt: func(agent.Turn) agent.Prompted { w.mu.Lock(); defer w.mu.Unlock(); return w.prompt },
 		Emit: func(e agent.Event) {
 			w.mu.Lock()
 			w.events = append(w.events, e)

@@ -61,6 +61,7 @@ type App struct {
 	store    *store.Store
 	sessions *sessions
 	labels   *files.Labels
+	proxies  proxies
 	egress   *egress.Egress
 	runner   sandbox.Runner
 	programs *gate.Programs
@@ -134,7 +135,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 
 // build makes the engine over what Open has prepared.
 func (a *App) build() (err error) {
-	if a.labels, err = files.OpenLabels(filepath.Join(a.paths.State, "labels.jsonl"), time.Now); err != nil {
+	if err = a.openLabels(a.life, filepath.Join(a.paths.State, "labels.jsonl")); err != nil {
 		return err
 	}
 	c := a.posture.config()
@@ -149,7 +150,7 @@ func (a *App) build() (err error) {
 	a.desk = approval.NewDesk(approval.Options{Now: time.Now, NewID: func() claw.ApprovalID { return claw.ApprovalID(newID("")[:8]) }})
 	a.sessions = &sessions{Store: a.store, app: a}
 	a.surface = newSurface(a)
-	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor,
+	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap,
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})

@@ -243,6 +243,8 @@ func (h *holder) apply(ctx context.Context, c *config.Config, p posture.Posture,
 		}
 	}
 	h.cfg, h.post, h.pending, h.problem = c, p, nil, ""
+	// Runs that go on are held to the new rules too, once this one is through.
+	h.app.wg.Go(func() { h.app.proxies.recheck(h.app.life, "") })
 	return nil
 }
 

@@ -15,6 +15,6 @@ func MaybeStage() { linux.MaybeStage() }
 
 // newRunner makes the sandbox of this machine.
 func newRunner(a *App) (sandbox.Runner, error) {
-	return linux.New(linux.Options{SkeletonDir: filepath.Join(a.paths.State, "sandboxes"), CacheDir: filepath.Join(a.paths.State, "cache"),
+	return linux.New(linux.Options{SkeletonDir: filepath.Join(a.paths.State, "sandboxes"), CacheDir: filepath.Join(a.paths.State, cacheDir),
 		UID: a.runUID, GID: a.runGID, Proxy: a.proxy, Log: a.log})
 }

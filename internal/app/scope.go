@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,7 +22,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/gateway"
-	"github.com/openclaw-go/openclaw/internal/model"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/tool"
 )
@@ -35,44 +33,22 @@ func (a *App) scope(c gate.Call, r policy.Rules) (tool.Scope, error) {
 		return tool.Scope{}, err
 	}
 	view := tree.As(c.Labels|claw.Private, string(c.Session))
+	// What the operator said or a rule of theirs names carries nothing out.
+	given := func(text string) bool {
+		return c.OperatorSaid != nil && c.OperatorSaid(text) || r.Egress.Gives(text)
+	}
 	cfg := a.posture.config()
 	return tool.Scope{
 		Agent: c.Agent, Session: c.Session, Run: c.Run, Principal: c.Principal, Labels: c.Labels, Workspace: r.Files.Workspace, Home: a.paths.Home, User: a.user,
 		Files: gate.Files{Tree: view},
-		Exec: gate.Exec{Runner: a.runner, Programs: a.programs, Rules: r, Jobs: a.jobs,
-			Changed: func(ctx context.Context) (func() []string, error) {
-				return changes(ctx, view, r.Files.Workspace, c.Labels)
-			},
-			Readable: func() (claw.Labels, string) {
-				return claw.Private, "files of the workspace"
-			}},
-		Web: gate.Web{Fetcher: a.egress.Client(), Rules: r, Labels: c.Labels, Wrap: a.wrap, OperatorSaid: c.OperatorSaid, Readable: readable,
+		Exec:  gate.Exec{Runner: a.runner, Programs: a.programs, Rules: r, Jobs: a.jobs, Account: a.account(c, r, view)},
+		Web: gate.Web{Fetcher: a.egress.Client(), Rules: r, Labels: c.Labels, OperatorSaid: given, Readable: readable,
 			MaxChars: cfg.Tools.Web.Fetch.MaxChars.Or(page.DefaultMaxChars)},
 		Sessions: toolSessions{app: a, call: c},
 		Outbox: gate.Outbox{Audience: c.Audience, Deliver: func(ctx context.Context, to policy.Send, text string) error {
 			return a.sessions.inject(ctx, c.Session, text, c.Principal)
 		}},
-		OperatorSaid: c.OperatorSaid, Model: c.Model,
-	}, nil
-}
-
-// changes begins an account of what a run writes.
-func changes(ctx context.Context, view *files.Tree, workspace string, labels claw.Labels) (func() []string, error) {
-	w, err := view.Begin(ctx, workspace)
-	if err != nil {
-		return nil, err
-	}
-	return func() []string {
-		// A run that was cancelled has written all the same.
-		found, err := w.End(context.WithoutCancel(ctx), labels|claw.Private)
-		if err != nil {
-			return nil // the account stays open: what changed counts as unknown
-		}
-		out := make([]string, 0, len(found))
-		for _, ch := range found {
-			out = append(out, ch.Path)
-		}
-		return out
+		OperatorSaid: given, Model: c.Model,
 	}, nil
 }
 
@@ -111,7 +87,8 @@ func (a *App) wrap(text, source string) string {
 
 // prompt makes an agent's system prompt. Workspace files go in as they are,
 // but for those that hold text from outside: they are left out, and said so.
-func (a *App) prompt(t agent.Turn) []model.SystemPart {
+// What an agent wrote for itself to remember brings its labels along.
+func (a *App) prompt(t agent.Turn) agent.Prompted {
 	ag, _ := a.posture.now().Agent(t.Agent)
 	in := agent.PromptInput{Turn: t, Workspace: ag.Workspace, Level: ag.Rules.Confinement.Level.String(), FileChars: ag.FileChars, TotalChars: ag.TotalChars,
 		Date: time.Now().Format("2006-01-02"), Zone: time.Now().Format("MST"), GatewayVer: a.version, Model: operatorRef}
@@ -123,31 +100,30 @@ func (a *App) prompt(t agent.Turn) []model.SystemPart {
 	}
 	tree, err := a.tree(ag.Rules)
 	if err != nil {
-		return agent.Prompt(in)
+		return agent.Prompted{Parts: agent.Prompt(in)}
 	}
+	var out agent.Prompted
 	in.Read = func(name string) (string, bool) {
-		abs := filepath.Join(ag.Workspace, name)
-		b, err := tree.Peek(abs, maxPromptFile)
-		if err != nil {
+		c, err := tree.Look(filepath.Join(ag.Workspace, name), maxPromptFile)
+		switch {
+		case err != nil || c.Size > int64(len(c.Data)):
 			return "", false
-		}
-		sum := sha256.Sum256(b)
-		if a.tainted(abs, hex.EncodeToString(sum[:])) {
+		case c.Origin == files.Operator:
+			return string(c.Data), true
+		case c.Origin == files.Unknown || c.Labels&^claw.Private != 0:
 			return "(left out: " + name + " holds text from outside)", true
 		}
-		return string(b), true
+		out.Labels |= c.Labels
+		if out.From == "" {
+			out.From = "file " + name
+		}
+		return string(c.Data), true
 	}
-	return agent.Prompt(in)
+	out.Parts = agent.Prompt(in)
+	return out
 }
 
 const maxPromptFile = 1 << 20
-
-// tainted reports whether a workspace file is recorded as holding text from
-// outside.
-func (a *App) tainted(abs, sum string) bool {
-	l, origin := a.labels.Of(files.Subject{Path: abs, SHA256: sum, Workspace: true})
-	return origin == files.Recorded && l.Has(claw.Untrusted)
-}
 
 // proxy serves the network of one run: every connection is judged under the
 // rules and labels of that moment.
@@ -163,6 +139,10 @@ func (a *App) proxy(ln net.Listener, permit policy.Permit) {
 		}
 		return a.gate.JudgeHost(permit, labels, h)
 	}})
+	if key, ok := a.gate.GrantedTo(permit); ok {
+		a.proxies.add(p, key)
+		defer a.proxies.remove(p)
+	}
 	if err := p.Serve(a.life, ln); err != nil && !errors.Is(err, net.ErrClosed) {
 		a.log.Warn("proxy of a run ended", "error", err)
 	}

@@ -69,17 +69,6 @@ func (s *sessions) Labels(key claw.SessionKey) (claw.Labels, []claw.Lineage, err
 	return l, lineage, err
 }
 
-// AddLabels implements agent.Sessions: the journal has it first.
-func (s *sessions) AddLabels(key claw.SessionKey, add []claw.Lineage) error {
-	_, err := s.app.journal.Append(context.Background(), journal.Entry{Event: journal.LabelChange, Session: key, Data: struct {
-		Added []claw.Lineage `json:"added"`
-	}{add}})
-	if err != nil {
-		return err
-	}
-	return s.Store.AddLabels(key, add)
-}
-
 // Context implements agent.Sessions.
 func (s *sessions) Context(key claw.SessionKey) ([]model.Message, error) {
 	c, err := s.Store.Context(key)

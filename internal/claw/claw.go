@@ -220,6 +220,8 @@ type Lineage struct {
 	From  string    `json:"from"` // for people: "web page docs.example.org"
 	Entry string    `json:"entry,omitempty"`
 	Time  time.Time `json:"time"`
+	// Note is what was found in the text, for people.
+	Note string `json:"note,omitempty"`
 }
 
 // ToolCall is what a model asks for. Arguments is one JSON object.

@@ -36,6 +36,7 @@ type Background struct {
 type job struct {
 	tool.Process
 	session claw.SessionKey
+	account *account
 	out     *capped
 	stdin   *io.PipeWriter
 	proc    sandbox.Process
@@ -44,7 +45,7 @@ type job struct {
 
 // Background starts a command, keeps it under an id of the agent's, and
 // returns at once.
-func (e Exec) Background(_ context.Context, p policy.Permit, c tool.Command) (string, error) {
+func (e Exec) Background(turn context.Context, p policy.Permit, c tool.Command) (string, error) {
 	b := e.Jobs
 	b.mu.Lock()
 	running := 0
@@ -59,8 +60,13 @@ func (e Exec) Background(_ context.Context, p policy.Permit, c tool.Command) (st
 	if running >= maxRunning {
 		return "", fmt.Errorf("%d background commands are running already", running)
 	}
+	acc, err := e.Account.open(turn, p, c.Line)
+	if err != nil {
+		return "", err
+	}
 	r, w := io.Pipe()
-	j := &job{Process: tool.Process{ID: id, Command: c.Text, Started: b.Now(), Running: true}, out: &capped{max: keepBackground}, stdin: w, done: make(chan struct{})}
+	j := &job{Process: tool.Process{ID: id, Command: c.Text, Started: b.Now(), Running: true}, session: e.Account.Session, account: acc,
+		out: &capped{max: keepBackground}, stdin: w, done: make(chan struct{})}
 	cmd := e.command(c)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = r, j.out, j.out
 	// The run outlives the turn that started it, not the gateway.
@@ -71,6 +77,7 @@ func (e Exec) Background(_ context.Context, p policy.Permit, c tool.Command) (st
 	proc, err := e.Runner.Start(ctx, p, cmd)
 	if err != nil {
 		cancel()
+		acc.close(ctx)
 		return "", err
 	}
 	j.proc = proc
@@ -79,6 +86,7 @@ func (e Exec) Background(_ context.Context, p policy.Permit, c tool.Command) (st
 		defer cancel()
 		res, err := proc.Wait()
 		_ = r.CloseWithError(io.ErrClosedPipe)
+		acc.close(context.Background())
 		b.finish(e.Rules.Agent, j, res, err)
 	}()
 	return id, nil
@@ -122,12 +130,12 @@ func (j *job) snapshot() tool.Process {
 	return p
 }
 
-// of gives one agent's view; another agent's commands are not in it.
-func (b *Background) of(agent claw.AgentID) tool.Processes { return agentJobs{b, agent} }
-
+// agentJobs is one agent's view; another agent's commands are not in it.
 type agentJobs struct {
 	b     *Background
 	agent claw.AgentID
+	// labels of the session that looks.
+	labels claw.Labels
 }
 
 func (a agentJobs) find(id string) (*job, error) {
@@ -156,6 +164,7 @@ func (a agentJobs) Log(id string, offset, limit int) (tool.Process, string, erro
 	if err != nil {
 		return tool.Process{}, "", err
 	}
+	labels, from := j.account.sofar(context.Background())
 	lines := strings.SplitAfter(string(j.out.bytes()), "\n")
 	lines = lines[min(max(offset, 0), len(lines)):]
 	if limit > 0 && limit < len(lines) {
@@ -163,7 +172,9 @@ func (a agentJobs) Log(id string, offset, limit int) (tool.Process, string, erro
 	}
 	a.b.mu.Lock()
 	defer a.b.mu.Unlock()
-	return j.snapshot(), strings.Join(lines, ""), nil
+	snap := j.snapshot()
+	snap.Labels, snap.From = labels, from
+	return snap, strings.Join(lines, ""), nil
 }
 
 func (a agentJobs) Wait(ctx context.Context, id string, most time.Duration) (tool.Process, error) {
@@ -194,6 +205,7 @@ func (a agentJobs) Input(p policy.Permit, id string, data []byte, eof bool) erro
 	if err != nil {
 		return err
 	}
+	j.account.typed(a.labels) // from now on it knows what this session knows
 	if _, err := j.stdin.Write(data); err != nil {
 		return fmt.Errorf("%q does not read any more: %w", id, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/tool"
@@ -27,11 +26,9 @@ type Exec struct {
 	Programs *Programs
 	Rules    policy.Rules
 	Jobs     *Background
-	// Changed begins an account of what a run writes in the workspace and
-	// gives the end of it; may be nil.
-	Changed func(context.Context) (func() []string, error)
-	// Readable are the labels of what a run can read, and where from.
-	Readable func() (claw.Labels, string)
+	// Account of what the runs read and write. Without it nothing is known of
+	// either: their output is untrusted and private.
+	Account Account
 }
 
 var _ tool.Exec = Exec{}
@@ -42,7 +39,9 @@ func (e Exec) Find(name string) (policy.Program, bool) {
 }
 
 // Processes are the background commands of the agent.
-func (e Exec) Processes() tool.Processes { return e.Jobs.of(e.Rules.Agent) }
+func (e Exec) Processes() tool.Processes {
+	return agentJobs{b: e.Jobs, agent: e.Rules.Agent, labels: e.Account.Labels}
+}
 
 // Run runs a command to its end.
 func (e Exec) Run(ctx context.Context, p policy.Permit, c tool.Command) (tool.Output, error) {
@@ -51,28 +50,21 @@ func (e Exec) Run(ctx context.Context, p policy.Permit, c tool.Command) (tool.Ou
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	changed := func() []string { return nil }
-	if e.Changed != nil {
-		f, err := e.Changed(ctx)
-		if err != nil {
-			return tool.Output{}, err
-		}
-		changed = f
+	acc, err := e.Account.open(ctx, p, c.Line)
+	if err != nil {
+		return tool.Output{}, err
 	}
 	stdout, stderr := &capped{max: keepOutput}, &capped{max: keepOutput}
 	cmd := e.command(c)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	res, err := e.Runner.Run(ctx, p, cmd)
+	changed, labels, from := acc.close(ctx) // also of a run that went wrong
 	if err != nil {
 		return tool.Output{}, err
 	}
 	report := reportOf(res)
 	report.Cut = report.Cut || stdout.cut || stderr.cut
-	out := tool.Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Report: report, Changed: changed()}
-	if e.Readable != nil {
-		out.Labels, out.From = e.Readable()
-	}
-	return out, nil
+	return tool.Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Report: report, Changed: changed, Labels: labels, From: from}, nil
 }
 
 // command builds what the runner gets: the judged argv and a clean

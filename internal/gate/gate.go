@@ -41,8 +41,10 @@ type Options struct {
 	Desk    *approval.Desk
 	Journal Journal
 	Redact  func() *filter.Redactor
-	Nonce   func() string
-	Now     func() time.Time
+	// Wrap quotes text from outside for a model.
+	Wrap  func(text, source string) string
+	Nonce func() string
+	Now   func() time.Time
 }
 
 // Gate judges, asks, runs and records. It is safe for concurrent use.
@@ -67,6 +69,8 @@ type waiting struct {
 	call    Call
 	request policy.Request
 	shown   string
+	// hosts that a permitted run was let through to.
+	hosts []string
 }
 
 // New makes a gate.
@@ -121,7 +125,9 @@ type Outcome struct {
 	// Labels that the result brings into the session.
 	Labels claw.Labels
 	From   string
-	Run    *tool.RunReport
+	// Note is what was found in the text: that it reads like orders.
+	Note string
+	Run  *tool.RunReport
 	// Seq is the journal position of the decision.
 	Seq  uint64
 	Took time.Duration
@@ -393,6 +399,9 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	res, runErr := p.Run(ctx, permit)
 	out := Outcome{Status: Done, Decision: d, Seq: decided, IsError: res.IsError, Labels: res.Labels, From: res.From, Run: res.Run, Took: g.opt.Now().Sub(began)}
 	out.Text = g.opt.Redact().String(res.Text)
+	if res.Content {
+		g.quote(&out, res.Text)
+	}
 	if runErr != nil {
 		out = g.unhappy(out, runErr)
 	}
@@ -431,6 +440,9 @@ func (g *Gate) JudgeHost(permit policy.Permit, labels claw.Labels, h policy.Host
 	if !known {
 		return none
 	}
+	if f := rules.Flow.Live(w.request.Labels, labels, h); f.Rule != "" && f.Verdict != policy.Allow {
+		return f
+	}
 	s := policy.JudgeHost(rules.Egress, w.call.Tool, labels, h)
 	named := slices.ContainsFunc(w.request.Facts.Hosts, func(o policy.Host) bool { return o.Name == h.Name })
 	switch {
@@ -440,7 +452,34 @@ func (g *Gate) JudgeHost(permit policy.Permit, labels claw.Labels, h policy.Host
 		s.Verdict = policy.Deny
 		s.Hint = "name the host in the command, so that it is asked for with it, or add it to tools.egress.hosts"
 	}
+	if s.Verdict == policy.Allow {
+		g.reached(permit, h.Name)
+	}
 	return s
+}
+
+// keepHosts bounds the hosts that are kept of a run.
+const keepHosts = 16
+
+// reached notes that a run was let through to a host: what it gives out from
+// now on may come from there.
+func (g *Gate) reached(permit policy.Permit, host string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w, ok := g.granted[permit.Digest()]
+	if ok && len(w.hosts) < keepHosts && !slices.Contains(w.hosts, host) {
+		w.hosts = append(slices.Clip(w.hosts), host)
+		g.granted[permit.Digest()] = w
+	}
+}
+
+// Reached names the hosts that a permitted run was let through to. known is
+// false for one that is too old to be remembered, which may have reached any.
+func (g *Gate) Reached(permit policy.Permit) (hosts []string, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w, ok := g.granted[permit.Digest()]
+	return w.hosts, ok
 }
 
 // GrantedTo names the session that a permitted run belongs to.

@@ -115,6 +115,7 @@ func newWorld(t *testing.T) *world {
 		Scope:   func(c gate.Call, r policy.Rules) (tool.Scope, error) { return w.scope(c, r) },
 		Confine: func(r policy.Rules) (policy.Confinement, error) { return r.Confinement, nil },
 		Desk:    w.desk, Journal: journalOf{w}, Redact: func() *filter.Redactor { return redactor },
+		Wrap:  func(text, source string) string { return "<" + source + "|" + text + ">" },
 		Nonce: func() string { nonces++; return fmt.Sprintf("n%d", nonces) }, Now: func() time.Time { return w.now }})
 	return w
 }

@@ -10,7 +10,7 @@ import (
 // outside the operator may not by itself start programs or persist, and may
 // not take what is private to a third party (DESIGN §4).
 func (t *tally) flow(r *FlowRules, q *Request) {
-	if r.Mode == FlowOff || q.Labels == 0 {
+	if r.Mode == FlowOff || q.Labels == 0 && len(q.Facts.Reads) == 0 {
 		return
 	}
 	f := flowTally{t: t, r: r, q: q}
@@ -72,7 +72,7 @@ func (f *flowTally) sends() {
 		}
 		f.leaves("sending to ", string(s.Channel), ":", s.To)
 	}
-	secret := f.q.Labels.Has(claw.Secret)
+	secret := f.taken().Has(claw.Secret)
 	for i := range f.q.Facts.Hosts {
 		if h := &f.q.Facts.Hosts[i]; h.CarriesData || secret {
 			f.leaves("reaching ", h.Name, "", "")
@@ -80,14 +80,28 @@ func (f *flowTally) sends() {
 	}
 }
 
+// both is what may not leave for a third party without a person's word: what
+// somebody outside chose, together with what is the operator's own.
+const both = claw.Untrusted | claw.Private
+
+// taken are the labels of the session and of the files that the call takes
+// along.
+func (f *flowTally) taken() claw.Labels {
+	l := f.q.Labels
+	for i := range f.q.Facts.Reads {
+		l |= f.q.Facts.Reads[i].Labels
+	}
+	return l
+}
+
 // leaves judges what would go to a third party.
 func (f *flowTally) leaves(verb, where, colon, rest string) {
-	switch {
-	case f.q.Labels.Has(claw.Secret):
+	switch labels := f.taken(); {
+	case labels.Has(claw.Secret):
 		f.add(Deny, "flow.secret_leaves", func() (string, string) {
 			return "a secret is in this session; it may leave only by injection", ""
 		})
-	case f.q.Labels.Has(claw.Untrusted | claw.Private):
+	case labels.Has(both):
 		f.add(Ask, "flow.private_untrusted_send", func() (string, string) {
 			return "this session has read untrusted text and private data, so " + verb + where + colon + rest + " asks first",
 				"see both: openclaw policy why " + string(f.q.Session)

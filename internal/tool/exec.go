@@ -75,7 +75,7 @@ func (execTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 		if planErr != nil {
 			return Result{Text: "cannot run this: " + planErr.Error(), IsError: true}, nil
 		}
-		c := Command{Argv: plan.argv, Dir: dir, Env: a.Env, Timeout: a.timeout(), Text: a.Command}
+		c := Command{Argv: plan.argv, Dir: dir, Env: a.Env, Timeout: a.timeout(), Text: a.Command, Line: &line}
 		if a.Background {
 			id, err := s.Exec.Background(ctx, permit, c)
 			if err != nil {
@@ -234,7 +234,7 @@ func (o Output) result() Result {
 	if r.Cut {
 		b.WriteString("\n(output was cut)")
 	}
-	return Result{Text: b.String(), IsError: r.ExitCode != 0 || r.Signal != "" || r.TimedOut, Labels: o.Labels, From: o.From, Run: &r, Changed: o.Changed}
+	return Result{Text: b.String(), IsError: r.ExitCode != 0 || r.Signal != "" || r.TimedOut, Labels: o.Labels, From: o.From, Content: true, Run: &r, Changed: o.Changed}
 }
 
 func textOf(b []byte) string {

@@ -114,7 +114,7 @@ func (a processArgs) log(ps Processes, id string) (Result, error) {
 	if err != nil {
 		return Result{Text: err.Error(), IsError: true}, nil
 	}
-	return Result{Text: text + "\n(" + p.state() + ")", Run: p.Report}, nil
+	return Result{Text: text + "\n(" + p.state() + ")", Labels: p.Labels, From: p.From, Content: true, Run: p.Report}, nil
 }
 
 func (p Process) state() string {

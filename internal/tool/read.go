@@ -59,7 +59,7 @@ func (readTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 			if err != nil {
 				return Result{}, err
 			}
-			return Result{Text: numbered(c, a.Offset, a.Limit), Labels: c.Labels, From: "file " + a.Path}, nil
+			return Result{Text: numbered(c, a.Offset, a.Limit), Labels: c.Labels, From: "file " + a.Path, Content: true}, nil
 		}}, nil
 }
 

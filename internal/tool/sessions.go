@@ -113,7 +113,7 @@ func (sessionsListTool) Prepare(_ context.Context, s Scope, args json.RawMessage
 			for _, info := range list {
 				// A key may hold what a stranger chose (R36).
 				if info.Labels.Has(claw.Untrusted) {
-					r.Labels, r.From = claw.Untrusted, "list of sessions"
+					r.Labels, r.From, r.Content = claw.Untrusted, "list of sessions", true
 				}
 			}
 			return r, err
@@ -136,7 +136,7 @@ func (sessionsHistoryTool) Prepare(_ context.Context, s Scope, args json.RawMess
 			if err != nil {
 				return Result{Text: err.Error(), IsError: true}, nil
 			}
-			return Result{Text: h.Text, Labels: h.Labels | claw.Private, From: "session " + string(a.SessionKey)}, nil
+			return Result{Text: h.Text, Labels: h.Labels | claw.Private, From: "session " + string(a.SessionKey), Content: true}, nil
 		}}, nil
 }
 

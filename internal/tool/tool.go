@@ -58,6 +58,9 @@ type Result struct {
 	// Labels that the result brings into the session, and where from.
 	Labels claw.Labels
 	From   string
+	// Content: Text holds what was read, not the tool's own words. The gate
+	// looks at it and quotes what is untrusted.
+	Content bool
 	// Run tells of a confined run.
 	Run *RunReport
 	// Changed are files that the call wrote, for label records.
@@ -156,6 +159,9 @@ type Process struct {
 	Running bool
 	Report  *RunReport
 	Bytes   int
+	// Labels of what it has put out so far, as Output's.
+	Labels claw.Labels
+	From   string
 }
 
 // Command is what a run executes: exactly the argv that was judged.
@@ -166,6 +172,8 @@ type Command struct {
 	Stdin   io.Reader
 	Timeout time.Duration
 	Text    string // for lists of processes
+	// Line is what was judged; without it the run may read whatever it can.
+	Line *cmdline.Facts
 }
 
 // Output of a run.

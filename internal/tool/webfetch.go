@@ -56,10 +56,10 @@ func (webFetchTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (P
 		Run: func(ctx context.Context, p policy.Permit) (Result, error) {
 			page, err := s.Web.Fetch(ctx, p, FetchRequest{URL: a.URL, Text: a.ExtractMode == "text", MaxChars: a.MaxChars})
 			if err != nil {
-				return Result{Text: err.Error(), IsError: true, Labels: claw.Untrusted, From: "web page " + host.Name}, nil
+				return Result{Labels: claw.Untrusted, From: "web page " + host.Name}, err
 			}
 			text := fmt.Sprintf("%s\n%s (status %d)\n\n%s", page.Title, page.URL, page.Status, page.Text)
-			return Result{Text: text, IsError: page.Status >= 400, Labels: claw.Untrusted, From: "web page " + host.Name}, nil
+			return Result{Text: text, IsError: page.Status >= 400, Labels: claw.Untrusted, From: "web page " + host.Name, Content: true}, nil
 		}}, nil
 }
 
