@@ -225,7 +225,7 @@ func (j *execJudge) command(c *cmdline.Command) {
 	}
 	entry, listed := j.entry(c)
 	if !listed && !c.Steering {
-		j.add(Ask, "exec.not_on_allowlist", claw.ConfigRef{}, fmt.Sprintf("%s is not on the allowlist", shown), "allow it once, or add it to tools.exec.allowlist")
+		j.add(Ask, "exec.not_on_allowlist", j.r.AllowlistRef, fmt.Sprintf("%s is not on the allowlist", shown), "allow it once, or add it to tools.exec.allowlist")
 		return
 	}
 	for _, u := range c.Files {

@@ -97,8 +97,10 @@ type ExecRules struct {
 	Ask         ExecAsk        `json:"ask"`
 	AskRef      claw.ConfigRef `json:"askRef,omitzero"`
 	Allowlist   []ExecEntry    `json:"allowlist,omitempty"`
-	Denylist    []ExecEntry    `json:"denylist,omitempty"`
-	Elevated    bool           `json:"elevated"`
+	// AllowlistRef is where what is missing would be added.
+	AllowlistRef claw.ConfigRef `json:"allowlistRef,omitzero"`
+	Denylist     []ExecEntry    `json:"denylist,omitempty"`
+	Elevated     bool           `json:"elevated"`
 }
 
 // ExecEntry is one allowlist entry (a sequence of argv words) or one denylist

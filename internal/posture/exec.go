@@ -62,6 +62,9 @@ func (b *builder) execBlock(e *config.Exec) policy.ExecRules {
 	if !e.Allowlist.Invalid {
 		r.Allowlist = entries(e.Allowlist)
 	}
+	if r.AllowlistRef = e.Allowlist.Ref; !e.Allowlist.Set && !e.Allowlist.Invalid {
+		r.AllowlistRef = r.SecurityRef // no list: what asks for one decided
+	}
 	r.Denylist = entries(e.Denylist)
 	if e.Denylist.Invalid || len(r.Denylist) < len(e.Denylist.V) {
 		r.Security = policy.ExecDeny // a denylist that was not understood
@@ -129,7 +132,7 @@ func narrow(r, o policy.ExecRules, block *config.Exec) policy.ExecRules {
 		r.Ask, r.AskRef = o.Ask, o.AskRef
 	}
 	if block.Allowlist.Set || block.Allowlist.Invalid {
-		r.Allowlist = intersect(r.Allowlist, o.Allowlist)
+		r.Allowlist, r.AllowlistRef = intersect(r.Allowlist, o.Allowlist), o.AllowlistRef
 	}
 	r.Denylist = append(slices.Clone(r.Denylist), o.Denylist...)
 	return r

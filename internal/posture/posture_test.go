@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/cmdline"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/policy"
 )
@@ -199,5 +200,22 @@ func TestNarrowingOnly(t *testing.T) {
 	}
 	if r.Exec.Security != policy.ExecAllowlist || r.Exec.Ask != policy.AskAlways || len(r.Exec.Allowlist) != 1 || r.Exec.Allowlist[0].Text != "git status" {
 		t.Errorf("exec = %+v", r.Exec)
+	}
+}
+
+// TestAllowlistPlace: what is not on the allowlist names the place where it
+// would be added, or what asks for a list that is not there.
+func TestAllowlistPlace(t *testing.T) {
+	const guide = `{tools: {exec: {security: "allowlist", allowlist: ["ls"]}, agents: {coder: {exec: {security: "allowlist", allowlist: ["git"]}}, bare: {exec: {security: "allowlist"}}}},
+		agents: {list: [{id: "main", tools: {exec: {allowlist: ["ls -l"]}}}, {id: "other"}]}}`
+	for id, want := range map[claw.AgentID]string{"main": "agents.list[0].tools.exec.allowlist", "other": "tools.exec.allowlist", "coder": "tools.agents.coder.exec.allowlist", "bare": "tools.agents.bare.exec.security"} {
+		r := rulesOf(t, guide, id)
+		if got := r.Exec.AllowlistRef; got.Pointer != want || got.Line == 0 {
+			t.Errorf("%s: allowlist at %v, want %s", id, got, want)
+		}
+		d := policy.JudgeCommand(r.Exec, r.Files, &cmdline.Facts{Understood: true, Commands: []cmdline.Command{{Program: "cp", Argv: []cmdline.Word{{Text: "cp", Known: true}}}}}, policy.LevelIsolated)
+		if d.Rule != "exec.not_on_allowlist" || d.Where != r.Exec.AllowlistRef {
+			t.Errorf("%s: %s at %v", id, d.Rule, d.Where)
+		}
 	}
 }
