@@ -33,19 +33,9 @@ var phraseRules = [...]struct {
 	{"from", 2, "from now on"}, {"instead", 2, "instead"}, {"pipe", 2, "curl http"}, {"pipe", 2, "force-push"},
 }
 
-// phraseIndex lists phraseRules by their first word.
-var phraseIndex = func() map[string][]int {
-	m := map[string][]int{}
-	for n, r := range phraseRules {
-		first, _, _ := strings.Cut(r.words, " ")
-		m[first] = append(m[first], n)
-	}
-	return m
-}()
-
 // phrases looks for the fixed wordings that begin at word i.
 func (l *looker) phrases(t tokens, i int) {
-	for _, n := range phraseIndex[t.word(i)] {
+	for _, n := range lookup().phrases[t.word(i)] {
 		r := &phraseRules[n]
 		if !joined(&t, i, r.words, " ") {
 			continue

@@ -150,14 +150,14 @@ func (s *splitter) punctuation(c rune, i, n int) {
 // classify looks every word up, with the compounds it begins, and joins
 // ideographs that the lexicon knows.
 func (s *splitter) classify() {
-	t := &s.t
+	t, known := &s.t, lookup()
 	for i := range t.words {
 		w := &t.words[i]
 		text := t.word(i)
-		w.class |= index[text]
-		for _, c := range compounds[text] {
+		w.class |= known.index[text]
+		for _, c := range known.compounds[text] {
 			if joined(t, i, c, " ") {
-				w.class |= index[c]
+				w.class |= known.index[c]
 			}
 		}
 		if i+1 < len(t.words) && len(text) == 3 && t.words[i+1].start == w.end {
@@ -165,7 +165,7 @@ func (s *splitter) classify() {
 				if t.words[i+n-1].start != t.words[i+n-2].end {
 					break
 				}
-				w.class |= index[t.folded[w.lo:t.words[i+n-1].hi]]
+				w.class |= known.index[t.folded[w.lo:t.words[i+n-1].hi]]
 			}
 		}
 		if strings.IndexByte(text, '_') > 0 {

@@ -1,6 +1,9 @@
 package inject
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // classes is a set of meanings that a word may have in an order to a model.
 type classes uint64
@@ -118,12 +121,21 @@ var lexicon = [...]struct {
 	{cSaid, `asked told said wants instructed ordered requested`},
 }
 
-// index is the lexicon by word; compound words by their first part.
-var index, compounds = func() (map[string]classes, map[string][]string) {
-	m, c := map[string]classes{}, map[string][]string{}
-	for _, r := range phraseRules {
+// tables are the lexicon by word, compound words by their first part, and
+// phraseRules by their first word.
+type tables struct {
+	index     map[string]classes
+	compounds map[string][]string
+	phrases   map[string][]int
+}
+
+// lookup makes the tables for the first text; a start has no text to look at.
+var lookup = sync.OnceValue(func() tables {
+	m, c, p := map[string]classes{}, map[string][]string{}, map[string][]int{}
+	for n, r := range phraseRules {
 		first, _, _ := strings.Cut(r.words, " ")
 		m[first] |= cPhrase
+		p[first] = append(p[first], n)
 	}
 	for _, row := range lexicon {
 		for _, w := range strings.Fields(row.words) {
@@ -134,8 +146,8 @@ var index, compounds = func() (map[string]classes, map[string][]string) {
 			m[w] |= row.class
 		}
 	}
-	return m, c
-}()
+	return tables{m, c, p}
+})
 
 // wordRule: a word of class first, then words of the classes then, in this
 // order unless either, each within reach of the one before it.
