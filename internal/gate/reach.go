@@ -45,7 +45,7 @@ func reachOf(line *cmdline.Facts, g files.Ground) files.Reach {
 // every other program, and when an operand is not known.
 func operandsOf(c *cmdline.Command, g files.Ground) (paths []string, ok bool) {
 	kind := plainness(c)
-	if c.Steering && kind == notPlain {
+	if (c.Steering || slices.Contains(quietWrappers[:], c.Program)) && kind == notPlain {
 		kind = readsOperands
 	}
 	wrapped := slices.ContainsFunc(c.Via, func(v string) bool { return !slices.Contains(quietWrappers[:], v) })

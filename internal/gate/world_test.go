@@ -92,6 +92,7 @@ type world struct {
 	tools   []tool.Tool
 	scope   func(gate.Call, policy.Rules) (tool.Scope, error)
 	gate    *gate.Gate
+	options gate.Options
 	calls   int
 	gone    bool // the agent is not known any more
 }
@@ -109,14 +110,15 @@ func newWorld(t *testing.T) *world {
 		return claw.ApprovalID(fmt.Sprintf("a%d", ids))
 	}})
 	redactor := filter.New(filter.Options{Values: []string{"correct-horse-battery-staple"}})
-	w.gate = gate.New(gate.Options{
+	w.options = gate.Options{
 		Rules:   func(id claw.AgentID) (policy.Rules, bool) { return w.rules, id == "main" && !w.gone },
 		Tools:   []tool.Tool{lazy{w, "probe"}, lazy{w, "write"}, lazy{w, "exec"}},
 		Scope:   func(c gate.Call, r policy.Rules) (tool.Scope, error) { return w.scope(c, r) },
 		Confine: func(r policy.Rules) (policy.Confinement, error) { return r.Confinement, nil },
 		Desk:    w.desk, Journal: journalOf{w}, Redact: func() *filter.Redactor { return redactor },
 		Wrap:  func(text, source string) string { return "<" + source + "|" + text + ">" },
-		Nonce: func() string { nonces++; return fmt.Sprintf("n%d", nonces) }, Now: func() time.Time { return w.now }})
+		Nonce: func() string { nonces++; return fmt.Sprintf("n%d", nonces) }, Now: func() time.Time { return w.now }}
+	w.gate = gate.New(w.options)
 	return w
 }
 
