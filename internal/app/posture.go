@@ -31,6 +31,7 @@ type holder struct {
 	pending *Proposal
 	// problem says why the file on disk is not what is in force.
 	problem string
+	seen    seen
 }
 
 // Proposal is a posture that waits for an operator.
@@ -117,6 +118,7 @@ func (h *holder) start(ctx context.Context, l *configfile.Loaded, accept Accepta
 		return err
 	}
 	h.cfg = l.Config
+	h.look(l, nil)
 	if !sealed || accept == AcceptLooser {
 		h.post = next
 		return h.seal(ctx, next, by)
@@ -196,11 +198,12 @@ func (h *holder) seal(ctx context.Context, p posture.Posture, by claw.Principal)
 
 // reload looks at the file again.
 func (h *holder) reload(ctx context.Context, l *configfile.Loaded, loadErr error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.look(l, loadErr)
 	if loadErr == nil {
 		loadErr = l.Problems.Err()
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if loadErr != nil {
 		h.problem = "the file does not load, the last good configuration is in force: " + firstLine(loadErr.Error())
 		return h.note(ctx, "broken", nil)

@@ -135,33 +135,6 @@ func (a *App) background(server *gateway.Server) {
 	}()
 }
 
-// watch applies changes of the configuration.
-func (a *App) watch(server *gateway.Server) {
-	if a.posture.now().Gateway.Reload == "off" {
-		return
-	}
-	changed, err := configfile.Watch(a.life, a.paths.Config)
-	if err != nil {
-		a.log.Error("the configuration is not watched", "error", err)
-		return
-	}
-	for range changed {
-		before := a.posture.now().Generation
-		l, err := configfile.Load(a.paths, configfile.Options{Env: a.lookupEnv})
-		if rerr := a.posture.reload(a.life, l, err); rerr != nil {
-			a.log.Error("a changed configuration was not taken", "error", rerr)
-			continue
-		}
-		if why := a.posture.notInForce(); why != "" {
-			a.log.Warn("the configuration on disk is not in force", "reason", why)
-			continue
-		}
-		if a.posture.now().Generation != before {
-			a.applied(server)
-		}
-	}
-}
-
 // applied tells the server what a new posture means for it. Listeners stay:
 // another bind or port takes effect at the next start.
 func (a *App) applied(server *gateway.Server) {
