@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
-	"sync"
+	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 )
@@ -31,10 +30,15 @@ type Documents struct {
 // maxDocument bounds one document.
 const maxDocument = 16 << 20
 
-var (
-	documentName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`) })
-	transcriptName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,200}\.jsonl$`) })
-)
+func documentName(s string) bool {
+	return named(s, 200, func(c byte) bool { return c == '.' || c == '_' || c == '-' })
+}
+
+// transcriptName reports the file of a transcript.
+func transcriptName(s string) bool {
+	id, ok := strings.CutSuffix(s, ".jsonl")
+	return ok && named(id, 201, func(c byte) bool { return c == '-' })
+}
 
 const asideForm = "2006-01-02T15-04-05.000Z"
 
@@ -48,7 +52,7 @@ func (s *Store) Documents(f Folder) Documents {
 }
 
 func (d Documents) path(name string) (string, error) {
-	if d.s == nil || !documentName().MatchString(name) {
+	if d.s == nil || !documentName(name) {
 		return "", fmt.Errorf("%w: document %q", ErrName, name)
 	}
 	return filepath.Join(d.dir, name), nil

@@ -179,7 +179,7 @@ func (x *index) adopt(key claw.SessionKey, e *entry) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if !sessionName().MatchString(string(e.SessionID)) {
+	if !sessionName(string(e.SessionID)) {
 		return fmt.Errorf("session %q: sessionId %q names no file", key, e.SessionID)
 	}
 	e.key, e.agent = key, x.agent
@@ -231,7 +231,7 @@ func (s *Store) indexOf(agent claw.AgentID) (*index, error) {
 	if x := s.agents[agent]; x != nil {
 		return x, nil
 	}
-	if !agentName().MatchString(string(agent)) {
+	if !agentName(string(agent)) {
 		return nil, fmt.Errorf("%w: agent %q, expected lower-case letters, digits, - and _", ErrName, agent)
 	}
 	x := &index{s: s, agent: agent, dir: filepath.Join(s.opt.Dir, "agents", string(agent), "sessions"), entries: map[claw.SessionKey]*entry{}}

@@ -38,7 +38,7 @@ type live struct {
 // transcript is the file of a session. A sessionFile from elsewhere counts
 // only when it lies in the same folder.
 func (x *index) transcript(e *entry) string {
-	if base := filepath.Base(e.SessionFile); e.SessionFile != "" && filepath.Join(x.dir, base) == filepath.Clean(e.SessionFile) && transcriptName().MatchString(base) {
+	if base := filepath.Base(e.SessionFile); e.SessionFile != "" && filepath.Join(x.dir, base) == filepath.Clean(e.SessionFile) && transcriptName(base) {
 		return filepath.Join(x.dir, base)
 	}
 	return filepath.Join(x.dir, string(e.SessionID)+".jsonl")
