@@ -32,7 +32,9 @@ import (
 
 // Options of Open.
 type Options struct {
-	Paths   configfile.Paths
+	Paths configfile.Paths
+	// Loaded is the configuration when it was read already.
+	Loaded  *configfile.Loaded
 	Version string
 	// Getenv looks an environment variable up.
 	Getenv func(string) string
@@ -109,8 +111,13 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	loaded, err := a.load()
-	if err != nil {
+	loaded := o.Loaded
+	if loaded == nil {
+		if loaded, err = a.load(); err != nil {
+			return nil, err
+		}
+	}
+	if err := loaded.Problems.Err(); err != nil {
 		return nil, err
 	}
 	if a.store, err = store.Open(store.Options{Dir: a.paths.State, Now: time.Now, Workspace: a.workspaceOf, Report: a.report("sessions")}); err != nil {
@@ -135,7 +142,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 
 // build makes the engine over what Open has prepared.
 func (a *App) build() (err error) {
-	if err = a.openLabels(a.life, filepath.Join(a.paths.State, "labels.jsonl")); err != nil {
+	if err = a.openLabels(a.life, filepath.Join(a.paths.State, labelsFile)); err != nil {
 		return err
 	}
 	c := a.posture.config()
@@ -172,13 +179,9 @@ func (a *App) answered(e approval.Event) {
 	}
 }
 
-// load reads the configuration; one with errors is refused.
+// load reads the configuration; its problems are the caller's to judge.
 func (a *App) load() (*configfile.Loaded, error) {
-	l, err := configfile.Load(a.paths, configfile.Options{Env: a.lookupEnv})
-	if err != nil {
-		return nil, err
-	}
-	return l, l.Problems.Err()
+	return configfile.Load(a.paths, configfile.Options{Env: a.lookupEnv})
 }
 
 func (a *App) report(what string) func(error) {

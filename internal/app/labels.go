@@ -52,10 +52,25 @@ func (a *App) account(c gate.Call, r policy.Rules, view *files.Tree) gate.Accoun
 		Ground: files.Ground{Workspace: r.Files.Workspace, Cache: a.cacheOf(r.Agent), ReadRoots: r.Confinement.ReadRoots}}
 }
 
+// accountOperator is the account of a command that the operator runs under an
+// agent's confinement. What it writes carries what it could read; the words of
+// the command are the operator's. The function that it returns ends it.
+func (a *App) accountOperator(ctx context.Context, r policy.Rules) (func(context.Context), error) {
+	tree, err := a.tree(r)
+	if err != nil {
+		return nil, err
+	}
+	acc := a.account(gate.Call{}, r, tree.As(claw.Private, "operator: sandbox run"))
+	return acc.Whole(ctx)
+}
+
 // cacheOf is where the runner keeps what outlives an agent's runs.
 func (a *App) cacheOf(id claw.AgentID) string {
 	return filepath.Join(resolveDir(filepath.Join(a.paths.State, cacheDir)), string(id))
 }
+
+// labelsFile lies in the state directory.
+const labelsFile = "labels.jsonl"
 
 // cacheDir lies in the state directory; the runner is told of it.
 const cacheDir = "cache"

@@ -159,6 +159,11 @@ func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
 	if err != nil {
 		return sandbox.Result{}, err
 	}
+	acc, err := a.accountOperator(ctx, ag.Rules)
+	if err != nil {
+		return sandbox.Result{}, err
+	}
+	defer acc(ctx)
 	argv := append([]string{prog.Path}, o.Argv[1:]...)
 	return a.runner.Run(ctx, permit, sandbox.Cmd{Path: prog.Path, Args: argv, Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr})
 }

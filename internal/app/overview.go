@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -76,6 +77,11 @@ func (o *overview) needs(p posture.Posture) []gateway.Need {
 	out := []gateway.Need{}
 	if s := o.app.record.last(); s.State == "damaged" {
 		out = append(out, gateway.Need{Level: gateway.Act, ID: "journal.damaged", Kind: "finding", Text: "The journal is damaged: " + s.Problem, Fix: "openclaw journal verify"})
+	}
+	if n := o.app.labels.Damaged(); n > 0 {
+		out = append(out, gateway.Need{Level: gateway.Act, ID: "labels.damaged", Kind: "finding", Count: n,
+			Text: fmt.Sprintf("%d line(s) of the record of where files come from cannot be read: files without a record count as untrusted and private.", n),
+			Fix:  "look at " + o.app.paths.Short(filepath.Join(o.app.paths.State, labelsFile)) + ", remove what was damaged, then start the gateway anew"})
 	}
 	for _, n := range p.Notes {
 		level := gateway.Look

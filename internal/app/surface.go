@@ -266,6 +266,9 @@ func outcomeFacts(f gateway.ToolFacts, o gate.Outcome) gateway.ToolFacts {
 	d := o.Decision
 	f.Status, f.Verdict, f.Rule, f.Reason, f.Hint, f.Where = string(o.Status), d.Verdict.String(), string(d.Rule), d.Reason, d.Hint, d.Where
 	f.Approval, f.Seq, f.Result, f.IsError, f.DurationMs, f.NewLabels = o.Approval, o.Seq, o.Text, o.IsError, o.Took.Milliseconds(), o.Labels
+	if f.Finding = o.Note; o.Labels != 0 {
+		f.LabelsFrom = o.From
+	}
 	if !o.Expires.IsZero() {
 		f.ExpiresMs = o.Expires.UnixMilli()
 	}

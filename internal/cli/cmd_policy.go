@@ -13,7 +13,7 @@ import (
 
 func (e *env) cmdPolicy() *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Ask what would be decided, and why"}
-	c.AddCommand(e.cmdPolicyTest(), e.cmdPolicyExplain())
+	c.AddCommand(e.cmdPolicyTest(), e.cmdPolicyExplain(), e.cmdPolicyTrust())
 	return c
 }
 

@@ -62,6 +62,17 @@ func (a Account) open(ctx context.Context, p policy.Permit, line *cmdline.Facts)
 	return acc, nil
 }
 
+// Whole accounts for a run that no call made and that may read whatever it can.
+// The function that it returns ends the account.
+func (a Account) Whole(ctx context.Context) (end func(context.Context), err error) {
+	a.Reached = nil
+	acc, err := a.open(ctx, policy.Permit{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) { acc.close(ctx) }, nil
+}
+
 // labels that the run carries as far as is known.
 func (a *account) labels() claw.Labels {
 	hosts, known := a.hosts()

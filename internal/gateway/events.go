@@ -140,6 +140,10 @@ type ToolFacts struct {
 	DurationMs int64           `json:"durationMs,omitempty"`
 	// NewLabels that the result brought into the session.
 	NewLabels claw.Labels `json:"newLabels,omitempty"`
+	// LabelsFrom says where those come from; Finding what was found in the
+	// text: that it reads like orders to a model.
+	LabelsFrom string `json:"labelsFrom,omitempty"`
+	Finding    string `json:"finding,omitempty"`
 }
 
 // ToolEvent is a phase of a tool call.

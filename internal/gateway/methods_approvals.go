@@ -110,6 +110,9 @@ func (s *Server) addPosture() {
 		return map[string]json.RawMessage{"schema": schema}, err
 	})}
 	s.methods["exec.approvals.get"] = method{wire.Read, none(func(c *conn) (any, error) { return p.ExecApprovals(c.ctx) })}
+	if v, ok := p.(Voucher); ok {
+		s.addVouch(v)
+	}
 	if a, ok := p.(Accepter); ok {
 		s.methods["config.pending"] = method{wire.Read, none(func(c *conn) (any, error) { return a.Pending(c.ctx) })}
 		s.methods["config.accept"] = method{wire.Admin, with(func(c *conn, q struct {
