@@ -120,18 +120,47 @@ func seek(f io.ReaderAt, size int64, seq uint64) (int64, error) {
 		}
 	}
 	for lo >= 0 && lo < size {
-		n, err := numberAt(f, lo)
-		if err != nil {
-			return 0, err
+		next, found, err := scan(f, lo, size, seq)
+		if err != nil || found {
+			return next, err
 		}
-		if n >= seq {
-			return lo, nil
+		if next == lo { // a line longer than what is read at once
+			if next, err = nextLine(f, lo, size); err != nil {
+				return 0, err
+			}
 		}
-		if lo, err = nextLine(f, lo, size); err != nil {
-			return 0, err
-		}
+		lo = next
 	}
 	return size, nil
+}
+
+// scan reads a piece of f from the line at lo on. It returns the first line
+// whose number is at least seq, or else the last line start that it saw.
+func scan(f io.ReaderAt, lo, size int64, seq uint64) (at int64, found bool, err error) {
+	buf := make([]byte, min(size-lo, 16<<10))
+	if _, err := f.ReadAt(buf, lo); err != nil && !errors.Is(err, io.EOF) {
+		return 0, false, err
+	}
+	for i := 0; ; {
+		n, ok := seqOf(buf[i:min(i+64, len(buf))])
+		if !ok {
+			if i > 0 && len(buf)-i < 64 && lo+int64(len(buf)) < size {
+				return lo + int64(i), false, nil // its number is in the next piece
+			}
+			return 0, false, fmt.Errorf("journal: the line at byte %d has no number", lo+int64(i))
+		}
+		if n >= seq {
+			return lo + int64(i), true, nil
+		}
+		end := bytes.IndexByte(buf[i:], '\n')
+		if end < 0 || i+end+1 == len(buf) {
+			if lo+int64(len(buf)) == size {
+				return size, false, nil
+			}
+			return lo + int64(i), false, nil
+		}
+		i += end + 1
+	}
 }
 
 // nextLine returns the first line start behind pos and before end, or -1.
