@@ -12,6 +12,7 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/model"
@@ -53,18 +54,22 @@ func refOf(s config.SecretRef) vault.Ref {
 
 // resolver for one configuration.
 func (a *App) resolver(c *config.Config, live *vault.Live) *vault.Resolver {
-	o := vault.Options{Env: a.lookupEnv, Credentials: a.paths.Credentials, Live: live}
+	return newResolver(a.paths, a.lookupEnv, c, live)
+}
+
+func newResolver(paths configfile.Paths, env func(string) (string, bool), c *config.Config, live *vault.Live) *vault.Resolver {
+	o := vault.Options{Env: env, Credentials: paths.Credentials, Live: live}
 	named := false
 	for _, e := range c.Secrets.Providers {
 		p := &e.V
 		named = named || e.Key == vault.DefaultProvider && p.Source.V == "file"
-		o.Providers = append(o.Providers, vault.Provider{Name: e.Key, Source: vault.Source(p.Source.V), Path: a.paths.Expand(p.Path.V), Mode: vault.FileMode(p.Mode.V),
+		o.Providers = append(o.Providers, vault.Provider{Name: e.Key, Source: vault.Source(p.Source.V), Path: paths.Expand(p.Path.V), Mode: vault.FileMode(p.Mode.V),
 			MaxBytes: int64(p.MaxBytes.V), Timeout: time.Duration(p.Timeout.V), Allowlist: allowlist(p.Allowlist), Command: p.Command.V, Args: config.Strings(p.Args),
 			PassEnv: config.Strings(p.PassEnv), TrustedDirs: config.Strings(p.TrustedDirs), AllowSymlinkCommand: p.AllowSymlink.Or(false),
 			PlainOutput: !p.JSONOnly.Or(true), NoOutputTimeout: time.Duration(p.NoOutput.V), MaxOutputBytes: int64(p.MaxOutput.V)})
 	}
 	if !named {
-		o.Providers = append(o.Providers, vault.Provider{Name: vault.DefaultProvider, Source: vault.SourceFile, Path: a.paths.Secrets, Mode: vault.ModeJSON})
+		o.Providers = append(o.Providers, vault.Provider{Name: vault.DefaultProvider, Source: vault.SourceFile, Path: paths.Secrets, Mode: vault.ModeJSON})
 	}
 	return vault.New(o)
 }

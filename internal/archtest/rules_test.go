@@ -19,13 +19,15 @@ var rules = map[string]rule{
 	"config":  {ring: 0, may: []string{"json5"}},
 	"cmdline": {ring: 0},
 	"policy":  {ring: 0, may: []string{"cmdline"}},
-	"posture": {ring: 0, may: []string{"config", "policy"}},
+	"posture": {ring: 0, may: []string{"config", "json5", "policy"}},
+	"audit":   {ring: 0, may: []string{"config", "json5", "policy", "posture"}, why: "the audit asks the enforcer"},
 	"filter":  {ring: 0},
 	"chain":   {ring: 0},
 
 	"filter/inject": {ring: 0},
 
 	"atomicfile":            {ring: 1},
+	"survey":                {ring: 1, may: []string{"audit", "filter"}},
 	"configfile":            {ring: 1, may: []string{"json5", "config", "atomicfile"}, why: "atomicfile is the one way to replace a file"},
 	"sandbox":               {ring: 1, may: []string{"policy"}},
 	"sandbox/linux":         {ring: 1, may: []string{"sandbox", "policy", "sandbox/linux/confine"}},

@@ -97,7 +97,7 @@ func (e *env) root() *cobra.Command {
 	root.AddCommand(
 		e.cmdUp(), e.cmdOnboard(), e.cmdGateway(), e.cmdDashboard(),
 		e.cmdAgent(), e.cmdApprovals(), e.cmdSessions(), e.cmdJournal(), e.cmdPolicy(),
-		e.cmdConfig(), e.cmdSandbox(), e.cmdFilter(),
+		e.cmdConfig(), e.cmdSandbox(), e.cmdFilter(), e.cmdSecurity(),
 		e.cmdStatus(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
 	)
 	return root

@@ -87,6 +87,21 @@ func samples() []string {
 	}
 }
 
+// Sample reports a secret that guides print, or one that says of itself that
+// it is to be replaced.
+func Sample(secret string) bool {
+	s := strings.ToLower(strings.TrimSpace(secret))
+	if slices.Contains(samples(), s) {
+		return true
+	}
+	for _, start := range []string{"your-", "your_", "<your", "replace-me", "replace_me", "change-me", "change_me", "changeme", "placeholder", "insert-", "example-"} {
+		if strings.HasPrefix(s, start) {
+			return true
+		}
+	}
+	return strings.HasSuffix(s, "-here") || strings.HasSuffix(s, "_here")
+}
+
 // Weak says why the shared secret must not be used beyond loopback; "" means
 // that it may.
 func (c Config) Weak() string {
@@ -94,7 +109,7 @@ func (c Config) Weak() string {
 		return ""
 	}
 	s := strings.TrimSpace(c.Secret)
-	if slices.Contains(samples(), strings.ToLower(s)) {
+	if Sample(s) {
 		return fmt.Sprintf("the %s is a published sample", c.Mode)
 	}
 	if len(s) < MinSecret {

@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/audit"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/gateway/access"
+	"github.com/openclaw-go/openclaw/internal/posture"
+	"github.com/openclaw-go/openclaw/internal/survey"
+)
+
+// AuditOptions of LookForAudit.
+type AuditOptions struct {
+	// Owner overrides whose home it is; empty asks the home.
+	Owner audit.HomeOwner
+	// Env looks variables up, Environ lists them.
+	Env     func(string) (string, bool)
+	Environ []string
+	Version string
+	Now     time.Time
+}
+
+// LookForAudit looks at a home, without touching it, and gives what the audit
+// judges.
+func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
+	in := audit.Input{}
+	owner, runUID, err := homeOwner(p, o.Owner)
+	if err != nil {
+		in.Unreadable = err.Error()
+	}
+	foreign := owner == audit.UpstreamHome
+	l, err := configfile.Load(p, configfile.Options{Env: o.Env, Foreign: foreign})
+	if err != nil {
+		in.Unreadable = err.Error()
+	}
+	in.Config, in.Problems = l.Config, l.Problems
+	home := audit.Home{Dir: p.Home, State: p.State, Config: p.Config, Owner: owner}
+	w := survey.Where{Home: home, By: o.Version, Now: o.Now, RunUID: runUID, Environ: o.Environ, Redactor: filter.New(filter.Options{}),
+		Config: []string{p.Config}, Further: furtherFiles(l.Config, p)}
+	for i, f := range l.Files {
+		if i > 0 {
+			w.Config = append(w.Config, f.Path)
+		}
+	}
+	world := posture.World{Home: p.Home, State: p.State, Config: p.Config}
+	if foreign {
+		world.Owner = posture.Upstream
+	}
+	for _, a := range posture.Of(l.Config, world).Agents {
+		if a.Workspace != "" {
+			w.Workspaces = append(w.Workspaces, a.Workspace)
+		}
+	}
+	in.Snapshot = survey.Take(w)
+	in.Snapshot.Secrets = auditSecrets(p, l.Config, o)
+	return in, nil
+}
+
+// homeOwner says whose the home is and which uid its commands get.
+func homeOwner(p configfile.Paths, override audit.HomeOwner) (audit.HomeOwner, int, error) {
+	state, err := LookHome(p)
+	if err != nil {
+		return audit.OurHome, -1, err
+	}
+	owner, uid := audit.NoHome, -1
+	switch state {
+	case HomeOurs:
+		owner = audit.OurHome
+		if m, err := readMarker(p); err == nil && m.RunUID > 0 {
+			uid = m.RunUID
+		}
+	case HomeUpstream:
+		owner = audit.UpstreamHome
+	case HomeAbsent:
+		if _, err := os.Lstat(p.State); err == nil {
+			owner = audit.UpstreamHome // a state directory that we did not make
+		}
+	}
+	if override != "" {
+		owner = override
+	}
+	return owner, uid, nil
+}
+
+// furtherFiles are files that the configuration names.
+func furtherFiles(c *config.Config, p configfile.Paths) map[audit.Role][]string {
+	out := map[audit.Role][]string{}
+	add := func(role audit.Role, path string) {
+		if path != "" {
+			out[role] = append(out[role], p.Expand(path))
+		}
+	}
+	add(audit.RoleLog, c.Logging.File.Path.V)
+	add(audit.RoleJournal, c.Logging.Audit.Path.V)
+	add(audit.RoleTLSKey, c.Gateway.TLS.KeyPath.V)
+	add(audit.RoleTokenFile, c.Channels.Telegram.TokenFile.V)
+	for _, a := range c.Channels.Telegram.Accounts {
+		add(audit.RoleTokenFile, a.V.TokenFile.V)
+	}
+	for _, x := range c.Secrets.Providers {
+		if x.V.Source.V == "file" {
+			add(audit.RoleSecrets, x.V.Path.V)
+		}
+	}
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			add(audit.RoleProgram, real)
+		}
+	}
+	return out
+}
+
+// auditSecrets is what the audit may know of credentials: never a value.
+func auditSecrets(p configfile.Paths, c *config.Config, o AuditOptions) []audit.Secret {
+	groups := map[string]int{}
+	measure := func(x audit.Secret, value string) audit.Secret {
+		x.Length, x.Bits, x.Placeholder = len(value), filter.Bits(value), access.Sample(value)
+		if value != "" {
+			if groups[value] == 0 {
+				groups[value] = len(groups) + 1
+			}
+			x.Group = groups[value]
+		}
+		return x
+	}
+	var out []audit.Secret
+	plain := map[string]bool{}
+	c.Literals(func(ref claw.ConfigRef, value string) {
+		plain[ref.Pointer] = true
+		out = append(out, measure(audit.Secret{Pointer: ref.Pointer, File: ref.File, Line: ref.Line, Column: ref.Column, Source: "plain"}, value))
+	})
+	res := newResolver(p, o.Env, c, nil)
+	for _, e := range []struct {
+		pointer string
+		v       config.Value[config.SecretRef]
+	}{{"gateway.auth.token", c.Gateway.Auth.Token}, {"gateway.auth.password", c.Gateway.Auth.Password}, {"hooks.token", c.Hooks.Token}} {
+		if plain[e.pointer] || !e.v.Set {
+			continue
+		}
+		x := audit.Secret{Pointer: e.pointer, File: e.v.Ref.File, Line: e.v.Ref.Line, Column: e.v.Ref.Column, Source: e.v.V.Kind.String()}
+		if e.v.V.Kind == config.SecretExec {
+			x.Source, x.Why = "unresolved", "the audit starts no program"
+			out = append(out, x)
+			continue
+		}
+		s, err := res.Resolve(context.Background(), e.pointer, refOf(e.v.V))
+		if err == nil {
+			err = s.Use(func(b []byte) error { x = measure(x, string(b)); return nil })
+		}
+		if err != nil {
+			x.Source, x.Why = "unresolved", err.Error()
+		}
+		out = append(out, x)
+	}
+	if v, ok := o.Env("OPENCLAW_GATEWAY_TOKEN"); ok && v != "" {
+		out = append(out, measure(audit.Secret{Pointer: "env.OPENCLAW_GATEWAY_TOKEN", Source: "env"}, v))
+		if !c.Gateway.Auth.Token.Set {
+			out = append(out, measure(audit.Secret{Pointer: "gateway.auth.token", Source: "env"}, v))
+		}
+	}
+	return out
+}
+
+// PathsOf are the paths of another home by its state directory.
+func PathsOf(state string, env func(string) string) (configfile.Paths, error) {
+	abs, err := filepath.Abs(state)
+	if err != nil {
+		return configfile.Paths{}, err
+	}
+	home := ""
+	if strings.HasPrefix(filepath.Base(abs), ".openclaw") {
+		home = filepath.Dir(abs) // "~" in its configuration is its owner's
+	}
+	return configfile.ResolvePaths(configfile.Env{Getenv: func(name string) string {
+		switch name {
+		case configfile.EnvStateDir:
+			return abs
+		case configfile.EnvHome:
+			if home != "" {
+				return home
+			}
+		case configfile.EnvConfigPath, configfile.EnvProfile, configfile.EnvPort:
+			return ""
+		}
+		return env(name)
+	}})
+}

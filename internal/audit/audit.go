@@ -1,0 +1,308 @@
+package audit
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/posture"
+)
+
+// Verdict is how a check ended. The zero value is unmeasured.
+type Verdict string
+
+// Verdicts.
+const (
+	Unmeasured    Verdict = ""
+	Pass          Verdict = "pass"
+	Fail          Verdict = "fail"
+	NotApplicable Verdict = "not-applicable"
+)
+
+func (v Verdict) String() string {
+	if v == Unmeasured {
+		return "unmeasured"
+	}
+	return string(v)
+}
+
+// MarshalText prints the verdict's word.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads it; an unknown word is unmeasured.
+func (v *Verdict) UnmarshalText(b []byte) error {
+	switch Verdict(b) {
+	case Pass, Fail, NotApplicable:
+		*v = Verdict(b)
+	default:
+		*v = Unmeasured
+	}
+	return nil
+}
+
+// Area groups checks, in the order of the guide's six categories and further.
+type Area string
+
+// Areas.
+const (
+	AreaInbound Area = "inbound"
+	AreaBlast   Area = "blast-radius"
+	AreaExec    Area = "exec"
+	AreaNetwork Area = "network"
+	AreaFiles   Area = "files"
+	AreaPlugins Area = "plugins"
+	AreaSecrets Area = "credentials"
+	AreaLogging Area = "monitoring"
+	AreaConfig  Area = "config"
+	AreaModels  Area = "models"
+	AreaSandbox Area = "sandbox"
+)
+
+// Check is one row of the catalogue.
+type Check struct {
+	// ID is the guide's, else upstream's, else ours. A "*" stands for one
+	// element that depends on the home (channels.*.dm.open).
+	ID string
+	// Aliases are other ids of the same thing.
+	Aliases []string
+	Area    Area
+	// Severity is the highest that its findings have.
+	Severity claw.Severity
+	// Why says in a sentence or two what goes wrong otherwise.
+	Why string
+	// Fix says what to do.
+	Fix string
+	// Source is a section of the guide, an advisory, or a fact about systems.
+	Source string
+	// Good: a finding of it reports something that is right (the guide's
+	// dmPolicy_pairing).
+	Good bool
+	// Run judges.
+	Run func(*Subject) Outcome
+}
+
+// Outcome is what a check said. The zero value is unmeasured.
+type Outcome struct {
+	Verdict Verdict
+	// Reason of not-applicable and unmeasured, evidence of pass.
+	Reason   string
+	Findings []Finding
+}
+
+// Finding is one thing to say.
+type Finding struct {
+	CheckID     string        `json:"checkId"`
+	Severity    claw.Severity `json:"severity"`
+	Title       string        `json:"title"`
+	Detail      string        `json:"detail"`
+	Remediation string        `json:"remediation,omitempty"`
+	Aliases     []string      `json:"aliases,omitempty"`
+	// Where is the place in the configuration, or a file.
+	Where    Where  `json:"where,omitzero"`
+	Observed string `json:"observed,omitempty"`
+	Expected string `json:"expected,omitempty"`
+	// Evidence are facts that the finding rests on.
+	Evidence []string `json:"evidence,omitempty"`
+}
+
+// Where is a place.
+type Where struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Pointer string `json:"pointer,omitempty"`
+}
+
+// Result is how one check ended.
+type Result struct {
+	ID       string        `json:"id"`
+	Aliases  []string      `json:"aliases,omitempty"`
+	Area     Area          `json:"area"`
+	Severity claw.Severity `json:"severity"`
+	Verdict  Verdict       `json:"verdict"`
+	Reason   string        `json:"reason,omitempty"`
+}
+
+// Summary counts findings.
+type Summary struct {
+	Critical int `json:"critical"`
+	Warn     int `json:"warn"`
+	Info     int `json:"info"`
+}
+
+// Suppressed is a finding that the configuration silences, with its reason.
+type Suppressed struct {
+	Finding
+	Suppression struct {
+		Reason string `json:"reason,omitempty"`
+	} `json:"suppression"`
+}
+
+// Report is the whole answer, in upstream's shape with additions.
+type Report struct {
+	TS       int64     `json:"ts"` // milliseconds
+	Version  string    `json:"version"`
+	Home     Home      `json:"home"`
+	Summary  Summary   `json:"summary"`
+	Findings []Finding `json:"findings"`
+	// Silenced are findings with an accepted suppression; criticals are never
+	// among them.
+	Silenced []Suppressed `json:"suppressedFindings,omitempty"`
+	Checks   []Result     `json:"checks"`
+	Deep     bool         `json:"deep,omitempty"`
+	// SecretDiagnostics are references that could not be resolved.
+	SecretDiagnostics []string `json:"secretDiagnostics"`
+}
+
+// Input is what Run judges.
+type Input struct {
+	Snapshot Snapshot
+	// Config is never nil; Problems are what was wrong with it.
+	Config   *config.Config
+	Problems config.Problems
+	// Unreadable says why the configuration could not be read at all.
+	Unreadable string
+}
+
+// Options narrow a run.
+type Options struct {
+	// Only and Skip are id patterns as of path.Match, "." counted as part of
+	// an element.
+	Only, Skip []string
+}
+
+// Subject is what checks look at.
+type Subject struct {
+	Input
+	Posture posture.Posture
+	// Inbound is who may write to the agents through channels.
+	Inbound []posture.Inbound
+	byRole  map[Role][]*File
+	byPath  map[string]*File
+}
+
+// NewSubject works out what the checks share.
+func NewSubject(in Input) *Subject {
+	s := &Subject{Input: in, byRole: map[Role][]*File{}, byPath: map[string]*File{}}
+	h := in.Snapshot.Home
+	w := posture.World{Home: h.Dir, State: h.State, Config: h.Config}
+	if h.Owner == UpstreamHome {
+		w.Owner = posture.Upstream
+	}
+	s.Posture = posture.Of(in.Config, w)
+	s.Inbound = posture.InboundOf(in.Config)
+	for i := range s.Snapshot.Files {
+		f := &s.Snapshot.Files[i]
+		s.byRole[f.Role] = append(s.byRole[f.Role], f)
+		s.byPath[f.Path] = f
+	}
+	return s
+}
+
+// Run judges every check of the catalogue.
+func Run(in Input, o Options) Report {
+	s := NewSubject(in)
+	r := Report{TS: in.Snapshot.TakenAt.UnixMilli(), Version: in.Snapshot.By, Home: in.Snapshot.Home, SecretDiagnostics: []string{}, Findings: []Finding{}}
+	for _, c := range Catalogue() {
+		if !o.wants(c.ID) {
+			continue
+		}
+		out := s.run(c)
+		r.Checks = append(r.Checks, Result{ID: c.ID, Aliases: c.Aliases, Area: c.Area, Severity: c.Severity, Verdict: out.Verdict, Reason: out.Reason})
+		r.add(s, out.Findings)
+	}
+	for _, x := range in.Snapshot.Secrets {
+		if x.Source == "unresolved" {
+			r.SecretDiagnostics = append(r.SecretDiagnostics, x.Pointer+": "+x.Why)
+		}
+	}
+	r.sort()
+	return r
+}
+
+// run judges one check and completes what it said.
+func (s *Subject) run(c Check) Outcome {
+	if why := s.skipped(c.ID); why != "" {
+		return Outcome{Reason: why}
+	}
+	out := c.Run(s)
+	for i := range out.Findings {
+		f := &out.Findings[i]
+		if f.CheckID == "" {
+			f.CheckID = c.ID
+		}
+		if f.Remediation == "" && !c.Good {
+			f.Remediation = c.Fix
+		}
+		if f.Detail == "" {
+			f.Detail = c.Why
+		}
+		f.Aliases = c.Aliases
+	}
+	return out
+}
+
+func (s *Subject) skipped(id string) string {
+	for _, k := range s.Snapshot.Skipped {
+		if k.Check != "" && (id == k.Check || strings.HasPrefix(id, k.Check+".")) {
+			return k.What + ": " + k.Why
+		}
+	}
+	return ""
+}
+
+// add files findings, apart from those that are silenced.
+func (r *Report) add(s *Subject, fs []Finding) {
+	for _, f := range fs {
+		if why, ok := s.silenced(f); ok {
+			x := Suppressed{Finding: f}
+			x.Suppression.Reason = why
+			r.Silenced = append(r.Silenced, x)
+			continue
+		}
+		r.Findings = append(r.Findings, f)
+		switch f.Severity {
+		case claw.Critical:
+			r.Summary.Critical++
+		case claw.Warn:
+			r.Summary.Warn++
+		case claw.Info:
+			r.Summary.Info++
+		}
+	}
+}
+
+// sort: severity, id, place.
+func (r *Report) sort() {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), strings.Compare(a.CheckID, b.CheckID), strings.Compare(a.Where.File, b.Where.File), cmp.Compare(a.Where.Line, b.Where.Line), strings.Compare(a.Detail, b.Detail))
+	})
+	slices.SortStableFunc(r.Checks, func(a, b Result) int { return strings.Compare(a.ID, b.ID) })
+}
+
+func (o Options) wants(id string) bool {
+	match := func(pattern string) bool {
+		ok, err := path.Match(pattern, id)
+		return err == nil && ok
+	}
+	return (len(o.Only) == 0 || slices.ContainsFunc(o.Only, match)) && !slices.ContainsFunc(o.Skip, match)
+}
+
+// Reaches reports whether something at or above the severity was found, or
+// not measured.
+func (r Report) Reaches(least claw.Severity) (found, unmeasured bool) {
+	for _, f := range r.Findings {
+		found = found || f.Severity >= least
+	}
+	for _, c := range r.Checks {
+		unmeasured = unmeasured || c.Verdict == Unmeasured && c.Severity >= least
+	}
+	return found, unmeasured
+}
+
+// Time is when the snapshot was taken.
+func (r Report) Time() time.Time { return time.UnixMilli(r.TS) }

@@ -1,0 +1,12 @@
+package audit
+
+import "slices"
+
+// Catalogue lists every check, by area.
+func Catalogue() []Check {
+	return slices.Concat(
+		gatewayChecks(), authChecks(), channelChecks(), hookChecks(),
+		execChecks(), exposureChecks(), sandboxChecks(), pluginChecks(), modelChecks(),
+		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(),
+	)
+}

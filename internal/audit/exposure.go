@@ -1,0 +1,321 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/posture"
+)
+
+// reachable is whether a channel message can reach an agent at all.
+func reachable(a posture.Agent) bool {
+	return a.Rules.Surfaces == nil || slices.Contains(a.Rules.Surfaces, claw.SurfaceChannel)
+}
+
+// contained: an agent's commands and files stay in a sandbox, whoever asks.
+func (s *Subject) contained(a posture.Agent) bool {
+	if s.Snapshot.Home.Owner != UpstreamHome {
+		return a.Rules.Confinement.Level >= policy.LevelIsolated && a.Rules.Files.WorkspaceOnly
+	}
+	for _, c := range s.Config.Agents.All() {
+		if c.ID.V == string(a.ID) {
+			return c.Sandbox.Mode.V == "all"
+		}
+	}
+	return s.Config.Agents.Defaults.Sandbox.Mode.V == "all"
+}
+
+// exposure judges agents that strangers reach.
+func exposure(id string, severity claw.Severity, why, fix string, refs func(*Subject) []claw.ConfigRef, judge func(*Subject, posture.Agent) (claw.Severity, string)) Check {
+	return Check{ID: id, Area: AreaBlast, Severity: severity, Why: why, Fix: fix, Source: "guide, Quick Security Audit: tool blast radius", Run: func(s *Subject) Outcome {
+		open := refs(s)
+		if len(open) == 0 {
+			return pass("no channel is open to strangers")
+		}
+		var found []Finding
+		for _, a := range s.Posture.Agents {
+			if !reachable(a) {
+				continue
+			}
+			if severity, what := judge(s, a); what != "" {
+				f := Finding{Severity: severity, Title: fmt.Sprintf("Strangers reach %s of agent %s", what, a.ID), Where: at(open[0]), Observed: what}
+				for _, r := range open {
+					f.Evidence = append(f.Evidence, r.String())
+				}
+				found = append(found, f)
+			}
+		}
+		return verdict(found, "strangers reach no such tool")
+	}}
+}
+
+func exposureChecks() []Check {
+	all := func(s *Subject) []claw.ConfigRef { return s.open() }
+	return []Check{
+		exposure("security.exposure.open_channels_with_exec", claw.Critical, "A message of somebody you do not know can become a command.", "Close the channel (pairing, allowlist), or deny exec to the agent", all, func(s *Subject, a posture.Agent) (claw.Severity, string) {
+			if !has(a, "exec") || a.Rules.Exec.Security == policy.ExecDeny {
+				return 0, ""
+			}
+			severity := claw.Warn
+			if a.Rules.Exec.Security == policy.ExecFull {
+				severity = claw.Critical
+			}
+			return severity, "exec (" + a.Rules.Exec.Security.String() + ")"
+		}),
+		exposure("security.exposure.open_groups_with_elevated", claw.Critical, "A stranger's message can become a command outside the sandbox.", "Set tools.elevated.enabled: false", all, func(s *Subject, _ posture.Agent) (claw.Severity, string) {
+			e := s.Config.Tools.Elevated.Enabled
+			on := e.Set && e.V || !e.Set && s.Snapshot.Home.Owner == UpstreamHome
+			if x := s.Config.Tools.Exec.Elevated.Enabled; !on || x.Set && !x.V {
+				return 0, ""
+			}
+			return claw.Critical, "elevated commands"
+		}),
+		exposure("security.exposure.open_groups_with_runtime_or_fs", claw.Critical, "A stranger's message can read, write or run outside a sandbox.", "Close the channel, deny group:runtime and group:fs, or sandbox the agent", all, func(s *Subject, a posture.Agent) (claw.Severity, string) {
+			if s.contained(a) {
+				return 0, ""
+			}
+			runtime := has(a, "exec", "process") && a.Rules.Exec.Security != policy.ExecDeny
+			files := has(a, "read", "write", "edit", "apply_patch") && !a.Rules.Files.WorkspaceOnly
+			switch {
+			case runtime:
+				return claw.Critical, "commands and files outside a sandbox"
+			case files:
+				return claw.Warn, "files outside the workspace"
+			}
+			return 0, ""
+		}),
+		exposure("security.exposure.open_groups_with_control_plane_tools", claw.Critical, "A stranger's message can change the gateway itself.", "Deny group:automation and gateway to the agent", all, func(s *Subject, a posture.Agent) (claw.Severity, string) {
+			var bad []string
+			for _, t := range []claw.ToolName{"gateway", "cron", "nodes", "automations", "plugins"} {
+				if has(a, t) {
+					bad = append(bad, string(t))
+				}
+			}
+			if len(bad) == 0 || s.Snapshot.Home.Owner != UpstreamHome { // owner-only here, whoever is let in
+				return 0, ""
+			}
+			return claw.Critical, strings.Join(bad, ", ")
+		}),
+		{ID: "security.trust_model.multi_user_heuristic", Area: AreaBlast, Severity: claw.Warn, Why: "One gateway is one trust boundary: everybody who may write shares what the agent may do.", Fix: "Run one gateway per trust boundary", Source: "guide, trust boundaries", Run: func(s *Subject) Outcome {
+			var signs []string
+			var ref claw.ConfigRef
+			note := func(r claw.ConfigRef, what string) {
+				if len(signs) == 0 {
+					ref = r
+				}
+				signs = append(signs, what)
+			}
+			for _, i := range s.Inbound {
+				if !i.Enabled {
+					continue
+				}
+				for _, r := range i.Open() {
+					note(r, r.Pointer+" is open")
+				}
+				if slices.Contains(i.AllowFrom, "*") {
+					note(i.AllowFromRef, i.AllowFromRef.Pointer+" has *")
+				}
+				if slices.Contains(i.GroupAllowFrom, "*") {
+					note(i.GroupAllowFromRef, i.GroupAllowFromRef.Pointer+" has *")
+				}
+				if i.Group == config.PolicyAllowlist && len(i.Groups) > 0 {
+					note(i.Groups[0].Ref, fmt.Sprintf("%s serves %d groups", i.Channel, len(i.Groups)))
+				}
+			}
+			if len(signs) == 0 {
+				return pass("one person, as far as the configuration says")
+			}
+			return fail(Finding{Severity: claw.Warn, Title: "Several people seem to use this gateway", Where: at(ref), Evidence: signs})
+		}},
+		{ID: "security.trust_model.group_scope_main", Area: AreaBlast, Severity: claw.Warn, Why: "What is said in one group is known in the next.", Fix: `Set session.groupScope: "per-group"`, Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			v := s.Config.Session.GroupScope
+			if v.Set && v.V == "main" {
+				return fail(Finding{Severity: claw.Warn, Title: "All groups share one conversation", Where: at(v.Ref), Observed: "main", Expected: "per-group"})
+			}
+			return pass("%s", v.Or("per-group"))
+		}},
+		{ID: "security.trust_model.cross_agent_session_access_default", Area: AreaBlast, Severity: claw.Warn, Why: "One agent reads what was said to another.", Fix: `Set tools.sessions.visibility: "agent", or tools.agentToAgent.allow`, Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			v, x := s.Config.Tools.Sessions.Visibility, s.Config.Tools.AgentToAgent
+			if len(s.Posture.Agents) < 2 || v.V != "all" || x.Enabled.Set && !x.Enabled.V || len(x.Allow.V) > 0 {
+				return pass("sessions stay with their agent")
+			}
+			return fail(Finding{Severity: claw.Warn, Title: "Agents see each other's sessions", Where: at(v.Ref), Observed: "all"})
+		}},
+		{ID: "summary.attack_surface", Area: AreaBlast, Severity: claw.Info, Good: true, Why: "What there is to attack.", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			open, listed, on := 0, 0, 0
+			for _, i := range s.Inbound {
+				if !i.Enabled || i.Channel == "webchat" {
+					continue
+				}
+				on++
+				if len(i.OpenGroup()) > 0 {
+					open++
+				} else if i.Group == config.PolicyAllowlist {
+					listed++
+				}
+			}
+			text := fmt.Sprintf("gateway %s, auth %s; channels: %d on, groups open in %d, listed in %d; webhooks %s; agents: %d", s.listens(), s.Posture.Gateway.AuthMode, on, open, listed, onOff(s.Config.Hooks.Enabled.V), len(s.Posture.Agents))
+			return Outcome{Verdict: Pass, Findings: []Finding{{Severity: claw.Info, Title: "Attack surface", Detail: text}}}
+		}},
+		{ID: "tools.profile_full", Area: AreaBlast, Severity: claw.Critical, Why: "The agent has every tool there is.", Fix: `Set tools.profile: "messaging" and add what is needed`, Source: "guide, Tool Policy", Run: func(s *Subject) Outcome {
+			return s.perAgent(func(a posture.Agent) *Finding {
+				for _, l := range a.Rules.Tools {
+					if l.Layer == policy.LayerProfile && l.Name == "full" {
+						severity := claw.Warn
+						if len(s.open()) > 0 && reachable(a) {
+							severity = claw.Critical
+						}
+						return &Finding{Severity: severity, Title: "The tool profile is full", Where: at(l.Where), Observed: "full", Expected: "messaging"}
+					}
+				}
+				return nil
+			})
+		}},
+		{ID: "tools.profile_minimal_overridden", Area: AreaBlast, Severity: claw.Warn, Why: "The global profile says minimal, an agent has more.", Fix: "Remove the agent's profile, or the global one", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			if s.Config.Tools.Profile.V != config.ProfileMinimal {
+				return notApplicable("the global profile is not minimal")
+			}
+			var found []Finding
+			for _, a := range s.Config.Agents.All() {
+				if p := a.Tools.Profile; p.Set && p.V != config.ProfileMinimal {
+					found = append(found, Finding{Severity: claw.Warn, Title: "Agent " + a.ID.V + " has more than the minimal profile", Where: at(p.Ref), Observed: string(p.V), Expected: "minimal"})
+				}
+			}
+			return verdict(found, "no agent has another")
+		}},
+		{ID: "tools.gained", Area: AreaBlast, Severity: claw.Info, Why: "The agent has tools beyond its profile: wanted, perhaps, but worth knowing.", Fix: "Remove the tool from allow, alsoAllow or tools.agents", Source: "DESIGN: every tool gained beyond the profile", Run: toolsGained},
+		{ID: "tools.fs.workspace_only_off", Area: AreaBlast, Severity: claw.Warn, Why: "File tools reach everything that the gateway's user can.", Fix: "Set tools.fs.workspaceOnly: true", Source: "guide, Tool Policy", Run: func(s *Subject) Outcome {
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if a.Rules.Files.WorkspaceOnly || !has(a, "read", "write", "edit", "apply_patch") {
+					return nil
+				}
+				return &Finding{Severity: claw.Warn, Title: "Files outside the workspace may be touched", Where: at(a.Rules.Files.WorkspaceRef), Observed: "false", Expected: "true"}
+			})
+		}},
+		{ID: "tools.fs.deny_paths_missing", Area: AreaBlast, Severity: claw.Info, Why: "The guide refuses /etc, keys and credentials by path whatever else is allowed.", Fix: `Set tools.fs.denyPaths: ["/etc", "/root/.ssh", "/home/*/.ssh", "~/.openclaw/credentials"]`, Source: "guide, Tool Policy", Run: func(s *Subject) Outcome {
+			if s.Snapshot.Home.Owner == UpstreamHome {
+				return notApplicable("upstream has no denyPaths")
+			}
+			if len(s.Config.Tools.FS.DenyPaths.V) > 0 || s.Snapshot.Home.Owner == NoHome {
+				return pass("%d paths", len(s.Config.Tools.FS.DenyPaths.V))
+			}
+			return fail(Finding{Severity: claw.Info, Title: "No path is refused by name", Where: at(s.Config.Tools.FS.DenyPaths.Ref)})
+		}},
+		{ID: "tools.flow_off", Area: AreaBlast, Severity: claw.Critical, Why: "Words of a web page or a stranger can then run commands and send your files away unasked.", Fix: `Set tools.flow.mode: "enforce"`, Source: "guide, Prompt Injection", Run: func(s *Subject) Outcome {
+			if s.Snapshot.Home.Owner == UpstreamHome {
+				return notApplicable("upstream does not follow where data came from")
+			}
+			return s.perAgent(func(a posture.Agent) *Finding {
+				switch a.Rules.Flow.Mode {
+				case policy.FlowOff:
+					return &Finding{Severity: claw.Critical, Title: "Nobody follows where data came from", Where: at(a.Rules.Flow.Where), Observed: "off", Expected: "enforce"}
+				case policy.FlowObserve:
+					return &Finding{Severity: claw.Warn, Title: "Where data came from is recorded, not enforced", Where: at(a.Rules.Flow.Where), Observed: "observe", Expected: "enforce"}
+				case policy.FlowEnforce:
+				}
+				return nil
+			})
+		}},
+		{ID: "tools.content.strip_off", Area: AreaBlast, Severity: claw.Warn, Why: "Text from outside may pose as instructions.", Fix: "Set tools.content.stripSystemPrompts: true", Source: "guide, Prompt Injection: sanitize untrusted input", Run: func(s *Subject) Outcome {
+			v := s.Config.Tools.Content.StripSystemPrompts
+			if v.Set && !v.V {
+				return fail(Finding{Severity: claw.Warn, Title: "Text from outside is not neutralised", Where: at(v.Ref), Observed: "false", Expected: "true"})
+			}
+			return pass("on")
+		}},
+		{ID: "tools.content.no_limit", Area: AreaBlast, Severity: claw.Info, Why: "A long page pushes your instructions out of the model's sight.", Fix: "Set tools.content.maxChars: 50000", Source: "guide, Prompt Injection: maximum length", Run: func(s *Subject) Outcome {
+			v := s.Config.Tools.Content.MaxChars
+			if v.Set && v.V > 500000 {
+				return fail(Finding{Severity: claw.Info, Title: "Text from outside is hardly limited", Where: at(v.Ref), Observed: fmt.Sprint(v.V), Expected: "50000"})
+			}
+			return pass("%d characters", v.Or(50000))
+		}},
+		{ID: "tools.budget_missing", Area: AreaBlast, Severity: claw.Info, Why: "An agent in a loop spends until somebody looks.", Fix: "Set tools.budget.costPerDay or tokensPerDay", Source: "guide, Complete Security Checklist: API spending limits", Run: func(s *Subject) Outcome {
+			if s.Snapshot.Home.Owner == NoHome {
+				return notApplicable("there is no home")
+			}
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if a.Budget.TokensPerDay > 0 || a.Budget.CostPerDay > 0 || len(a.Models) == 0 || !slices.ContainsFunc(a.Models, func(m claw.ModelRef) bool { return !strings.HasPrefix(string(m), "operator/") }) {
+					return nil
+				}
+				return &Finding{Severity: claw.Info, Title: "No spending limit is set", Where: at(s.Config.Tools.Budget.Ref)}
+			})
+		}},
+		{ID: "tools.egress.mode_allow", Area: AreaBlast, Severity: claw.Warn, Why: "Any host may be written to: that is the way out for stolen data.", Fix: `Set tools.egress.mode: "ask"`, Source: "openclaw/trust#19", Run: func(s *Subject) Outcome {
+			if s.Snapshot.Home.Owner == UpstreamHome {
+				return notApplicable("upstream has no such rule")
+			}
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if a.Rules.Egress.Mode != policy.EgressAllow || !has(a, "exec", "web_fetch", "browser") {
+					return nil
+				}
+				return &Finding{Severity: claw.Warn, Title: "Every host may be reached", Where: at(a.Rules.Egress.Where), Observed: "allow", Expected: "ask"}
+			})
+		}},
+		{ID: "tools.egress.wide_write", Area: AreaBlast, Severity: claw.Warn, Why: "A wildcard that may be written to is as good as no rule.", Fix: "Name the host and the path", Source: "THREATS R28", Run: func(s *Subject) Outcome {
+			return s.perAgent(func(a posture.Agent) *Finding {
+				for _, h := range a.Rules.Egress.Hosts {
+					if strings.HasPrefix(h.Host, "*") && h.Class != policy.HostRead && len(h.Paths) == 0 {
+						return &Finding{Severity: claw.Warn, Title: "Data may be sent to " + h.Host, Where: at(h.Where), Observed: h.Host}
+					}
+				}
+				return nil
+			})
+		}},
+		{ID: "tools.message.cross_context", Area: AreaBlast, Severity: claw.Warn, Why: "The agent may write to conversations that did not ask.", Fix: "Remove tools.message.crossContext", Source: "guide, Tool Policy: messaging", Run: func(s *Subject) Outcome {
+			c := s.Config.Tools.Message.CrossContext
+			for _, v := range []config.Value[bool]{c.AcrossProviders, c.WithinProvider} {
+				if v.Set && v.V {
+					return fail(Finding{Severity: claw.Warn, Title: "Messages may leave the conversation", Where: at(v.Ref), Observed: "true", Expected: "false"})
+				}
+			}
+			return pass("messages stay in their conversation")
+		}},
+		{ID: "tools.subagents.any", Area: AreaBlast, Severity: claw.Warn, Why: "The agent may start an agent that may do more than it.", Fix: "Name the agents in subagents.allowAgents", Source: "guide, Tool Policy: sessions_spawn", Run: func(s *Subject) Outcome {
+			var found []Finding
+			for _, a := range s.Config.Agents.All() {
+				if v := a.Subagents.AllowAgents; slices.Contains(config.Strings(v), "*") && len(s.Posture.Agents) > 1 {
+					found = append(found, Finding{Severity: claw.Warn, Title: "Agent " + a.ID.V + " may start every agent", Where: at(v.Ref), Observed: "*"})
+				}
+			}
+			return verdict(found, "no agent may start every other")
+		}},
+		{ID: "tools.loop_detection_off", Area: AreaBlast, Severity: claw.Info, Why: "A model that repeats one call is not stopped.", Fix: "Set tools.loopDetection.enabled: true", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			v := s.Config.Tools.LoopDetection.Enabled
+			if v.Set && !v.V {
+				return fail(Finding{Severity: claw.Info, Title: "Loops are not detected", Where: at(v.Ref), Observed: "false"})
+			}
+			return pass("on")
+		}},
+	}
+}
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}
+
+// toolsGained lists what an agent has beyond its profile.
+func toolsGained(s *Subject) Outcome {
+	if s.Snapshot.Home.Owner == UpstreamHome {
+		return notApplicable("upstream's own profiles hold")
+	}
+	var found []Finding
+	for _, a := range s.Posture.Agents {
+		global := s.Config.Tools.Allow
+		own := s.Config.Tools.Agents.Get(string(a.ID))
+		switch {
+		case own != nil && len(own.Allow.V) > 0:
+			found = append(found, Finding{Severity: claw.Info, Title: fmt.Sprintf("Agent %s has tools beyond its profile", a.ID), Where: at(own.Allow.Ref), Observed: quoted(config.Strings(own.Allow))})
+		case len(global.V) > 0:
+			found = append(found, Finding{Severity: claw.Info, Title: fmt.Sprintf("Agent %s has the tools that are listed, not its profile's", a.ID), Where: at(global.Ref), Observed: quoted(config.Strings(global))})
+		}
+	}
+	return verdict(found, "no agent has more than its profile")
+}

@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/audit"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+)
+
+func (e *env) cmdSecurity() *cobra.Command {
+	c := &cobra.Command{Use: "security", Short: "Audit a home"}
+	c.AddCommand(e.cmdSecurityAudit(), e.cmdSecurityChecks())
+	return c
+}
+
+// auditFlags are the flags of security audit.
+type auditFlags struct {
+	failOn, stateDir, as, explain string
+	only, skip                    []string
+	allowUnmeasured, sarif        bool
+}
+
+func (e *env) cmdSecurityAudit() *cobra.Command {
+	var f auditFlags
+	c := &cobra.Command{
+		Use: "audit", Short: "Judge the home and say what to do", Args: cobra.NoArgs,
+		Long: `Judge the home and say what to do.
+
+Looks at the configuration, the files and the environment; opens no socket,
+starts no process, writes nothing. Works on any OpenClaw home, broken ones
+too. Exit status 0, or with --fail-on 1 when something at or above that
+severity was found or could not be measured.`,
+		Example: "  openclaw security audit\n  openclaw security audit --json | jq '.findings | map(select(.severity==\"critical\")) | length'\n  openclaw security audit --fail-on critical --state-dir /srv/other/.openclaw",
+		RunE:    func(*cobra.Command, []string) error { return e.securityAudit(f) },
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.failOn, "fail-on", "", "exit 1 when a finding reaches info, warn or critical")
+	fs.BoolVar(&f.allowUnmeasured, "allow-unmeasured", false, "with --fail-on, let checks pass that could not look")
+	fs.StringSliceVar(&f.only, "only", nil, "only checks whose id matches, for example 'fs.*'")
+	fs.StringSliceVar(&f.skip, "skip", nil, "leave out checks whose id matches")
+	fs.StringVar(&f.stateDir, "state-dir", "", "audit the home with this state directory")
+	fs.StringVar(&f.as, "as", "", "judge it as ours or upstream, whatever the home says")
+	fs.StringVar(&f.explain, "explain", "", "say what a check is about")
+	fs.BoolVar(&f.sarif, "sarif", false, "print SARIF 2.1.0")
+	return c
+}
+
+func (e *env) securityAudit(f auditFlags) error {
+	if f.explain != "" {
+		return e.explainCheck(f.explain)
+	}
+	least, err := severityOf(f.failOn)
+	if err != nil {
+		return err
+	}
+	for _, g := range append(append([]string{}, f.only...), f.skip...) {
+		if _, err := path.Match(g, ""); err != nil {
+			return usage("%q is no pattern: %w", g, err)
+		}
+	}
+	var owner audit.HomeOwner
+	switch f.as {
+	case "":
+	case "ours", "upstream":
+		owner = audit.HomeOwner(f.as)
+	default:
+		return usage("--as %q: expected ours or upstream", f.as)
+	}
+	p, err := e.paths()
+	if err != nil {
+		return usage("%w", err)
+	}
+	if f.stateDir != "" {
+		if p, err = app.PathsOf(f.stateDir, e.getenv); err != nil {
+			return usage("%w", err)
+		}
+	}
+	in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: os.LookupEnv, Environ: os.Environ(), Version: version, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	r := audit.Run(in, audit.Options{Only: f.only, Skip: f.skip})
+	switch {
+	case f.sarif:
+		err = e.print.value(audit.SARIF(r))
+	case e.print.json:
+		err = e.print.value(r)
+	default:
+		e.printAudit(r, p)
+	}
+	if err != nil {
+		return err
+	}
+	found, unknown := r.Reaches(least)
+	if f.failOn != "" && (found || unknown && !f.allowUnmeasured) {
+		return silent(exitFindings)
+	}
+	return nil
+}
+
+func severityOf(text string) (claw.Severity, error) {
+	switch text {
+	case "", "critical":
+		return claw.Critical, nil
+	case "warn", "warning":
+		return claw.Warn, nil
+	case "info":
+		return claw.Info, nil
+	}
+	return 0, usage("--fail-on %q: expected info, warn or critical", text)
+}
+
+// printAudit prints the guide's form.
+func (e *env) printAudit(r audit.Report, p configfile.Paths) {
+	head := "OpenClaw Security Audit v" + r.Version
+	e.print.line("%s", head)
+	e.print.line("%s", strings.Repeat("═", len(head)))
+	for _, f := range r.Findings {
+		e.print.line("[%s] %s", strings.ToUpper(f.Severity.String()), f.CheckID)
+		e.print.line("→ %s", f.Title)
+		if f.Detail != "" {
+			e.print.line("→ %s", f.Detail)
+		}
+		if w := findingPlace(f.Where); w != "" {
+			e.print.line("  at %s", w)
+		}
+		if f.Remediation != "" {
+			e.print.line("→ Fix: %s", f.Remediation)
+		}
+	}
+	s := r.Summary
+	e.print.line("Summary: %d critical, %s, %d info", s.Critical, plural(s.Warn, "warning"), s.Info)
+	unknown, fine := 0, 0
+	for _, c := range r.Checks {
+		switch c.Verdict {
+		case audit.Unmeasured:
+			unknown++
+		case audit.Pass:
+			fine++
+		case audit.Fail, audit.NotApplicable:
+		}
+	}
+	e.print.line("%d checks: %d fine, %d not measured; home %s", len(r.Checks), fine, unknown, p.Short(r.Home.State))
+	for _, c := range r.Checks {
+		if c.Verdict == audit.Unmeasured {
+			e.print.line("? %s: %s", c.ID, c.Reason)
+		}
+	}
+	for _, x := range r.Silenced {
+		e.print.line("silenced: %s (%s)", x.CheckID, x.Suppression.Reason)
+	}
+}
+
+func findingPlace(w audit.Where) string {
+	out := w.File
+	if w.Line > 0 {
+		out += fmt.Sprintf(":%d:%d", w.Line, max(1, w.Column))
+	}
+	if w.Pointer != "" {
+		if out == "" {
+			return w.Pointer + " (default)"
+		}
+		out += " " + w.Pointer
+	}
+	return out
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// explainCheck prints the row of a check.
+func (e *env) explainCheck(id string) error {
+	for _, c := range audit.Catalogue() {
+		ok := c.ID == id
+		for _, a := range c.Aliases {
+			ok = ok || a == id
+		}
+		if m, err := path.Match(c.ID, id); !ok && (err != nil || !m) {
+			continue
+		}
+		if e.print.json {
+			return e.print.value(checkRow(c))
+		}
+		e.print.line("%s  (%s, up to %s)", c.ID, c.Area, c.Severity)
+		if len(c.Aliases) > 0 {
+			e.print.line("also %s", strings.Join(c.Aliases, ", "))
+		}
+		e.print.line("%s", c.Why)
+		if c.Fix != "" {
+			e.print.line("Fix: %s", c.Fix)
+		}
+		e.print.line("Source: %s", c.Source)
+		return nil
+	}
+	return usage("%q is no check; openclaw security checks lists them", id)
+}
+
+// checkJSON is a row of the catalogue as printed.
+type checkJSON struct {
+	ID       string        `json:"id"`
+	Aliases  []string      `json:"aliases,omitempty"`
+	Area     audit.Area    `json:"area"`
+	Severity claw.Severity `json:"severity"`
+	Why      string        `json:"why"`
+	Fix      string        `json:"fix,omitempty"`
+	Source   string        `json:"source"`
+}
+
+func checkRow(c audit.Check) checkJSON {
+	return checkJSON{c.ID, c.Aliases, c.Area, c.Severity, c.Why, c.Fix, c.Source}
+}
+
+func (e *env) cmdSecurityChecks() *cobra.Command {
+	return &cobra.Command{
+		Use: "checks", Short: "List every check of the audit", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all := audit.Catalogue()
+			if e.print.json {
+				rows := make([]checkJSON, 0, len(all))
+				for _, c := range all {
+					rows = append(rows, checkRow(c))
+				}
+				return e.print.value(map[string]any{"checks": rows})
+			}
+			for _, c := range all {
+				e.print.line("%-8s %-13s %s", c.Severity, c.Area, c.ID)
+			}
+			e.print.line("%d checks", len(all))
+			return nil
+		},
+	}
+}
