@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -113,12 +114,20 @@ const maxAccepted = 16 << 20
 // is held back.
 func (h *holder) start(ctx context.Context, l *configfile.Loaded, accept Acceptance, by claw.Principal) error {
 	next := posture.Of(l.Config, World(h.app.paths))
+	h.cfg = l.Config
+	h.look(l, nil)
+	same, err := h.isAccepted(next)
+	if err != nil {
+		return err
+	}
+	if same {
+		h.post = next
+		return nil
+	}
 	old, sealed, err := h.accepted()
 	if err != nil {
 		return err
 	}
-	h.cfg = l.Config
-	h.look(l, nil)
 	if !sealed || accept == AcceptLooser {
 		h.post = next
 		return h.seal(ctx, next, by)
@@ -158,6 +167,25 @@ func (h *holder) accepted() (p posture.Posture, sealed bool, err error) {
 	return readAccepted(h.app.paths, seal.Hash)
 }
 
+// isAccepted reports whether p is to the letter what was accepted last: then
+// nothing loosens, and there is nothing to seal again.
+func (h *holder) isAccepted(p posture.Posture) (bool, error) {
+	seal, ok := h.app.journal.LastSealed()
+	if !ok {
+		return false, nil
+	}
+	data, err := encodeAccepted(p)
+	if err != nil || hashOf(data) != seal.Hash {
+		return false, err
+	}
+	// A file that is gone or was changed is for accepted to tell of.
+	there, err := atomicfile.Read(acceptedPath(h.app.paths), maxAccepted)
+	return err == nil && bytes.Equal(there, data), nil
+}
+
+// encodeAccepted is an accepted posture as its file holds it.
+func encodeAccepted(p posture.Posture) ([]byte, error) { return json.MarshalIndent(p, "", " ") }
+
 // readAccepted reads the accepted posture and checks it against its seal.
 func readAccepted(paths configfile.Paths, hash string) (p posture.Posture, sealed bool, err error) {
 	data, err := atomicfile.Read(acceptedPath(paths), maxAccepted)
@@ -181,7 +209,7 @@ func hashOf(data []byte) string {
 
 // seal writes a posture down as accepted and has the journal sign it.
 func (h *holder) seal(ctx context.Context, p posture.Posture, by claw.Principal) error {
-	data, err := json.MarshalIndent(p, "", " ")
+	data, err := encodeAccepted(p)
 	if err != nil {
 		return err
 	}

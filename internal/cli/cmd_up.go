@@ -125,7 +125,7 @@ func (e *env) runGateway(p configfile.Paths, f startFlags) error {
 		return cannot(err, "")
 	}
 	defer func() { _ = log.Close() }()
-	a, err := app.Open(e.ctx, app.Options{Paths: p, Version: version, Getenv: e.getenv, Accept: accept, By: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Log: log})
+	a, err := app.Open(e.ctx, app.Options{Paths: p, Loaded: l, Version: version, Getenv: e.getenv, Accept: accept, By: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Log: log})
 	if err != nil {
 		return startError(err)
 	}
@@ -149,8 +149,11 @@ func (e *env) warnings(ps config.Problems) {
 
 // confirmLooser asks on a terminal whether a looser file is meant.
 func (e *env) confirmLooser(p configfile.Paths, c *config.Config) bool {
+	if !isTerminal(e.stdin) {
+		return false
+	}
 	changes, err := app.LooserThanSealed(p, c)
-	if err != nil || len(changes) == 0 || !isTerminal(e.stdin) {
+	if err != nil || len(changes) == 0 {
 		return false
 	}
 	e.print.note("the configuration loosens what was accepted before:")

@@ -22,8 +22,9 @@ import (
 	"github.com/openclaw-go/openclaw/internal/sandbox/linux/confine"
 )
 
-// Runner starts programs through the launcher. Make one with New, as early in
-// the process as possible: the launcher inherits what the process may still do.
+// Runner starts programs through the launcher, which is started for the first
+// of them: it inherits what the process may do then, so a process that gives
+// rights up must have run one before.
 type Runner struct {
 	opts         Options
 	stage        []byte // the program of launcher and stage; empty means this one
@@ -59,8 +60,8 @@ var _ sandbox.Runner = (*Runner)(nil)
 // processor time, so more of them only lengthen the queue.
 const startsPerCPU = 2
 
-// New starts the launcher. It fails when the options are wrong or the launcher
-// cannot be started; what the kernel can hold is Support's to say.
+// New checks the options and the skeleton directory. Nothing is started yet;
+// what the kernel can hold is Support's to say.
 func New(o Options) (*Runner, error) { return newWith(o, embedded) }
 
 func newWith(o Options, stage []byte) (*Runner, error) {
@@ -95,11 +96,6 @@ func newWith(o Options, stage []byte) (*Runner, error) {
 	r.alternatives = isDir(alternatives)
 	r.host = ownNamespaces()
 	r.cgroup = findCgroup(o.Cgroup)
-	l, err := startLauncher(r.stage)
-	if err != nil {
-		return nil, err
-	}
-	r.launcher = l
 	return r, nil
 }
 
@@ -232,7 +228,8 @@ func (r *Runner) cache(agent string) (string, error) {
 	return dir, r.give(dir)
 }
 
-// current gives the launcher, started again when it has died.
+// current gives the launcher: started for the first run, and again when it has
+// died.
 func (r *Runner) current() (*launcher, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
