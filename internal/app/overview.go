@@ -221,8 +221,15 @@ func (o *overview) Explain(ctx context.Context, q gateway.ExplainQuery) (json.Ra
 	if len(args) == 0 {
 		args = json.RawMessage("{}")
 	}
-	d := o.app.gate.Explain(ctx, gate.Call{ToolCall: claw.ToolCall{Tool: q.Tool, Arguments: args}, Agent: id, Session: key, Principal: operatorAct, Labels: labels, Lineage: lineage,
-		Audience: inbox.Audience(operatorAct, key), OperatorSaid: func(string) bool { return true }})
+	who := operatorAct
+	if q.Principal != nil {
+		who, labels = *q.Principal, labels|policy.Arrives(*q.Principal)
+	}
+	if q.Labels != nil {
+		labels = *q.Labels | policy.Arrives(who)
+	}
+	d := o.app.gate.Explain(ctx, gate.Call{ToolCall: claw.ToolCall{Tool: q.Tool, Arguments: args}, Agent: id, Session: key, Principal: who, Labels: labels, Lineage: lineage,
+		Audience: inbox.Audience(who, key), OperatorSaid: saidBy(who)})
 	return json.Marshal(d)
 }
 

@@ -21,6 +21,7 @@ var rules = map[string]rule{
 	"policy":  {ring: 0, may: []string{"cmdline"}},
 	"posture": {ring: 0, may: []string{"config", "json5", "policy"}},
 	"audit":   {ring: 0, may: []string{"config", "json5", "policy", "posture"}, why: "the audit asks the enforcer"},
+	"answer":  {ring: 0, may: []string{"cmdline", "config", "policy", "posture"}, why: "who can cause what is asked of the enforcer; configuration is posture's to read"},
 	"filter":  {ring: 0},
 	"chain":   {ring: 0},
 

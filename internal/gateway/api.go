@@ -346,6 +346,10 @@ type ExplainQuery struct {
 	Tool    claw.ToolName   `json:"tool,omitempty"`
 	Args    json.RawMessage `json:"args,omitempty"`
 	Seq     uint64          `json:"seq,omitempty"` // a journalled decision
+	// Principal is who would ask; nil is the operator. Labels nil are those of
+	// the session.
+	Principal *claw.Principal `json:"principal,omitempty"`
+	Labels    *claw.Labels    `json:"labels,omitempty"`
 }
 
 // ConfigView is the configuration with secrets removed.

@@ -179,6 +179,7 @@ func TestLooseningNeedsAFreshSignIn(t *testing.T) {
 // The pages and the command line call only what is built.
 func TestCallersKnowWhatIsBuilt(t *testing.T) {
 	w := newWorld(t, func(o *gateway.Options) {
+		o.Sessions = &clearing{}
 		o.Posture, o.Logs, o.Channels, o.Models = &vouching{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
 	})
 	for glob, pattern := range map[string]string{

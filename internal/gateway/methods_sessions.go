@@ -35,6 +35,7 @@ func (s *Server) addSessions() {
 	for name, m := range rows {
 		s.methods[name] = m
 	}
+	s.addLabels()
 }
 
 func (c *conn) chatHistory(p struct {

@@ -1,0 +1,394 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openclaw-go/openclaw/internal/answer"
+	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/gateway"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/store"
+)
+
+func (e *env) cmdPolicySimulate() *cobra.Command {
+	var f askFlags
+	var files []string
+	var since string
+	var anew bool
+	c := &cobra.Command{
+		Use: "simulate --config NEW", Short: "Judge the recorded past under another configuration", Args: cobra.NoArgs,
+		Long: `Judge the recorded past under another configuration.
+
+Every call and reply of the journal is decided again, as it was recorded: its
+facts, its sender, its labels. The answer counts prompts saved and added, calls
+newly allowed and newly refused. A call whose deciding part was masked or never
+worked out is not decidable, and counted apart.`,
+		Example: `  openclaw policy simulate --config new.json --since 720h
+  openclaw policy simulate --config new.json --journal audit.log --json`,
+		RunE: func(*cobra.Command, []string) error {
+			if f.config == "" {
+				return usage("policy simulate: --config NEW names the configuration to try")
+			}
+			w, err := e.world(f)
+			if err != nil {
+				return err
+			}
+			parse := answer.ParseRecorded
+			if anew {
+				parse = answer.ParseAnew
+			}
+			s := answer.NewSimulator(w, parse)
+			if err := e.replay(s, files, filterFlags{since: since, agent: f.agent}); err != nil {
+				return err
+			}
+			r := s.Result()
+			if e.print.json {
+				return e.print.value(r)
+			}
+			e.printSimulation(r)
+			return nil
+		}}
+	f.add(c)
+	c.Flags().StringArrayVar(&files, "journal", nil, "`FILE` of entries instead of the home's journal; may be repeated")
+	c.Flags().StringVar(&since, "since", "", "only from then on: 24h, or 2026-04-01")
+	c.Flags().BoolVar(&anew, "parse-anew", false, "parse commands again instead of believing the recorded facts")
+	return c
+}
+
+// replay gives every recorded request to a simulator, oldest first.
+func (e *env) replay(s *answer.Simulator, files []string, ff filterFlags) error {
+	f, err := ff.filter()
+	if err != nil {
+		return err
+	}
+	f.Events = []journal.Event{journal.Decision, journal.ChannelMessage}
+	var recs []journal.Record
+	if len(files) == 0 {
+		r, err := e.reader()
+		if err != nil {
+			return err
+		}
+		if recs, err = r.Search(e.ctx, f); err != nil {
+			return noJournal(err)
+		}
+		slices.Reverse(recs)
+	}
+	for _, file := range files {
+		more, err := readEntries(file, f)
+		if err != nil {
+			return &failure{code: exitUsage, err: err}
+		}
+		recs = append(recs, more...)
+	}
+	for _, p := range pasts(recs) {
+		if p != nil {
+			s.Add(p)
+		}
+	}
+	return nil
+}
+
+// readEntries reads the lines of a journal file or of an export.
+func readEntries(file string, f journal.Filter) ([]journal.Record, error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }()
+	var out []journal.Record
+	b := bufio.NewReaderSize(in, 1<<16)
+	for n := 1; ; n++ {
+		line, err := b.ReadBytes('\n')
+		if len(line) > 1 {
+			rec, err := chain.Decode(line[:len(line)-1])
+			if err != nil {
+				return nil, fmt.Errorf("%s: line %d: %w", file, n, err)
+			}
+			if f.Match(rec) {
+				out = append(out, rec)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+}
+
+// pasts decodes entries on every core; what is no request is nil.
+func pasts(recs []journal.Record) []*answer.Past {
+	out := make([]*answer.Past, len(recs))
+	workers := min(runtime.NumCPU(), 8)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(recs); i += workers {
+				out[i] = pastOf(&recs[i])
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func pastOf(r *journal.Record) *answer.Past {
+	p := &answer.Past{Seq: r.Seq, Time: r.Time, Caller: policy.Caller{Agent: r.Agent, Session: r.Session, Run: r.Run, Call: r.Call, Principal: r.Principal}}
+	if journal.Event(r.Event) == journal.Decision {
+		if json.Unmarshal(r.Data, &p.Call) != nil {
+			return nil
+		}
+		return p
+	}
+	p.Reply = &answer.PastReply{}
+	if json.Unmarshal(r.Data, p.Reply) != nil || p.Reply.Direction != "out" || p.Reply.Rule == "" {
+		return nil // a message that came in
+	}
+	return p
+}
+
+func (e *env) printSimulation(r answer.Simulation) {
+	line := e.print.line
+	line("%d requests of the past: %d decided alike", r.Requests, r.Unchanged)
+	line("  prompts saved   %d", r.PromptsSaved)
+	line("  prompts added   %d", r.PromptsAdded)
+	line("  newly allowed   %d", r.NewlyAllowed)
+	line("  newly refused   %d", r.NewlyRefused)
+	line("  not decidable   %d", r.NotDecidable)
+	for _, why := range sortedKeys(r.Reasons) {
+		line("    %d: %s", r.Reasons[why], why)
+	}
+	if r.Reworked > 0 {
+		line("  (%d had been refused unread and were worked out now, without following links)", r.Reworked)
+	}
+	const most = 40
+	for i, c := range r.Changes {
+		if i == most {
+			line("… %d more; --json has them", len(r.Changes)-most+r.Left)
+			break
+		}
+		line("%6d %s %s %s %s: %s (%s) → %s (%s%s)", c.Seq, c.Time.Local().Format("01-02 15:04"), c.Agent, c.Tool, short(c.Text, 60), c.From, c.WasRule, c.To, c.Rule, place(c.Where))
+	}
+}
+
+func sortedKeys(m map[string]int) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// story is the answer of policy why.
+type story struct {
+	Session claw.SessionKey `json:"session"`
+	answer.Story
+}
+
+func (e *env) cmdPolicyWhy() *cobra.Command {
+	return &cobra.Command{
+		Use: "why SESSION", Short: "Tell where each label of a session came from", Args: cobra.ExactArgs(1),
+		Long: `Tell where each label of a session came from.
+
+Names the message or the result of a call that brought it, with its entry in
+the journal. SESSION is a key as "openclaw sessions" shows it, or an agent's
+id for its main session.`,
+		Example: "  openclaw policy why agent:main:main",
+		RunE: func(_ *cobra.Command, args []string) error {
+			key := sessionKey(args[0])
+			s, err := e.why(key)
+			if err != nil {
+				return err
+			}
+			if e.print.json {
+				return e.print.value(s)
+			}
+			e.printStory(s)
+			return nil
+		}}
+}
+
+// sessionKey reads a session as a person names it.
+func sessionKey(text string) claw.SessionKey {
+	if len(text) > 6 && text[:6] == "agent:" {
+		return claw.SessionKey(text)
+	}
+	return claw.SessionKey("agent:" + text + ":main")
+}
+
+// why reads the journal of one session. The record is the same whether the
+// gateway runs or not.
+func (e *env) why(key claw.SessionKey) (story, error) {
+	out := story{Session: key}
+	r, err := e.reader()
+	if err != nil {
+		return out, err
+	}
+	recs, err := r.Search(e.ctx, journal.Filter{Session: key})
+	if err != nil {
+		return out, noJournal(err)
+	}
+	if len(recs) == 0 {
+		return out, usage("policy why: the journal knows no session %q", key)
+	}
+	slices.Reverse(recs)
+	var moments []answer.Moment
+	for i := range recs {
+		if m, ok := momentOf(&recs[i]); ok {
+			moments = append(moments, m)
+		}
+	}
+	out.Story = answer.Why(moments)
+	return out, nil
+}
+
+// momentOf reads what an entry says of a session's labels.
+func momentOf(r *journal.Record) (answer.Moment, bool) {
+	m := answer.Moment{Seq: r.Seq, Time: r.Time, Run: r.Run, Call: r.Call, By: r.Principal.String()}
+	var d struct {
+		Direction string         `json:"direction"`
+		Tool      claw.ToolName  `json:"tool"`
+		Labels    claw.Labels    `json:"labels"`
+		Added     []claw.Lineage `json:"added"`
+		Cleared   claw.Labels    `json:"cleared"`
+		Why       string         `json:"why"`
+	}
+	if json.Unmarshal(r.Data, &d) != nil && journal.Event(r.Event) != journal.SessionNew {
+		return m, false
+	}
+	switch journal.Event(r.Event) { //nolint:exhaustive // what else happens brings no label
+	case journal.SessionNew:
+		m.Begun = true
+	case journal.LabelChange:
+		m.Added, m.Cleared, m.Why = d.Added, d.Cleared, d.Why
+		return m, len(m.Added) > 0 || m.Cleared != 0
+	case journal.ChannelMessage:
+		m.Message, m.Labels = r.Principal, d.Labels
+		return m, d.Direction == "in"
+	case journal.ToolInvoke, journal.ExecCommand:
+		m.Tool, m.Labels = d.Tool, d.Labels
+		return m, r.Phase == chain.Outcome
+	default:
+		return m, false
+	}
+	return m, true
+}
+
+func (e *env) printStory(s story) {
+	e.print.line("%s is %s", s.Session, answer.LabelText(s.Labels))
+	for _, o := range s.Origins {
+		by := ""
+		if o.Cause > 0 {
+			by = fmt.Sprintf(", journal %d", o.Cause)
+			if o.Tool != "" {
+				by = fmt.Sprintf(", call of %s, journal %d", o.Tool, o.Cause)
+			}
+		}
+		e.print.line("  %-9s from %s (%s%s)", o.Label, o.From, o.Time.Local().Format("2006-01-02 15:04:05"), by)
+		if o.Note != "" {
+			e.print.line("            note: %s", o.Note)
+		}
+		if o.Cleared {
+			e.print.line("            cleared by %s, journal %d: %s", o.ClearedBy, o.ClearedAt, orNone(o.Why))
+		}
+	}
+	if len(s.Origins) == 0 {
+		e.print.line("  nothing has brought a label yet")
+	}
+}
+
+func (e *env) cmdPolicyClear() *cobra.Command {
+	var why string
+	c := &cobra.Command{
+		Use: "clear SESSION LABEL…", Short: "Take labels off a session; recorded in the journal", Args: cobra.MinimumNArgs(2),
+		Long: `Take labels off a session; recorded in the journal.
+
+Say that what brought the label is not what it seemed: a page that you wrote
+yourself, a file that holds nothing private. What is in the session stays in
+it, so look first: openclaw policy why SESSION.`,
+		Example: "  openclaw policy clear agent:main:main untrusted --reason 'my own page'",
+		RunE: func(_ *cobra.Command, args []string) error {
+			key := sessionKey(args[0])
+			var labels claw.Labels
+			for _, a := range args[1:] {
+				l, _, err := labelsOf(a)
+				if err != nil {
+					return err
+				}
+				labels |= l
+			}
+			if labels == 0 {
+				return usage("policy clear: name at least one of untrusted, private, secret")
+			}
+			left, err := e.clearLabels(key, labels, why)
+			if err != nil {
+				return err
+			}
+			if e.print.json {
+				return e.print.value(struct {
+					Session claw.SessionKey `json:"session"`
+					Cleared claw.Labels     `json:"cleared"`
+					Labels  claw.Labels     `json:"labels"`
+				}{key, labels, left})
+			}
+			e.print.line("%s is %s", key, answer.LabelText(left))
+			return nil
+		}}
+	c.Flags().StringVar(&why, "reason", "", "kept in the journal")
+	return c
+}
+
+func (e *env) clearLabels(key claw.SessionKey, labels claw.Labels, why string) (claw.Labels, error) {
+	p, err := e.paths()
+	if err != nil {
+		return 0, usage("%w", err)
+	}
+	if _, running := store.Holder(p.State); running {
+		var out struct {
+			Entry struct {
+				Labels claw.Labels `json:"labels"`
+			} `json:"entry"`
+		}
+		err := e.withGateway(func(ctx context.Context, c *client) error {
+			return c.call(ctx, "sessions.labels.clear", struct {
+				Key    claw.SessionKey `json:"key"`
+				Labels claw.Labels     `json:"labels"`
+				Why    string          `json:"why,omitempty"`
+			}{key, labels, why}, &out)
+		})
+		return out.Entry.Labels, err
+	}
+	a, err := app.Open(e.ctx, app.Options{Paths: p, Version: version, Getenv: e.getenv})
+	if err != nil {
+		return 0, startError(err)
+	}
+	left, err := a.ClearLabels(e.ctx, key, labels, why)
+	if closed := a.Close(); err == nil {
+		err = closed
+	}
+	var f *gateway.Fault
+	if errors.As(err, &f) {
+		code := exitUsage
+		if f.Kind == gateway.Refused {
+			code = exitRefused
+		}
+		return 0, &failure{code: code, err: err, hint: f.Hint}
+	}
+	return left, err
+}
