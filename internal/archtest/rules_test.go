@@ -28,6 +28,7 @@ var rules = map[string]rule{
 	"filter/inject": {ring: 0},
 
 	"atomicfile":            {ring: 1},
+	"remedy":                {ring: 1, may: []string{"atomicfile", "audit", "configfile", "json5"}, why: "edits the configuration by the one way there is"},
 	"survey":                {ring: 1, may: []string{"audit", "filter"}},
 	"configfile":            {ring: 1, may: []string{"json5", "config", "atomicfile"}, why: "atomicfile is the one way to replace a file"},
 	"sandbox":               {ring: 1, may: []string{"policy"}},

@@ -229,7 +229,7 @@ func (s *Subject) upstreamUnsandboxed() Outcome {
 		if !has(a, "exec") || a.Rules.Exec.Security == policy.ExecDeny {
 			return nil
 		}
-		return &Finding{Severity: claw.Warn, Title: "Commands run on the host", Detail: "The sandbox is " + m.Or("off") + ".", Where: at(m.Ref), Observed: m.Or("off"), Expected: "all"}
+		return &Finding{Severity: claw.Warn, Title: "Commands run on the host", Detail: "The sandbox is " + m.Or("off") + ".", Where: at(m.Ref), Observed: m.Or("off"), Expected: "all", Remediation: `Set agents.defaults.sandbox.mode: "all"`}
 	})
 }
 

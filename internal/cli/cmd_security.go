@@ -26,6 +26,7 @@ type auditFlags struct {
 	failOn, stateDir, as, explain string
 	only, skip                    []string
 	allowUnmeasured, sarif        bool
+	fix, dryRun, undo             bool
 }
 
 func (e *env) cmdSecurityAudit() *cobra.Command {
@@ -34,8 +35,8 @@ func (e *env) cmdSecurityAudit() *cobra.Command {
 		Use: "audit", Short: "Judge the home and say what to do", Args: cobra.NoArgs,
 		Long: `Judge the home and say what to do.
 
-Looks at the configuration, the files and the environment; opens no socket,
-starts no process, writes nothing. Works on any OpenClaw home, broken ones
+Looks at the configuration, the files and the environment; without --fix it
+opens no socket, starts no process and writes nothing. Works on any OpenClaw home, broken ones
 too. Exit status 0, or with --fail-on 1 when something at or above that
 severity was found or could not be measured.`,
 		Example: "  openclaw security audit\n  openclaw security audit --json | jq '.findings | map(select(.severity==\"critical\")) | length'\n  openclaw security audit --fail-on critical --state-dir /srv/other/.openclaw",
@@ -49,6 +50,9 @@ severity was found or could not be measured.`,
 	fs.StringVar(&f.stateDir, "state-dir", "", "audit the home with this state directory")
 	fs.StringVar(&f.as, "as", "", "judge it as ours or upstream, whatever the home says")
 	fs.StringVar(&f.explain, "explain", "", "say what a check is about")
+	fs.BoolVar(&f.fix, "fix", false, "repair modes, open groups and redaction; nothing that opens or decides")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "with --fix, only show what would change")
+	fs.BoolVar(&f.undo, "undo", false, "take back the last fix")
 	fs.BoolVar(&f.sarif, "sarif", false, "print SARIF 2.1.0")
 	return c
 }
@@ -83,12 +87,35 @@ func (e *env) securityAudit(f auditFlags) error {
 			return usage("%w", err)
 		}
 	}
-	in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: os.LookupEnv, Environ: os.Environ(), Version: version, Now: time.Now()})
+	if f.undo {
+		return e.auditUndo(p)
+	}
+	look := func() (audit.Input, audit.Report, error) {
+		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now()})
+		return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), err
+	}
+	in, r, err := look()
 	if err != nil {
 		return err
 	}
-	r := audit.Run(in, audit.Options{Only: f.only, Skip: f.skip})
+	var fix *fixJSON
+	if f.fix {
+		if fix, err = e.auditFix(p, in, r, f.dryRun); err != nil {
+			return err
+		}
+		if !f.dryRun {
+			if _, r, err = look(); err != nil {
+				return err
+			}
+		}
+	}
 	switch {
+	case fix != nil && e.print.json:
+		err = e.print.value(struct {
+			Fix               *fixJSON     `json:"fix"`
+			Report            audit.Report `json:"report"`
+			SecretDiagnostics []string     `json:"secretDiagnostics"`
+		}{fix, r, r.SecretDiagnostics})
 	case f.sarif:
 		err = e.print.value(audit.SARIF(r))
 	case e.print.json:
@@ -147,6 +174,9 @@ func (e *env) printAudit(r audit.Report, p configfile.Paths) {
 			fine++
 		case audit.Fail, audit.NotApplicable:
 		}
+	}
+	if s.Critical+s.Warn > 0 {
+		e.print.line("Run 'openclaw security audit --fix' to auto-remediate")
 	}
 	e.print.line("%d checks: %d fine, %d not measured; home %s", len(r.Checks), fine, unknown, p.Short(r.Home.State))
 	for _, c := range r.Checks {

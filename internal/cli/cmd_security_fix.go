@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"errors"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/audit"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/remedy"
+)
+
+// fixJSON is what --fix did, in upstream's shape with additions.
+type fixJSON struct {
+	OK            bool          `json:"ok"`
+	DryRun        bool          `json:"dryRun,omitempty"`
+	StateDir      string        `json:"stateDir"`
+	ConfigPath    string        `json:"configPath"`
+	ConfigWritten bool          `json:"configWritten"`
+	Changes       []string      `json:"changes"`
+	Actions       []remedy.Done `json:"actions"`
+	Errors        []string      `json:"errors"`
+	Left          []audit.Left  `json:"left"`
+}
+
+// auditFix makes the plan's changes and says each; what is left, with why.
+func (e *env) auditFix(p configfile.Paths, in audit.Input, r audit.Report, dry bool) (*fixJSON, error) {
+	plan := audit.PlanFor(in, r)
+	out := &fixJSON{OK: true, DryRun: dry, StateDir: p.State, ConfigPath: p.Config, Changes: []string{}, Actions: []remedy.Done{}, Errors: []string{}, Left: plan.Left}
+	if dry {
+		for _, c := range plan.Changes {
+			out.Changes = append(out.Changes, c.String())
+		}
+		if !e.print.json {
+			e.print.text("would change:\n" + orNothing(remedy.Diff(plan.Changes)))
+			e.printLeft(plan.Left)
+		}
+		return out, nil
+	}
+	done, err := remedy.Apply(p, configfile.Options{Env: e.lookup, Foreign: in.Snapshot.Home.Owner == audit.UpstreamHome}, plan.Changes, time.Now())
+	if err != nil {
+		return nil, cannot(err, "nothing was changed that is not listed")
+	}
+	for _, d := range done {
+		out.Actions = append(out.Actions, d)
+		if !d.OK {
+			out.OK = false
+			out.Errors = append(out.Errors, d.String()+": "+d.Err)
+			continue
+		}
+		out.Changes = append(out.Changes, d.String())
+		out.ConfigWritten = out.ConfigWritten || d.Kind == audit.Set
+	}
+	if e.print.json {
+		return out, nil
+	}
+	e.print.line("FIX")
+	for _, c := range out.Changes {
+		e.print.line("  %s", c)
+	}
+	for _, c := range out.Errors {
+		e.print.line("  failed: %s", c)
+	}
+	if len(done) == 0 {
+		e.print.line("  nothing to repair")
+	} else {
+		e.print.line("  take it back: openclaw security audit --undo")
+	}
+	e.printLeft(plan.Left)
+	e.print.line("")
+	return out, nil
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+func (e *env) printLeft(left []audit.Left) {
+	for _, l := range left {
+		e.print.line("  left to you: %s (%s)", l.Check, l.Why)
+	}
+}
+
+// auditUndo takes the last fix back.
+func (e *env) auditUndo(p configfile.Paths) error {
+	done, err := remedy.Undo(p)
+	if errors.Is(err, remedy.ErrNothing) {
+		return cannot(err, "openclaw security audit --fix makes one")
+	}
+	if err != nil {
+		return cannot(err, "")
+	}
+	failed := false
+	for _, d := range done {
+		failed = failed || !d.OK
+	}
+	if e.print.json {
+		if err := e.print.value(map[string]any{"undone": done, "ok": !failed}); err != nil {
+			return err
+		}
+	} else {
+		for _, d := range done {
+			if d.OK {
+				e.print.line("%s", d)
+			} else {
+				e.print.line("failed: %s: %s", d, d.Err)
+			}
+		}
+	}
+	if failed {
+		return silent(exitCannot)
+	}
+	if state, err := app.LookHome(p); err == nil && state == app.HomeOurs && !e.print.json {
+		e.print.note("a configuration that is looser now waits for: openclaw config accept")
+	}
+	return nil
+}
