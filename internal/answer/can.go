@@ -143,7 +143,7 @@ func (s *search) begin(who []Sender) {
 		starts, r := s.w.starts(sender, s.only)
 		for _, at := range starts {
 			n := &node{at: at, labels: at.labels}
-			n.hops = append(n.hops, Hop{Kind: "admission", Agent: at.agent, Text: sender.String() + " " + admissionWords(r.Rule, sender.Door) + ", agent " + string(at.agent) + " answers",
+			n.hops = append(n.hops, Hop{Kind: "admission", Agent: at.agent, Text: fmt.Sprintf("%s: %s; agent %s answers", sender, admissionWords(r.Rule, sender.Door), at.agent),
 				Verdict: policy.Allow, Rule: r.Rule, Where: r.Where})
 			if at.labels != 0 {
 				n.hops = append(n.hops, Hop{Kind: "labels", Agent: at.agent, Text: "the message comes from outside", Verdict: policy.Allow, Labels: at.labels})
@@ -338,7 +338,7 @@ func (s *search) blockers(who []Sender) []Blocker {
 	for _, sender := range who {
 		starts, r := s.w.starts(sender, s.only)
 		if len(starts) == 0 {
-			add(Blocker{Who: sender.String(), Text: sender.String() + " " + admissionWords(r.Rule, sender.Door), Rule: r.Rule, Where: r.Where})
+			add(Blocker{Who: sender.String(), Text: admissionWords(r.Rule, sender.Door), Rule: r.Rule, Where: r.Where})
 			continue
 		}
 		for i := range starts {

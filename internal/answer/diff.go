@@ -50,7 +50,9 @@ func Diff(before, next World) Difference {
 			further = append(further, g)
 		}
 	}
-	out := Difference{Reachable: []Turn{}, Unreachable: []Turn{}, Looser: posture.Loosens(before.Posture, next.Posture), Stricter: posture.Loosens(next.Posture, before.Posture)}
+	out := Difference{Reachable: []Turn{}, Unreachable: []Turn{}, Looser: []posture.Change{}, Stricter: []posture.Change{}}
+	out.Looser = append(out.Looser, posture.Loosens(before.Posture, next.Posture)...)
+	out.Stricter = append(out.Stricter, posture.Loosens(next.Posture, before.Posture)...)
 	a, b := before.Matrix(Scope{Further: further}), next.Matrix(Scope{Further: further})
 	old := map[cellKey]Cell{}
 	for _, c := range a.Cells {

@@ -252,45 +252,46 @@ func (d *Door) group() (policy.Verdict, policy.RuleID) {
 	return policy.Deny, "admission.policy_not_understood"
 }
 
-// words of an admission rule, for people.
+// admissionWords say an admission rule to people.
 func admissionWords(rule policy.RuleID, d *Door) string {
+	name := d.Name()
 	switch rule {
 	case "admission.closed":
 		return "nobody comes in: " + d.Closed
 	case "admission.surface":
-		return "comes in by " + d.Name()
+		return "comes in by itself"
 	case "admission.no_owner":
-		return "no sender of " + d.Name() + " is known as the owner"
+		return "no sender of " + name + " is known as the owner"
 	case "admission.owner":
-		return "is an owner's id on " + d.Name()
+		return "an owner's id on " + name
 	case "admission.dm_disabled":
-		return "direct messages of " + d.Name() + " are off"
+		return "direct messages of " + name + " are off"
 	case "admission.open":
-		return "direct messages of " + d.Name() + " are open to everybody"
+		return "direct messages of " + name + " are open to everybody"
 	case "admission.everybody_listed":
-		return "\"*\" stands among the senders of " + d.Name()
+		return "\"*\" stands among the senders of " + name
 	case "admission.paired":
-		return "was paired on " + d.Name()
+		return "was paired on " + name
 	case "admission.allowlist":
-		return "is listed among the senders of " + d.Name()
+		return "listed among the senders of " + name
 	case "admission.nobody_listed":
-		return "no sender of " + d.Name() + " is listed"
+		return "no sender of " + name + " is listed"
 	case "admission.pairing_needed":
-		return "gets a pairing code from " + d.Name() + "; the message is not read"
+		return "gets a pairing code from " + name + "; the message is not read"
 	case "admission.not_listed":
-		return "is not listed among the senders of " + d.Name()
+		return "not listed among the senders of " + name
 	case "admission.group_listed":
-		return "writes in a group of " + d.Name() + " that is listed"
+		return "writes in a group of " + name + " that is listed"
 	case "admission.group_open":
-		return "groups of " + d.Name() + " are open to everybody"
+		return "groups of " + name + " are open to everybody"
 	case "admission.no_group_listed":
-		return "no group of " + d.Name() + " is listed with senders"
+		return "no group of " + name + " is listed with senders"
 	case "admission.group_disabled":
-		return "groups of " + d.Name() + " are off"
+		return "groups of " + name + " are off"
 	case "admission.policy_not_understood":
-		return "the policy of " + d.Name() + " is no known one, so nobody is admitted"
+		return "the policy of " + name + " is no known one, so nobody is admitted"
 	case "admission.not_routed":
-		return "no conversation of " + d.Name() + " reaches this agent"
+		return "no conversation of " + name + " reaches this agent"
 	}
 	return string(rule)
 }

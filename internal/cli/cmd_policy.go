@@ -269,7 +269,11 @@ func (e *env) configAt(file string) (configfile.Paths, *configfile.Loaded, error
 		err = fmt.Errorf("config: %s: no such file", file)
 	}
 	if err != nil {
-		return p, l, &failure{code: exitUsage, err: err, hint: "openclaw config validate"}
+		hint := ""
+		if file == "" {
+			hint = "openclaw config validate"
+		}
+		return p, l, &failure{code: exitUsage, err: err, hint: hint}
 	}
 	return p, l, nil
 }

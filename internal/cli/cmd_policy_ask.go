@@ -208,47 +208,73 @@ untrusted by themselves. What an agent passes on to others is followed by
 }
 
 func (e *env) printMatrix(m answer.Matrix, agent claw.AgentID, rules bool) {
-	var senders []string
-	cells := map[[2]string][]answer.Cell{}
+	t := matrixTable{cells: map[[2]string][]answer.Cell{}}
 	for _, c := range m.Cells {
-		if c.Agent != agent {
-			continue
+		if c.Agent == agent {
+			t.add(c)
 		}
-		if !slices.Contains(senders, c.Sender) {
-			senders = append(senders, c.Sender)
-		}
-		k := [2]string{c.Capability, c.Sender}
-		cells[k] = append(cells[k], c)
 	}
 	e.print.line("agent %s", agent)
 	for _, c := range m.Capabilities {
 		if rules {
-			e.print.line("  %s", c.Text)
-			for _, s := range senders {
-				for _, x := range cells[[2]string{c.ID, s}] {
-					e.print.line("    %-24s %-17s %-5s %s%s", s, answer.LabelText(x.Labels), x.Verdict, x.Rule, place(x.Where))
-				}
-			}
-			continue
-		}
-		byText := []string{}
-		texts := map[string][]string{}
-		for _, s := range senders {
-			t := cellText(cells[[2]string{c.ID, s}])
-			if texts[t] == nil {
-				byText = append(byText, t)
-			}
-			texts[t] = append(texts[t], s)
-		}
-		for i, t := range byText {
-			head := c.Text
-			if i > 0 {
-				head = ""
-			}
-			e.print.line("  %-32s %-14s %s", head, t, strings.Join(texts[t], ", "))
+			e.printCellRules(&t, c)
+		} else {
+			e.printCells(&t, c)
 		}
 	}
+	for _, o := range t.out {
+		e.print.line("  not admitted: %s: %s%s", o.Sender, o.Rule, place(o.Where))
+	}
 	e.print.line("")
+}
+
+// matrixTable are the cells of one agent by capability and sender; out are
+// senders who do not come in at all.
+type matrixTable struct {
+	senders []string
+	cells   map[[2]string][]answer.Cell
+	out     []answer.Cell
+}
+
+func (t *matrixTable) add(c answer.Cell) {
+	if c.By == "" { // nothing was decided: the sender is not admitted
+		if !slices.ContainsFunc(t.out, func(o answer.Cell) bool { return o.Sender == c.Sender }) {
+			t.out = append(t.out, c)
+		}
+		return
+	}
+	if !slices.Contains(t.senders, c.Sender) {
+		t.senders = append(t.senders, c.Sender)
+	}
+	k := [2]string{c.Capability, c.Sender}
+	t.cells[k] = append(t.cells[k], c)
+}
+
+func (e *env) printCellRules(t *matrixTable, c answer.Capability) {
+	e.print.line("  %s", c.Text)
+	for _, s := range t.senders {
+		for _, x := range t.cells[[2]string{c.ID, s}] {
+			e.print.line("    %-24s %-17s %-5s %s%s", s, answer.LabelText(x.Labels), x.Verdict, x.Rule, place(x.Where))
+		}
+	}
+}
+
+// printCells lists the senders of each verdict.
+func (e *env) printCells(t *matrixTable, c answer.Capability) {
+	var order []string
+	who := map[string][]string{}
+	for _, s := range t.senders {
+		text := cellText(t.cells[[2]string{c.ID, s}])
+		if who[text] == nil {
+			order = append(order, text)
+		}
+		who[text] = append(who[text], s)
+	}
+	head := c.Text
+	for _, text := range order {
+		e.print.line("  %-32s %-14s %s", head, text, strings.Join(who[text], ", "))
+		head = ""
+	}
 }
 
 // cellText says one verdict, or one per label set where they differ.
