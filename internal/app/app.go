@@ -74,6 +74,7 @@ type App struct {
 	inbox    *inbox.Inbox
 	surface  *surface
 	models   *models
+	audits   audits
 
 	// accepted is called when a held configuration was accepted.
 	accepted func()

@@ -34,17 +34,18 @@ var (
 	_ gateway.Accepter = (*overview)(nil)
 )
 
-// Overview implements gateway.Posture. What nobody measured is said so: there
-// is no audit yet, so the verdict is never better than unmeasured.
+// Overview implements gateway.Posture: the audit's answer, what waits, and what
+// is in force. What nobody measured is said so.
 func (o *overview) Overview(ctx context.Context) (gateway.Overview, error) {
 	a := o.app
 	p := a.posture.now()
-	out := gateway.Overview{Verdict: gateway.Unmeasured, CheckedAt: time.Now().UnixMilli(), NeedsYou: o.needs(p), Reach: reach(p), InForce: o.inForce(p),
+	out := gateway.Overview{Verdict: gateway.Unmeasured, CheckedAt: time.Now().UnixMilli(), NeedsYou: o.needs(), Reach: reach(p), InForce: o.inForce(p),
 		Journal: a.record.last(), Agents: a.surface.Agents(), NotInForce: a.posture.notInForce(), Model: "operator (built in; it is no language model)"}
 	if rows := a.models.List(); len(rows) > 0 && rows[0].Provider != "operator" {
 		out.Model = rows[0].ID
 	}
 	out.Since = o.since(ctx, time.Now().Add(-24*time.Hour))
+	o.judged(&out)
 	for _, n := range out.NeedsYou {
 		switch n.Level {
 		case gateway.Act:
@@ -52,6 +53,9 @@ func (o *overview) Overview(ctx context.Context) (gateway.Overview, error) {
 			out.Verdict = gateway.Act
 		case gateway.Look:
 			out.Counts.Look++
+			if out.Verdict == gateway.Fine {
+				out.Verdict = gateway.Look
+			}
 		case gateway.Fine, gateway.Unmeasured, gateway.NotApply:
 		}
 	}
@@ -68,12 +72,14 @@ func sentence(p posture.Posture, o gateway.Overview) string {
 	case o.Counts.Act > 0:
 		return who + " Something needs you now."
 	case len(o.NeedsYou) > 0:
-		return who + " Something waits for you; the configuration was not audited."
+		return who + " Something waits for you."
+	case o.Verdict == gateway.Unmeasured:
+		return who + " Not everything could be measured."
 	}
-	return who + " The rules below are enforced; the configuration was not audited."
+	return who + " Nothing needs you."
 }
 
-func (o *overview) needs(p posture.Posture) []gateway.Need {
+func (o *overview) needs() []gateway.Need {
 	out := []gateway.Need{}
 	if s := o.app.record.last(); s.State == "damaged" {
 		out = append(out, gateway.Need{Level: gateway.Act, ID: "journal.damaged", Kind: "finding", Text: "The journal is damaged: " + s.Problem, Fix: "openclaw journal verify"})
@@ -82,13 +88,6 @@ func (o *overview) needs(p posture.Posture) []gateway.Need {
 		out = append(out, gateway.Need{Level: gateway.Act, ID: "labels.damaged", Kind: "finding", Count: n,
 			Text: fmt.Sprintf("%d line(s) of the record of where files come from cannot be read: files without a record count as untrusted and private.", n),
 			Fix:  "look at " + o.app.paths.Short(filepath.Join(o.app.paths.State, labelsFile)) + ", remove what was damaged, then start the gateway anew"})
-	}
-	for _, n := range p.Notes {
-		level := gateway.Look
-		if n.Severity == claw.Critical {
-			level = gateway.Act
-		}
-		out = append(out, gateway.Need{Level: level, ID: n.ID, Kind: "finding", Text: n.Text, Where: n.Where})
 	}
 	if why := o.app.posture.notInForce(); why != "" {
 		out = append(out, gateway.Need{Level: gateway.Look, ID: "config.held", Kind: "config", Text: why, Fix: "openclaw config accept"})
@@ -151,7 +150,7 @@ func (o *overview) inForce(p posture.Posture) []gateway.InForce {
 			egress.Level, egress.Text = gateway.Look, "any public host for agent "+string(a.ID)
 		}
 	}
-	return []gateway.InForce{exec, egress, flow, {Name: "audit", Level: gateway.Unmeasured, Text: "not built yet"}, {Name: "drill", Level: gateway.Unmeasured, Text: "not built yet"}}
+	return []gateway.InForce{exec, egress, flow, {Name: "drill", Level: gateway.Unmeasured, Text: "not built yet"}}
 }
 
 // sinceLimit bounds the entries that are counted for "since yesterday".
