@@ -39,7 +39,11 @@ func (a *App) confine(r policy.Rules) (policy.Confinement, error) {
 	if err != nil {
 		return c, fmt.Errorf("workspace %q: %w", c.Workspace, err)
 	}
-	c.ReadOnly = outermost(append(c.ReadOnly, found...))
+	c.ReadOnly = append(c.ReadOnly, found...)
+	if err := closeOff(&c, r.Files); err != nil {
+		return c, err
+	}
+	c.ReadOnly = outermost(c.ReadOnly)
 	c.Masked = visible(c.Masked, append([]string{c.Workspace}, c.ReadRoots...))
 	return c, nil
 }
@@ -114,6 +118,10 @@ func visible(masked, roots []string) []string {
 		for _, p := range paths {
 			if !filepath.IsAbs(p) {
 				continue
+			}
+			p, err := filepath.EvalSymlinks(p)
+			if err != nil {
+				continue // nothing is there to be seen
 			}
 			for _, r := range roots {
 				if strings.HasPrefix(p, strings.TrimSuffix(r, "/")+"/") {

@@ -190,7 +190,7 @@ func (b *builder) files(_ claw.AgentID, own *config.Agent, guide *config.ToolSet
 		}
 		for _, d := range fs.DenyPaths.V {
 			if d.Set {
-				r.Deny = append(r.Deny, policy.PathPattern{Pattern: d.V, Where: d.Ref})
+				r.Deny = append(r.Deny, b.denied(d)...)
 			}
 		}
 		if fs.DenyPaths.Invalid || slices.ContainsFunc(fs.DenyPaths.V, func(v config.Value[string]) bool { return v.Invalid }) {
@@ -262,10 +262,13 @@ func hostRules(hosts []config.EgressHost) []policy.HostRule {
 	return out
 }
 
+// flow rules of an agent: its own mode holds where the global one is silent,
+// and only tightens one that is written.
 func (b *builder) flow(own *config.Agent) policy.FlowRules {
-	r := policy.FlowRules{Mode: flowMode(b.c.Tools.Flow.Mode), Where: b.c.Tools.Flow.Mode.Ref}
+	global := b.c.Tools.Flow.Mode
+	r := policy.FlowRules{Mode: flowMode(global), Where: global.Ref}
 	if o := own.Tools.Flow.Mode; o.Set || o.Invalid {
-		if m := flowMode(o); m < r.Mode {
+		if m := flowMode(o); m < r.Mode || !global.Set && !global.Invalid {
 			r = policy.FlowRules{Mode: m, Where: o.Ref}
 		}
 	}
