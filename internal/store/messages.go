@@ -207,8 +207,9 @@ func (s *Store) Compact(key claw.SessionKey, summary string, keep, tokensBefore 
 	return err
 }
 
-// Said reports whether the operator wrote text verbatim in this session. A
-// session that cannot be read has said nothing.
+// Said reports whether the operator wrote text verbatim in this session, as a
+// whole word: a part of a longer address is another address. A session that
+// cannot be read has said nothing.
 func (s *Store) Said(key claw.SessionKey, text string) bool {
 	if text == "" {
 		return false
@@ -219,7 +220,7 @@ func (s *Store) Said(key claw.SessionKey, text string) bool {
 	}
 	defer s.release(l)
 	for _, t := range l.tree.said.texts {
-		if strings.Contains(t, text) {
+		if verbatim(t, text) {
 			return true
 		}
 	}
