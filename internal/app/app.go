@@ -68,6 +68,7 @@ type App struct {
 	runner   sandbox.Runner
 	programs *gate.Programs
 	jobs     *gate.Background
+	exposer  *exposer
 	desk     *approval.Desk
 	gate     *gate.Gate
 	engine   *agent.Engine
@@ -78,6 +79,10 @@ type App struct {
 
 	// accepted is called when a held configuration was accepted.
 	accepted func()
+	// refresh looks at the configuration's files now, as the watch would in a
+	// moment; nil while nothing listens.
+	refresh   func()
+	rereading sync.Mutex
 
 	life context.Context
 	end  context.CancelFunc
@@ -158,6 +163,7 @@ func (a *App) build() (err error) {
 	a.desk = approval.NewDesk(approval.Options{Now: time.Now, NewID: func() claw.ApprovalID { return claw.ApprovalID(newID("")[:8]) }})
 	a.sessions = &sessions{Store: a.store, app: a}
 	a.surface = newSurface(a)
+	a.exposer = &exposer{app: a}
 	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap,
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})

@@ -60,6 +60,7 @@ func (o *overview) Overview(ctx context.Context) (gateway.Overview, error) {
 		}
 	}
 	out.Sentence = sentence(p, out)
+	a.exposer.tell(&out, time.Now())
 	return out, nil
 }
 
@@ -287,11 +288,13 @@ func (o *overview) ExecApprovals(context.Context) (gateway.ConfigView, error) {
 
 // Pending implements gateway.Accepter.
 func (o *overview) Pending(context.Context) (json.RawMessage, error) {
+	o.refresh()
 	return json.Marshal(o.app.posture.proposal())
 }
 
 // Accept implements gateway.Accepter.
 func (o *overview) Accept(ctx context.Context, hash string, by claw.Principal) (json.RawMessage, error) {
+	o.refresh()
 	changes, err := o.app.posture.accept(ctx, hash, by)
 	if errors.Is(err, errNothingWaits) {
 		return nil, &gateway.Fault{Kind: gateway.NotFound, Message: err.Error()}

@@ -72,6 +72,8 @@ func (a *App) Serve(ctx context.Context, ready func(Serving)) error {
 	}{a.version, p.Generation, where}}); err != nil {
 		return err
 	}
+	a.exposer.serve(server)
+	a.refresh = func() { a.reread(server) }
 	a.accepted = func() { a.applied(server) }
 	a.background(server)
 	served := make(chan error, 1)
@@ -93,6 +95,7 @@ func (a *App) Serve(ctx context.Context, ready func(Serving)) error {
 func (a *App) stop(server *gateway.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
+	a.exposer.stop()
 	err := server.Shutdown(ctx, "stopping")
 	a.engine.Stop(ctx)
 	a.log.Info("gateway stopped")
@@ -116,6 +119,7 @@ func (a *App) background(server *gateway.Server) {
 			select {
 			case <-tick.C:
 				a.desk.Expire()
+				a.exposer.expire(time.Now())
 			case <-a.life.Done():
 				return
 			}
@@ -150,6 +154,7 @@ func (a *App) applied(server *gateway.Server) {
 	if err := a.prepareWorkspaces(); err != nil {
 		a.log.Error("a workspace was not made", "error", err)
 	}
+	a.exposer.review()
 	a.log.Info("configuration applied", "generation", a.posture.now().Generation)
 }
 
@@ -202,7 +207,7 @@ func (a *App) server(g posture.Gateway, auth access.Config) (*gateway.Server, er
 	}
 	o := gateway.Options{Version: a.version, Auth: auth, HTTP: gateway.Exposure{Completions: g.Completions, Invoke: g.Invoke},
 		ToolsAllow: g.ToolsAllow, ToolsDeny: g.ToolsDeny, Agent: a.surface, Sessions: a.sessions, Approvals: a.desk, Tools: toolDesk{a}, Models: a.models,
-		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Ready: a, Identity: device, Devices: book,
+		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Ready: a, Identity: device, Devices: book, Exposer: a.exposer,
 		Now: time.Now, Random: rand.Reader, Log: a.log}
 	if g.ControlUI {
 		host, err := os.Hostname()

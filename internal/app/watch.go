@@ -42,6 +42,8 @@ func (a *App) watch(server *gateway.Server) {
 
 // reread looks at the files again; the same content is no change.
 func (a *App) reread(server *gateway.Server) {
+	a.rereading.Lock()
+	defer a.rereading.Unlock()
 	before := a.posture.now().Generation
 	l, err := configfile.Load(a.paths, configfile.Options{Env: a.lookupEnv})
 	if a.posture.knows(l, err) {
@@ -57,6 +59,14 @@ func (a *App) reread(server *gateway.Server) {
 	}
 	if a.posture.now().Generation != before {
 		a.applied(server)
+	}
+}
+
+// refresh makes sure that an answer is about the files as they are: whoever
+// has just written one need not wait for the watch.
+func (o *overview) refresh() {
+	if o.app.refresh != nil && o.app.posture.now().Gateway.Reload != "off" {
+		o.app.refresh()
 	}
 }
 

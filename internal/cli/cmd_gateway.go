@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +38,7 @@ func (e *env) cmdGateway() *cobra.Command {
 	c.AddCommand(runCmd,
 		&cobra.Command{Use: "status", Short: "Say whether the gateway runs", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return e.gatewayStatus() }},
 		&cobra.Command{Use: "stop", Short: "Stop the gateway; running turns may end first", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return e.gatewayStop() }},
-		e.cmdGatewayRestart(), e.cmdGatewayInstall(), e.cmdGatewayUninstall(), e.cmdGatewayToken())
+		e.cmdGatewayRestart(), e.cmdGatewayInstall(), e.cmdGatewayUninstall(), e.cmdGatewayToken(), e.cmdGatewayExpose())
 	return c
 }
 
@@ -65,6 +66,7 @@ func (e *env) gatewayStatus() error {
 		return err
 	}
 	pid, held := store.Holder(p.State)
+	open := e.exposedNow(held)
 	l, lerr := configfile.Load(p, configfile.Options{Env: e.lookup})
 	port := 0
 	if lerr == nil {
@@ -74,12 +76,18 @@ func (e *env) gatewayStatus() error {
 	if held {
 		out["pid"] = pid
 	}
+	if open != nil {
+		out["exposed"] = open
+	}
 	if e.print.json {
 		if err := e.print.value(out); err != nil {
 			return err
 		}
 	} else if held {
 		e.print.line("running, process %d, port %d, home %s", pid, port, p.Short(p.State))
+		if open != nil && open.UntilMs > 0 {
+			e.print.line("open to other machines on %s, %s", strings.Join(open.Addresses, ", "), remaining(*open))
+		}
 	} else {
 		e.print.line("not running, home %s", p.Short(p.State))
 	}

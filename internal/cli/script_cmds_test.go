@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,5 +156,25 @@ func cmdDiffer(ts *testscript.TestScript, neg bool, args []string) {
 	a, b := ts.ReadFile(args[0]), ts.ReadFile(args[1])
 	if a == "" || b == "" || a == b {
 		ts.Fatalf("%s and %s hold the same, or nothing", args[0], args[1])
+	}
+}
+
+// cmdAnswers URL: something answers there with 200; negated: nobody listens.
+func cmdAnswers(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] answers URL")
+	}
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	res, err := c.Get(args[0])
+	if err == nil {
+		_ = res.Body.Close()
+	}
+	switch {
+	case neg && err == nil:
+		ts.Fatalf("%s answers: %s", args[0], res.Status)
+	case !neg && err != nil:
+		ts.Fatalf("%s: %v", args[0], err)
+	case !neg && res.StatusCode != http.StatusOK:
+		ts.Fatalf("%s: %s", args[0], res.Status)
 	}
 }

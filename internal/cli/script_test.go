@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"modes":    cmdModes,
 			"private":  cmdPrivate,
 			"differ":   cmdDiffer,
+			"answers":  cmdAnswers,
 		},
 	})
 }

@@ -191,6 +191,9 @@ func (c *conn) serve(r *http.Request) error {
 		}
 	}
 	defer leave()
+	if l := c.peer.by; l != nil && l.over.Load() {
+		return errLent
+	}
 	ctx, cancel := context.WithTimeout(c.life, c.s.opt.HandshakeTimeout)
 	defer cancel()
 	nonce := c.s.random(16)

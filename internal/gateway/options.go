@@ -59,6 +59,7 @@ type Options struct {
 	Logs      Logs
 	Channels  Channels
 	Ready     Readiness
+	Exposer   Exposer
 	Identity  Identity
 	Devices   *devices.Book
 	// UI serves everything below /ui/ but POST /ui/login; UIHeaders puts its
@@ -159,14 +160,23 @@ func CheckStart(addrs []netip.Addr, c access.Config) error {
 		if a.Unmap().IsLoopback() {
 			continue
 		}
-		if c.Mode == access.None {
-			return &StartError{Option: "gateway.bind", Problem: fmt.Sprintf("refusing to listen on %s without authentication", a),
-				Hint: `set gateway.bind to "loopback", or gateway.auth.mode to "token" with a token of at least 32 characters`}
+		if err := checkBeyond(a, c); err != nil {
+			return err
 		}
-		if why := c.Weak(); why != "" {
-			return &StartError{Option: "gateway.auth." + string(c.Mode), Problem: fmt.Sprintf("refusing to listen on %s: %s", a, why),
-				Hint: "openssl rand -hex 32 makes a good token; openclaw gateway token --rotate stores one"}
-		}
+	}
+	return nil
+}
+
+// checkBeyond refuses an address that others can reach when the authentication
+// is none or can be guessed.
+func checkBeyond(a netip.Addr, c access.Config) error {
+	if c.Mode == access.None {
+		return &StartError{Option: "gateway.bind", Problem: fmt.Sprintf("refusing to listen on %s without authentication", a),
+			Hint: `set gateway.bind to "loopback", or gateway.auth.mode to "token" with a token of at least 32 characters`}
+	}
+	if why := c.Weak(); why != "" {
+		return &StartError{Option: "gateway.auth." + string(c.Mode), Problem: fmt.Sprintf("refusing to listen on %s: %s", a, why),
+			Hint: "openssl rand -hex 32 makes a good token; openclaw gateway token --rotate stores one"}
 	}
 	return nil
 }

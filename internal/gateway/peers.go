@@ -17,6 +17,7 @@ type peer struct {
 	local   netip.Addr
 	address string // the address that was dialed, as the gateway sees it
 	owner   bool   // the unix socket, after its peer check
+	by      *lent  // the listener of limited time that it came through
 
 	raw      net.Conn
 	number   uint64      // in the order of arrival
@@ -60,6 +61,9 @@ func (ps *peers) enter(ctx context.Context, c net.Conn) context.Context {
 	if a, err := netip.ParseAddrPort(c.LocalAddr().String()); err == nil {
 		p.local = a.Addr().Unmap()
 	}
+	if l, ok := c.(lentConn); ok {
+		p.by = l.by
+	}
 	p.last.Store(ps.now().UnixNano())
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -68,8 +72,8 @@ func (ps *peers) enter(ctx context.Context, c net.Conn) context.Context {
 	if len(ps.all) >= ps.max {
 		ps.evictLocked()
 	}
-	if len(ps.all) >= ps.max {
-		_ = c.Close() // everybody else is being served
+	if len(ps.all) >= ps.max || p.by != nil && p.by.over.Load() {
+		_ = c.Close() // everybody else is being served, or its listener is gone
 		return context.WithValue(ctx, peerKey{}, p)
 	}
 	ps.all[c] = p
@@ -119,6 +123,17 @@ func (ps *peers) closeIdle() {
 	defer ps.mu.Unlock()
 	for _, p := range ps.all {
 		if p.inFlight.Load() == 0 {
+			_ = p.raw.Close() // its server goroutine sees the error and ends
+		}
+	}
+}
+
+// cut closes everything that came through a listener.
+func (ps *peers) cut(l *lent) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.all {
+		if p.by == l {
 			_ = p.raw.Close() // its server goroutine sees the error and ends
 		}
 	}
@@ -178,6 +193,16 @@ func (w *waitingRoom) crowdLocked() int {
 		}
 	}
 	return first
+}
+
+// each calls f for everybody who waits, outside the lock.
+func (w *waitingRoom) each(f func(*conn)) {
+	w.mu.Lock()
+	all := slices.Clone(w.order)
+	w.mu.Unlock()
+	for _, c := range all {
+		f(c)
+	}
 }
 
 func (w *waitingRoom) leave(c *conn) {

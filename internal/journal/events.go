@@ -28,6 +28,7 @@ const (
 	Egress       Event = "egress.request"
 	GatewayStart Event = "gateway.start"
 	GatewayStop  Event = "gateway.stop"
+	Exposed      Event = "gateway.expose" // other addresses were opened for a time, or closed again
 	Security     Event = "security.audit"
 
 	// PostureSeal holds the last accepted posture; SealPosture writes it.
