@@ -91,7 +91,10 @@ func (w *World) tool(r *policy.Rules, t claw.ToolName) EffectiveTool {
 	e := EffectiveTool{Tool: t, Verdict: d.Verdict, Rule: d.Rule, From: d.Reason, Where: d.Where, NotBuilt: w.notBuilt(t)}
 	if d.Verdict == policy.Allow && len(r.Tools) > 0 {
 		l := &r.Tools[0] // what the first layer gives, later ones only take
-		e.From, e.Where = l.Name, l.Where
+		e.From, e.Where = l.Name, l.Gives(t)
+		if e.Where != l.Where {
+			e.From = "an entry of its own"
+		}
 	}
 	owner.Principal.Standing = claw.Paired
 	e.OwnerOnly = d.Verdict != policy.Deny && policy.Judge(&rules, &owner).Verdict == policy.Deny

@@ -116,7 +116,7 @@ func (l *ToolLayer) judge(t *tally, tool claw.ToolName) {
 				fmt.Sprintf("allow %q for this agent in tools.agents.<id>.allow, or use a wider profile (%s)", tool, l.Where)
 		})
 	case toolPasses:
-		t.add(l.Layer, Allow, passRule(l.Layer), l.Where, func() (string, string) {
+		t.add(l.Layer, Allow, passRule(l.Layer), l.Gives(tool), func() (string, string) {
 			return fmt.Sprintf("tool %q passes %s", tool, l.Name), ""
 		})
 	}

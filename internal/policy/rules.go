@@ -30,11 +30,21 @@ type ToolLayer struct {
 	// Allow: nil lets every tool through this layer; a set blocks the rest.
 	Allow map[claw.ToolName]bool `json:"allow"`
 	Deny  map[claw.ToolName]bool `json:"deny,omitempty"`
+	// From are the places that let single tools in, beside what Where names.
+	From map[claw.ToolName]claw.ConfigRef `json:"from,omitempty"`
 	// Name is for people: "messaging" of a profile, or the key.
 	Name  string         `json:"name,omitempty"`
 	Where claw.ConfigRef `json:"where,omitzero"`
 	// DenyWhere is the place of the deny list when it is another key.
 	DenyWhere claw.ConfigRef `json:"denyWhere,omitzero"`
+}
+
+// Gives names the place that lets a tool through this layer.
+func (l *ToolLayer) Gives(t claw.ToolName) claw.ConfigRef {
+	if r, ok := l.From[t]; ok {
+		return r
+	}
+	return l.Where
 }
 
 // FileRules judges files read and written.

@@ -38,21 +38,8 @@ func (b *builder) rules(id claw.AgentID, own *config.Agent, workspace string) po
 func (b *builder) toolLayers(id claw.AgentID, own *config.Agent, guide *config.ToolSet) []policy.ToolLayer {
 	t := &b.c.Tools
 	base := b.base(&t.ToolSet, policy.LayerProfile)
-	if base.Allow != nil {
-		add := func(l config.List) {
-			set, all := expand(config.Strings(l), allowList)
-			for n := range set {
-				base.Allow[n] = true
-			}
-			if all {
-				base.Allow = nil
-			}
-		}
-		add(guide.Allow)
-		if base.Allow != nil {
-			add(guide.AlsoAllow)
-		}
-	}
+	widen(&base, guide.Allow)
+	widen(&base, guide.AlsoAllow)
 	layers := []policy.ToolLayer{base}
 	layers = append(layers, denyLayer(policy.LayerTools, "tools.deny", t.Deny)...)
 	if guide.Profile.Set || guide.Profile.Invalid {
@@ -64,6 +51,28 @@ func (b *builder) toolLayers(id claw.AgentID, own *config.Agent, guide *config.T
 	}
 	layers = append(layers, denyLayer(policy.LayerAgent, "tools.deny of agent "+string(id), own.Tools.Deny)...)
 	return layers
+}
+
+// widen lets in what a list names, and remembers which entry did.
+func widen(l *policy.ToolLayer, more config.List) {
+	for _, e := range more.V {
+		if !e.Set || l.Allow == nil {
+			continue
+		}
+		set, all := expand([]string{e.V}, allowList)
+		for n := range set {
+			if l.Allow[n] {
+				continue
+			}
+			if l.From == nil {
+				l.From = map[claw.ToolName]claw.ConfigRef{}
+			}
+			l.Allow[n], l.From[n] = true, e.Ref
+		}
+		if all {
+			l.Allow, l.From, l.Where = nil, nil, e.Ref
+		}
+	}
 }
 
 // base is the set that a profile or an allow list stands for.
@@ -95,15 +104,7 @@ func (b *builder) base(t *config.ToolSet, layer policy.Layer) policy.ToolLayer {
 	default:
 		l = b.profileOrDefault(t, layer)
 	}
-	if l.Allow != nil {
-		set, all := expand(config.Strings(t.AlsoAllow), allowList)
-		for n := range set {
-			l.Allow[n] = true
-		}
-		if all {
-			l.Allow = nil
-		}
-	}
+	widen(&l, t.AlsoAllow)
 	return l
 }
 
