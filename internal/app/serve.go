@@ -281,7 +281,11 @@ func listen(addrs []netip.Addr, port int) ([]net.Listener, []string, error) {
 				_ = o.Close()
 			}
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return nil, nil, &HintError{Err: fmt.Errorf("something listens on %s already", at), Advice: "openclaw gateway status; another port: openclaw config set gateway.port N, or OPENCLAW_GATEWAY_PORT"}
+				who := PortOwner(port)
+				if who == "" {
+					who = "something"
+				}
+				return nil, nil, &HintError{Err: fmt.Errorf("%s listens on %s already", who, at), Advice: "openclaw gateway status; another port: openclaw config set gateway.port N, or OPENCLAW_GATEWAY_PORT"}
 			}
 			return nil, nil, fmt.Errorf("cannot listen on %s: %w", at, err)
 		}

@@ -77,7 +77,9 @@ func TestFirstMinuteInChromium(t *testing.T) {
 	t.Setenv("OPENCLAW_GATEWAY_PORT", fmt.Sprint(port))
 	out, errs := &buffer{more: make(chan struct{}, 1)}, &buffer{more: make(chan struct{}, 1)}
 	code := make(chan int, 1)
-	go func() { code <- cli.Main([]string{"openclaw", "up", "--allow-root"}, strings.NewReader(""), out, errs) }()
+	go func() {
+		code <- cli.Main([]string{"openclaw", "up", "--allow-root", "--print"}, strings.NewReader(""), out, errs)
+	}()
 	link := out.until(t, regexp.MustCompile(`http://127\.0\.0\.1:\d+/ui/login#c=[0-9a-f]+`))[0]
 
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-gpu", true))

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/filter"
 )
 
 // version is set by the linker; a plain build says so.
@@ -45,7 +46,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	p := &printer{out: stdout, err: stderr}
 	defer func() {
 		if r := recover(); r != nil {
-			fmt.Fprintf(stderr, "BUG(openclaw): %v\n%s", r, debug.Stack())
+			fmt.Fprintf(stderr, "BUG(openclaw): %s\n%s", filter.Terminal(fmt.Sprint(r)), debug.Stack())
 			code = exitBug
 		}
 	}()

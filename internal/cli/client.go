@@ -72,7 +72,7 @@ func (e *env) dial() (*client, error) {
 	if err != nil {
 		return nil, cannot(errNoGateway, "start it: openclaw up")
 	}
-	socket := filepath.Join(p.State, "run", "gateway.sock")
+	socket := p.Socket
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
@@ -89,7 +89,7 @@ func (e *env) dial() (*client, error) {
 	}
 	conn.SetReadLimit(wire.MaxPayloadBytes)
 	c := &client{conn: conn, waiting: map[string]chan wireResponse{}, events: make(chan wireEvent, 1024), closed: make(chan struct{})}
-	if err := c.handshake(ctx, id, clientNonce); err != nil {
+	if err := c.handshake(ctx, id, clientNonce, socket); err != nil {
 		_ = conn.CloseNow()
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (e *env) dial() (*client, error) {
 	return c, nil
 }
 
-func (c *client) handshake(ctx context.Context, pinned store.DeviceIdentity, nonce string) error {
+func (c *client) handshake(ctx context.Context, pinned store.DeviceIdentity, nonce, socket string) error {
 	_, b, err := c.conn.Read(ctx)
 	if err != nil {
 		return cannot(fmt.Errorf("gateway: no challenge: %w", err), "openclaw gateway status")
@@ -106,7 +106,7 @@ func (c *client) handshake(ctx context.Context, pinned store.DeviceIdentity, non
 		Event   string         `json:"event"`
 		Payload wire.Challenge `json:"payload"`
 	}
-	if err := json.Unmarshal(b, &f); err != nil || !wire.VerifyProof(f.Payload, pinned.DeviceID, nonce) {
+	if err := json.Unmarshal(b, &f); err != nil || !wire.VerifyProof(f.Payload, pinned.DeviceID, nonce) || f.Payload.Proof.Address != "unix:"+socket {
 		return refused(errors.New("what answers on the socket is not this home's gateway"), "stop it, then start the gateway: openclaw up")
 	}
 	_, err = c.exchange(ctx, "connect", wire.Connect{MinProtocol: wire.MinProtocol, MaxProtocol: wire.MaxProtocol, Role: wire.RoleOperator, Scopes: wire.AllScopes(),

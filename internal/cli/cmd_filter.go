@@ -97,7 +97,7 @@ func (e *env) filterRows(r *filter.Redactor, f func(*filter.Redactor, string) an
 		if id == nil {
 			id = json.RawMessage("null")
 		}
-		if _, err := fmt.Fprintf(e.print.out, "{\"id\":%s,%s\n", id, out[1:]); err != nil {
+		if _, err := e.print.out.Write(plainJSON(fmt.Appendf(nil, "{\"id\":%s,%s\n", id, out[1:]))); err != nil {
 			return err
 		}
 	}

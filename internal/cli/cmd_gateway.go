@@ -73,8 +73,13 @@ func (e *env) gatewayStatus() error {
 		port = app.PortOf(p, l.Config)
 	}
 	out := map[string]any{"running": held, "state": p.State, "port": port}
+	// Somebody else's listener on this home's port would be handed what clients
+	// send to the gateway.
+	squatter := ""
 	if held {
 		out["pid"] = pid
+	} else if squatter = app.PortOwner(port); squatter != "" {
+		out["portOwner"] = squatter
 	}
 	if open != nil {
 		out["exposed"] = open
@@ -90,6 +95,9 @@ func (e *env) gatewayStatus() error {
 		}
 	} else {
 		e.print.line("not running, home %s", p.Short(p.State))
+		if squatter != "" {
+			e.print.line("%s listens on port %d, which is this gateway's: do not sign in there", squatter, port)
+		}
 	}
 	if !held {
 		return silent(exitCannot)

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +70,7 @@ when the confinement asked for could not be held.`,
 				}
 				e.print.text(stdout.String())
 				if stderr.Len() > 0 {
-					fmt.Fprint(e.print.err, stderr.String())
+					e.print.aside(stderr.String())
 				}
 				e.print.note("exit status %d, enforced %s, %s", res.ExitCode, res.Enforced, res.Witness.Summary())
 				return nil

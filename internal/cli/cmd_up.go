@@ -20,13 +20,14 @@ import (
 
 // startFlags are those of every command that starts the gateway.
 type startFlags struct {
-	allowRoot, accept bool
-	port              int
+	allowRoot, accept, print bool
+	port                     int
 }
 
 func (f *startFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.allowRoot, "allow-root", false, "run although this is root; commands of agents run as an unprivileged uid")
 	c.Flags().BoolVar(&f.accept, "accept", false, "accept a configuration that loosens what was accepted before")
+	c.Flags().BoolVar(&f.print, "print", false, "print a sign-in link although the output is no terminal")
 	c.Flags().IntVar(&f.port, "port", 0, "listen on this `PORT` this time")
 }
 
@@ -37,8 +38,10 @@ func (e *env) cmdUp() *cobra.Command {
 		Short: "Create the hardened home if there is none, then run the gateway",
 		Long: `Create the hardened home if there is none, then run the gateway.
 
-Prints the address of the Control UI with a sign-in link that works once, and
-runs until it is stopped (Ctrl-C, or openclaw gateway stop).`,
+Prints the address of the Control UI, on a terminal with a sign-in link that
+works once, and runs until it is stopped (Ctrl-C, or openclaw gateway stop).
+Output that goes into a file or a service's log has no link, which others
+could read there: openclaw dashboard makes one, or --print.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := app.CheckRoot(f.allowRoot); err != nil {
@@ -134,7 +137,7 @@ func (e *env) runGateway(p configfile.Paths, f startFlags) error {
 			e.print.note("while closing: %v", err)
 		}
 	}()
-	if err := a.Serve(e.ctx, e.announce); err != nil {
+	if err := a.Serve(e.ctx, func(s app.Serving) { e.announce(s, f) }); err != nil {
 		return startError(err)
 	}
 	return nil
@@ -189,19 +192,21 @@ func startError(err error) error {
 	return cannot(err, hintOf(err))
 }
 
-// announce says where the gateway is, with a link that signs a browser in
-// once.
-func (e *env) announce(s app.Serving) {
+// announce says where the gateway is, on a terminal with a link that signs a
+// browser in once. A log is read by others than the operator (R18).
+func (e *env) announce(s app.Serving, f startFlags) {
 	if s.Held != "" {
 		e.print.note("warning: %s", s.Held)
 	}
 	e.print.line("openclaw %s listens on %s", version, strings.Join(s.Addresses, ", "))
 	if s.URL != "" {
-		if link, err := e.loginLink(s.URL); err == nil {
-			e.print.line("Control UI  %s   (signs one browser in, for two minutes)", link)
-		} else {
-			e.print.line("Control UI  %s   (sign in: openclaw dashboard)", s.URL)
+		line := s.URL + "   (for a link that signs one browser in: openclaw dashboard)"
+		if f.print || isTerminal(e.print.out) {
+			if link, err := e.loginLink(s.URL); err == nil {
+				line = link + "   (signs one browser in, for two minutes)"
+			}
 		}
+		e.print.line("Control UI  %s", line)
 	}
 	e.print.line("talk to it   openclaw agent --message help")
 }

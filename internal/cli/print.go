@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -43,22 +46,64 @@ func (p *printer) text(s string) {
 	}
 }
 
+// aside prints what a command of an agent or person said on its standard
+// error, on ours.
+func (p *printer) aside(s string) { fmt.Fprint(p.err, filter.Terminal(s)) }
+
 // note tells people something; it is no result.
 func (p *printer) note(format string, args ...any) {
 	fmt.Fprintln(p.err, "openclaw: "+filter.Terminal(fmt.Sprintf(format, args...)))
 }
 
-// value prints a result as indented JSON.
+// value prints a result as indented JSON, which a terminal shows without
+// obeying it.
 func (p *printer) value(v any) error {
-	enc := json.NewEncoder(p.out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := p.out.Write(plainJSON(b.Bytes()))
+	return err
 }
 
-// raw prints one stored line as it is.
+// raw prints one stored line: as it is into a file or pipe, where its bytes
+// can still be proven, and escaped on a terminal.
 func (p *printer) raw(line []byte) {
+	if isTerminal(p.out) {
+		line = plainJSON(line)
+	}
 	_, _ = p.out.Write(append(line, '\n'))
+}
+
+// plainJSON writes what steers a terminal or reorders text as JSON escapes.
+// JSON escapes the other controls by itself, and none of these can stand
+// outside a string, so the value stays the same.
+func plainJSON(b []byte) []byte {
+	var out []byte
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r >= 0x7f && r != utf8.RuneError && filter.Terminal(string(r)) != string(r) {
+			if out == nil {
+				out = append(make([]byte, 0, len(b)+64), b[:i]...)
+			}
+			if r > 0xffff {
+				hi, lo := utf16.EncodeRune(r)
+				out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+			} else {
+				out = fmt.Appendf(out, `\u%04x`, r)
+			}
+		} else if out != nil {
+			out = append(out, b[i:i+n]...)
+		}
+		i += n
+	}
+	if out == nil {
+		return b
+	}
+	return out
 }
 
 // failure is an error with its exit code and what a person can do.
