@@ -26,6 +26,13 @@ type AuditOptions struct {
 	Environ []string
 	Version string
 	Now     time.Time
+	// Deep looks at the machine too: sockets, the gateway, the sandbox.
+	Deep bool
+	// Progress is told what is being looked at.
+	Progress func(string)
+	// Ask asks the running gateway why the file is not in force; ok is false
+	// when it could not be asked.
+	Ask func() (notInForce string, ok bool)
 }
 
 // LookForAudit looks at a home, without touching it, and gives what the audit
@@ -59,9 +66,40 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
 			w.Workspaces = append(w.Workspaces, a.Workspace)
 		}
 	}
+	w.Processes = o.Deep || owner == audit.NoHome
 	in.Snapshot = survey.Take(w)
 	in.Snapshot.Secrets = auditSecrets(p, l.Config, o)
+	if o.Deep {
+		in.Snapshot.Live = lookDeep(p, posture.Of(l.Config, world).Gateway.Port, owner, o)
+	}
 	return in, nil
+}
+
+// lookDeep looks at what the machine does.
+func lookDeep(p configfile.Paths, port int, owner audit.HomeOwner, o AuditOptions) *audit.Live {
+	live := survey.Live(context.Background(), survey.Deep{Port: port, Progress: o.Progress})
+	if o.Ask != nil && owner == audit.OurHome {
+		live.NotInForce, live.Asked = o.Ask()
+	}
+	if owner != audit.OurHome {
+		live.SandboxErr = "the sandbox of this home is not ours"
+		return live
+	}
+	if o.Progress != nil {
+		o.Progress("the sandbox")
+	}
+	s, err := MeasureSandbox(p)
+	if err != nil {
+		live.SandboxErr = err.Error()
+		return live
+	}
+	for _, l := range s.Levels {
+		live.Levels = append(live.Levels, l.String())
+	}
+	for _, m := range s.Missing {
+		live.Missing = append(live.Missing, m.Guarantee+": "+m.Why)
+	}
+	return live
 }
 
 // homeOwner says whose the home is and which uid its commands get.

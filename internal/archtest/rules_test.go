@@ -105,7 +105,7 @@ var symbolRules = []symbolRule{
 	{"net", "DialTimeout", map[string]string{}},
 	{"net", "DialTCP", map[string]string{}},
 	{"net", "DialUDP", map[string]string{}},
-	{"net", "Dialer", map[string]string{"egress": "the one dialer", "cli": "the gateway's own unix socket", "gateway": "asks the port in use who owns it"}},
+	{"net", "Dialer", map[string]string{"egress": "the one dialer", "cli": "the gateway's own unix socket", "gateway": "asks the port in use who owns it", "survey": "the deep audit asks the gateway's own port"}},
 	{"net/http", "DefaultClient", map[string]string{}},
 	{"net/http", "DefaultTransport", map[string]string{}},
 	{"net/http", "Get", map[string]string{}},

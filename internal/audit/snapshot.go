@@ -30,6 +30,11 @@ type Snapshot struct {
 	Documents map[string]json.RawMessage `json:"documents,omitempty"`
 	// Skipped is what nobody could look at.
 	Skipped []Skip `json:"skipped,omitempty"`
+	// Gateways are those that run, of any user: looked for when there is no
+	// home, and with --deep.
+	Gateways []Process `json:"gateways,omitempty"`
+	// Live is nil without --deep.
+	Live *Live `json:"live,omitempty"`
 }
 
 // Home says where things are. All paths are absolute.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
@@ -26,7 +27,7 @@ type auditFlags struct {
 	failOn, stateDir, as, explain string
 	only, skip                    []string
 	allowUnmeasured, sarif        bool
-	fix, dryRun, undo             bool
+	fix, dryRun, undo, deep       bool
 }
 
 func (e *env) cmdSecurityAudit() *cobra.Command {
@@ -50,6 +51,7 @@ severity was found or could not be measured.`,
 	fs.StringVar(&f.stateDir, "state-dir", "", "audit the home with this state directory")
 	fs.StringVar(&f.as, "as", "", "judge it as ours or upstream, whatever the home says")
 	fs.StringVar(&f.explain, "explain", "", "say what a check is about")
+	fs.BoolVar(&f.deep, "deep", false, "look at the machine too: sockets, the running gateway, the sandbox")
 	fs.BoolVar(&f.fix, "fix", false, "repair modes, open groups and redaction; nothing that opens or decides")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "with --fix, only show what would change")
 	fs.BoolVar(&f.undo, "undo", false, "take back the last fix")
@@ -91,7 +93,7 @@ func (e *env) securityAudit(f auditFlags) error {
 		return e.auditUndo(p)
 	}
 	look := func() (audit.Input, audit.Report, error) {
-		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now()})
+		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Progress: e.progress(), Ask: e.askNotInForce})
 		return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), err
 	}
 	in, r, err := look()
@@ -131,6 +133,32 @@ func (e *env) securityAudit(f auditFlags) error {
 		return silent(exitFindings)
 	}
 	return nil
+}
+
+// progress tells a person at a terminal what a long look is at.
+func (e *env) progress() func(string) {
+	if !isTerminal(e.print.err) || e.print.json {
+		return nil
+	}
+	return func(what string) { e.print.note("looking at %s", what) }
+}
+
+// askNotInForce asks the running gateway whether the file is in force.
+func (e *env) askNotInForce() (string, bool) {
+	c, err := e.dial()
+	if err != nil {
+		return "", false
+	}
+	defer c.close()
+	ctx, cancel := context.WithTimeout(e.ctx, dialTimeout)
+	defer cancel()
+	var out struct {
+		NotInForce string `json:"configNotInForce"`
+	}
+	if err := c.call(ctx, "overview.get", nil, &out); err != nil {
+		return "", false
+	}
+	return out.NotInForce, true
 }
 
 func severityOf(text string) (claw.Severity, error) {

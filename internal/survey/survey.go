@@ -38,6 +38,8 @@ type Where struct {
 	Environ []string
 	// Redactor finds credentials in text.
 	Redactor *filter.Redactor
+	// Processes: look for gateways that run, of any user.
+	Processes bool
 }
 
 // Take looks.
@@ -63,6 +65,9 @@ func Take(w Where) audit.Snapshot {
 	}
 	s.units()
 	s.environment()
+	if w.Processes {
+		s.out.Gateways = gateways()
+	}
 	return s.out
 }
 
