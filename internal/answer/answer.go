@@ -22,6 +22,9 @@ type World struct {
 	Home string
 	// Built are the tools that exist; nil means that nobody said.
 	Built []claw.ToolName
+	// Unconfined: another program serves this home and confines no run,
+	// whatever the posture says.
+	Unconfined bool
 }
 
 // Of makes the world of a configuration.

@@ -144,7 +144,7 @@ func TestShow(t *testing.T) {
 	if x := main["read"]; x.Verdict != policy.Deny || x.Rule != "tools.denied" || x.Where.Line == 0 {
 		t.Errorf("%+v", x)
 	}
-	if x := bench["exec"]; x.Verdict != policy.Allow || x.NotBuilt {
+	if x := bench["exec"]; x.Verdict != policy.Allow || x.NotBuilt || x.Where.Pointer != "tools.agents.workbench.allow[3]" {
 		t.Errorf("%+v", x)
 	}
 	if x := main["image"]; !x.NotBuilt {

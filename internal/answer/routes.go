@@ -108,7 +108,7 @@ func (w *World) reads(a *posture.Agent, abs, text string) []way {
 		{tool: "read", text: "read " + text, facts: policy.Facts{Reads: file}},
 		{tool: "edit", text: "edit " + text, facts: policy.Facts{Reads: file, Writes: file}},
 	}
-	seen := shows(&a.Rules.Confinement, abs, cmdline.Read)
+	seen := w.shows(&a.Rules.Confinement, abs, cmdline.Read)
 	for _, p := range programs(a) {
 		c := command(p + " " + quoted(abs))
 		c.hidden = !seen
@@ -129,7 +129,7 @@ func (w *World) writes(a *posture.Agent, abs, text string) []way {
 		{tool: "edit", text: "edit " + text, facts: policy.Facts{Reads: file, Writes: file}},
 		{tool: "apply_patch", text: "apply_patch " + text, facts: policy.Facts{Writes: file}},
 	}
-	seen := shows(&a.Rules.Confinement, abs, cmdline.Write)
+	seen := w.shows(&a.Rules.Confinement, abs, cmdline.Write)
 	for _, p := range programs(a) {
 		c := command(p + " > " + quoted(abs))
 		c.hidden = !seen
@@ -149,7 +149,7 @@ func (w *World) reaches(a *posture.Agent, h policy.Host) []way {
 	if h.Method == "GET" {
 		out = append(out, way{tool: "web_fetch", text: "web_fetch https://" + h.Name + "/", facts: policy.Facts{Hosts: []policy.Host{h}}})
 	}
-	network := a.Rules.Confinement.Network == policy.NetworkProxy || open(&a.Rules.Confinement)
+	network := a.Rules.Confinement.Network == policy.NetworkProxy || w.open(&a.Rules.Confinement)
 	for _, p := range append(programs(a), "curl") {
 		switch path.Base(strings.Fields(p)[0]) {
 		case "curl":
@@ -169,7 +169,7 @@ func (w *World) reaches(a *posture.Agent, h policy.Host) []way {
 			own := h
 			c := command(p)
 			c.text += " (the program reaches " + h.Name + " by itself)"
-			if !open(&a.Rules.Confinement) {
+			if !w.open(&a.Rules.Confinement) {
 				c.host = &own
 			}
 			out = append(out, c)
@@ -196,16 +196,23 @@ func programs(a *posture.Agent) []string {
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // open reports whether runs see everything that the gateway sees.
-func open(c *policy.Confinement) bool {
-	return c.Level == policy.LevelNone || c.Level == policy.LevelProcess
+func (w *World) open(c *policy.Confinement) bool {
+	return w.Unconfined || c.Level == policy.LevelNone || c.Level == policy.LevelProcess
 }
 
 // systemRoots are read-only in every run.
 var systemRoots = [...]string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}
 
+// Shows reports whether a run under an agent's rules reaches a file by itself,
+// whatever its command line names. It may say so of a file that the sandbox
+// hides after all; the other way round is a defect.
+func (w *World) Shows(r *policy.Rules, abs string, access policy.Access) bool {
+	return w.shows(&r.Confinement, abs, access)
+}
+
 // shows reports whether a run under a confinement reaches a file by itself.
-func shows(c *policy.Confinement, abs string, access cmdline.Access) bool {
-	if open(c) {
+func (w *World) shows(c *policy.Confinement, abs string, access cmdline.Access) bool {
+	if w.open(c) {
 		return true
 	}
 	if abs == "" {

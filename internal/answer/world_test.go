@@ -116,3 +116,18 @@ func TestCan(t *testing.T) {
 		})
 	}
 }
+
+// TestUnconfinedRunsSeeEverything: what stops a run here stops it nowhere else.
+func TestUnconfinedRunsSeeEverything(t *testing.T) {
+	for _, c := range []struct {
+		level string
+		host  bool
+		want  policy.Verdict
+	}{{"isolated", false, policy.Deny}, {"confined", false, policy.Deny}, {"process", false, policy.Allow}, {"isolated", true, policy.Allow}} {
+		w := worldOf(t, fmt.Sprintf(`{tools: {profile: "minimal", alsoAllow: ["exec"], exec: {security: "allowlist", ask: "off", allowlist: ["make"], level: %q}}}`, c.level))
+		w.Unconfined = c.host
+		if a := w.ask(t, "cli", "read ~/.aws/credentials"); a.Verdict != c.want {
+			t.Errorf("level %s, on the host %v: %s, want %s: %v %v", c.level, c.host, a.Verdict, c.want, a.Path, a.Blocked)
+		}
+	}
+}
