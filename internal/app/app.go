@@ -164,7 +164,7 @@ func (a *App) build() (err error) {
 	a.sessions = &sessions{Store: a.store, app: a}
 	a.surface = newSurface(a)
 	a.exposer = &exposer{app: a}
-	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap,
+	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})

@@ -46,6 +46,17 @@ func (a *App) openLabels(ctx context.Context, path string) (err error) {
 	return err
 }
 
+// seen records what a person has looked at as launch configuration; the journal
+// has their consent already.
+func (a *App) seen(by claw.Principal, list []policy.LaunchConfig) error {
+	for _, f := range list {
+		if err := a.labels.See(f.Path, f.SHA256, by.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // account of the runs of one call: what they can read and write.
 func (a *App) account(c gate.Call, r policy.Rules, view *files.Tree) gate.Account {
 	return gate.Account{Files: view, Labels: c.Labels, Session: c.Session, Reached: a.gate.Reached,

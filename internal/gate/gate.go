@@ -41,6 +41,9 @@ type Options struct {
 	Desk    *approval.Desk
 	Journal Journal
 	Redact  func() *filter.Redactor
+	// Seen records that a person has seen files as launch configuration, at the
+	// contents that the card named.
+	Seen func(by claw.Principal, files []policy.LaunchConfig) error
 	// Wrap quotes text from outside for a model.
 	Wrap  func(text, source string) string
 	Nonce func() string
@@ -270,6 +273,10 @@ func deniedBefore(d policy.Decision) policy.Decision {
 // asked again has the same pattern.
 func patternOf(q policy.Request) string {
 	q.Nonce, q.Run, q.Call, q.Generation, q.Labels, q.Principal, q.Unattended = "", "", "", "", 0, claw.Principal{}, false
+	q.Facts.LaunchConfig = slices.Clone(q.Facts.LaunchConfig)
+	for i := range q.Facts.LaunchConfig {
+		q.Facts.LaunchConfig[i].Seen = false // the answer itself makes it seen
+	}
 	return policy.DigestOf(q).String()
 }
 
@@ -366,7 +373,22 @@ func (g *Gate) Resume(ctx context.Context, id claw.ApprovalID, labels claw.Label
 	if err != nil {
 		return refusal(d, seq), nil
 	}
+	if files := unseen(q.Facts.LaunchConfig); len(files) > 0 {
+		if err := g.opt.Seen(answer.By, files); err != nil {
+			return Outcome{}, err
+		}
+	}
 	return g.run(ctx, w.call, q, d, prepared, permit, seq)
+}
+
+// unseen are the files with a content that no person has seen.
+func unseen(files []policy.LaunchConfig) (out []policy.LaunchConfig) {
+	for _, f := range files {
+		if !f.Seen && f.SHA256 != "" {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func answerText(a approval.Answer) string {

@@ -93,6 +93,7 @@ type world struct {
 	scope   func(gate.Call, policy.Rules) (tool.Scope, error)
 	gate    *gate.Gate
 	options gate.Options
+	seen    []policy.LaunchConfig
 	calls   int
 	gone    bool // the agent is not known any more
 }
@@ -116,6 +117,10 @@ func newWorld(t *testing.T) *world {
 		Scope:   func(c gate.Call, r policy.Rules) (tool.Scope, error) { return w.scope(c, r) },
 		Confine: func(r policy.Rules) (policy.Confinement, error) { return r.Confinement, nil },
 		Desk:    w.desk, Journal: journalOf{w}, Redact: func() *filter.Redactor { return redactor },
+		Seen: func(_ claw.Principal, files []policy.LaunchConfig) error {
+			w.seen = append(w.seen, files...)
+			return nil
+		},
 		Wrap:  func(text, source string) string { return "<" + source + "|" + text + ">" },
 		Nonce: func() string { nonces++; return fmt.Sprintf("n%d", nonces) }, Now: func() time.Time { return w.now }}
 	w.gate = gate.New(w.options)

@@ -196,18 +196,18 @@ func (t *tally) understood(q *Request) {
 	}
 }
 
-// launchConfig asks about configuration that a program executes from when
-// an agent wrote it or no person has seen it at this content (R01).
+// launchConfig asks, once for each content, about configuration that a program
+// executes from: whoever wrote it, a person has to have seen it (R01).
 func (t *tally) launchConfig(files []LaunchConfig) {
 	for i := range files {
 		f := &files[i]
-		if f.Seen && !f.ByAgent {
+		if f.Seen {
 			continue
 		}
 		t.add(LayerExec, Ask, "exec.launch_config", claw.ConfigRef{}, func() (string, string) {
 			who := "no person has seen it at this content"
 			if f.ByAgent {
-				who = "an agent wrote it"
+				who = "an agent wrote it, and no person has seen it at this content"
 			}
 			return fmt.Sprintf("the program executes from %s: %s", f.Path, who), "allowing once marks this content as seen"
 		})
