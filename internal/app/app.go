@@ -56,26 +56,27 @@ type App struct {
 
 	runUID, runGID int
 
-	posture  *holder
-	secrets  *secrets
-	journal  *journal.Journal
-	record   *record
-	store    *store.Store
-	sessions *sessions
-	labels   *files.Labels
-	proxies  proxies
-	egress   *egress.Egress
-	runner   sandbox.Runner
-	programs *gate.Programs
-	jobs     *gate.Background
-	exposer  *exposer
-	desk     *approval.Desk
-	gate     *gate.Gate
-	engine   *agent.Engine
-	inbox    *inbox.Inbox
-	surface  *surface
-	models   *models
-	audits   audits
+	posture   *holder
+	secrets   *secrets
+	journal   *journal.Journal
+	record    *record
+	store     *store.Store
+	sessions  *sessions
+	labels    *files.Labels
+	proxies   proxies
+	egress    *egress.Egress
+	runner    sandbox.Runner
+	programs  *gate.Programs
+	jobs      *gate.Background
+	exposer   *exposer
+	desk      *approval.Desk
+	questions *questions
+	gate      *gate.Gate
+	engine    *agent.Engine
+	inbox     *inbox.Inbox
+	surface   *surface
+	models    *models
+	audits    audits
 
 	// accepted is called when a held configuration was accepted.
 	accepted func()
@@ -168,8 +169,7 @@ func (a *App) build() (err error) {
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
-	a.desk.Subscribe(a.answered)
-	return nil
+	return a.openQuestions()
 }
 
 // answered resumes the session whose question was answered.
@@ -181,9 +181,12 @@ func (a *App) answered(e approval.Event) {
 	if !ok {
 		return
 	}
-	if _, err := a.engine.Answered(e.View.ID, c, c.Audience); err != nil {
+	run, err := a.engine.Answered(e.View.ID, c, c.Audience)
+	if err != nil {
 		a.log.Error("an answered question could not resume its session", "approval", e.View.ID, "error", err)
+		return
 	}
+	a.questions.carriesOn(e.View.ID, run)
 }
 
 // load reads the configuration; its problems are the caller's to judge.

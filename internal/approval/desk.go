@@ -284,6 +284,18 @@ func (d *Desk) Void(id claw.ApprovalID, reason string) {
 	notify(subs, ev)
 }
 
+// Ended enters a question that ended without this desk, so that whoever asks
+// for it learns how. It grants nothing, an answer that allows is not entered,
+// and nobody is told: whoever ends it tells its session.
+func (d *Desk) Ended(v View, a Answer) {
+	if a.State == Allowed || a.State == Waiting {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.settleLocked(&question{view: v}, a)
+}
+
 // Extend gives a question ten more minutes, at most three times.
 func (d *Desk) Extend(id claw.ApprovalID) (View, error) {
 	d.mu.Lock()

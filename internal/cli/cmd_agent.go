@@ -24,7 +24,7 @@ type agentReply struct {
 
 func (e *env) cmdAgent() *cobra.Command {
 	var message, id, session, to, thinking string
-	var local, deliver bool
+	var local, deliver, allowRoot bool
 	var timeout int
 	c := &cobra.Command{
 		Use:   "agent --message TEXT",
@@ -34,7 +34,9 @@ func (e *env) cmdAgent() *cobra.Command {
 Goes through the running gateway; --local runs one turn without a gateway (and
 refuses while one is running: there is one journal and one budget). TEXT "-"
 reads the message from standard input. A call that waits for a person is
-reported as pending; answer it with "openclaw approvals".`,
+reported as pending; answer it with "openclaw approvals". With --local it is
+asked right here when this is a terminal; otherwise the question ends with the
+command.`,
 		Example: "  openclaw agent --message 'status'\n  openclaw agent --agent workbench --message 'run git status' --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -44,7 +46,7 @@ reported as pending; answer it with "openclaw approvals".`,
 			}
 			turn := agentTurn{text: text, agent: claw.AgentID(id), session: claw.SessionKey(session), timeout: time.Duration(timeout) * time.Second}
 			if local {
-				return e.agentLocal(turn)
+				return e.agentLocal(turn, allowRoot)
 			}
 			return e.agentRemote(turn)
 		},
@@ -58,6 +60,7 @@ reported as pending; answer it with "openclaw approvals".`,
 	f.StringVar(&thinking, "thinking", "", "accepted for scripts")
 	f.BoolVar(&deliver, "deliver", false, "accepted for scripts; the reply is printed here")
 	f.BoolVar(&local, "local", false, "run without a gateway")
+	addAllowRoot(c, &allowRoot)
 	f.IntVar(&timeout, "timeout", 600, "give up after this many `seconds`")
 	return c
 }

@@ -128,6 +128,16 @@ func (e *env) approvalsShow(ctx context.Context, c *client, id string) error {
 		return e.print.value(approvalRow{v, string(a.State)})
 	}
 	p := e.print
+	p.card(v)
+	if p.line("%-14s %s, expires %s", "State", a.State, v.Expires.Local().Format("15:04:05")); a.State != approval.Waiting && a.Reason != "" {
+		p.line("%-14s %s", "", a.Reason)
+	}
+	p.line("%-14s %s", "Digest", v.Digest)
+	return nil
+}
+
+// card prints what a person is asked, with everything that it would do.
+func (p *printer) card(v approval.View) {
 	p.line("%s", v.Headline)
 	for _, argv := range v.Command {
 		p.line("  %s", quoted(argv))
@@ -161,9 +171,6 @@ func (e *env) approvalsShow(ctx context.Context, c *client, id string) error {
 	for _, s := range v.IfAllowed {
 		p.line("%-14s %s", "If allowed", s)
 	}
-	p.line("%-14s %s, expires %s", "State", a.State, v.Expires.Local().Format("15:04:05"))
-	p.line("%-14s %s", "Digest", v.Digest)
-	return nil
 }
 
 // answer shows what is answered on stderr, then answers exactly that.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/agent"
 	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/approval"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/inbox"
@@ -17,7 +18,10 @@ import (
 
 // agentLocal runs one turn without a gateway, over the same journal and
 // budget: it refuses while a gateway runs (R46).
-func (e *env) agentLocal(t agentTurn) error {
+func (e *env) agentLocal(t agentTurn, allowRoot bool) error {
+	if err := e.checkRoot(allowRoot); err != nil {
+		return err
+	}
 	p, err := e.home(app.HomeOptions{})
 	if err != nil {
 		return err
@@ -28,8 +32,15 @@ func (e *env) agentLocal(t agentTurn) error {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, t.timeout)
 	defer cancel()
-	r, err := a.Turn(ctx, inbox.Message{Principal: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Agent: t.agent, Session: t.session, Text: t.text})
+	var ask func(approval.View) approval.Reply
+	if isTerminal(e.stdin) {
+		ask = e.askHere
+	}
+	r, unanswered, err := a.Local(ctx, inbox.Message{Principal: ownerHere(), Agent: t.agent, Session: t.session, Text: t.text}, ask)
 	err = errors.Join(err, a.Close())
+	for _, v := range unanswered {
+		e.print.note("%s %s: nobody could answer here, so the question has ended; run this on a terminal, or through a gateway", v.Tool, v.ID)
+	}
 	switch {
 	case errors.Is(err, inbox.ErrNoAgent), errors.Is(err, inbox.ErrKey):
 		return &failure{code: exitUsage, err: err}
@@ -39,6 +50,23 @@ func (e *env) agentLocal(t agentTurn) error {
 		return cannot(err, hintOf(err))
 	}
 	return e.printResult(r)
+}
+
+func ownerHere() claw.Principal {
+	return claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}
+}
+
+// askHere shows a question on the terminal and takes its answer there; all but
+// a plain yes is a no.
+func (e *env) askHere(v approval.View) approval.Reply {
+	people := *e.print
+	people.out = e.print.err
+	people.card(v)
+	r := approval.Reply{ID: v.ID, Digest: v.Digest, By: ownerHere(), Decision: approval.DenyIt}
+	if e.yes("Allow this once?") {
+		r.Decision = approval.AllowOnce
+	}
+	return r
 }
 
 func (e *env) printResult(r agent.Result) error {
