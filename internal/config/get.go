@@ -128,12 +128,12 @@ func nearestPath(p json5.Path) string {
 		if !ok || t == nil {
 			return ""
 		}
-		k, known := t.byKey[key]
+		k, known := t.find(key)
 		if !known {
-			if t.open || t.upstream[key] {
+			if t.open || t.foreign(key) {
 				return ""
 			}
-			near := Nearest(key, sorted(t.byKey))
+			near := Nearest(key, t.keys())
 			if near == "" {
 				return ""
 			}

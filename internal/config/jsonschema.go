@@ -78,8 +78,8 @@ func (s *schema) block(t reflect.Type, opts options) *json5.Node {
 			props = append(props, member(name, n))
 		}
 	}
-	for _, key := range sorted(b.upstream) {
-		if _, ok := b.byKey[key]; !ok {
+	for _, key := range b.foreigners() {
+		if _, ok := b.find(key); !ok {
 			props = append(props, member(key, object(member("description", text("of upstream; kept and not implemented")))))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // unknown judges a key that no table has. In a guard it is an error; outside
 // it is kept and told, unless it looks like a guard's key with a typo.
 func (r *reader) unknown(m *json5.Member, at place, t *block) {
-	if t.upstream[m.Key] {
+	if t.foreign(m.Key) {
 		r.add(Problem{Severity: Warning, Code: CodeNotBuilt, Where: refOf(m.KeyPos, json5.Join(at.path, m.Key)),
 			Found: fmt.Sprintf("key %q of upstream, which is kept and not implemented", m.Key)})
 		return
@@ -21,11 +21,11 @@ func (r *reader) unknown(m *json5.Member, at place, t *block) {
 		return
 	}
 	p := Problem{Severity: at.severity(), Code: CodeUnknown, Where: refOf(m.KeyPos, json5.Join(at.path, m.Key)), Found: fmt.Sprintf("unknown key %q", clip(m.Key))}
-	p.Nearest = Nearest(m.Key, append(sorted(t.byKey), sorted(t.upstream)...))
+	p.Nearest = Nearest(m.Key, append(t.keys(), t.foreigners()...))
 	if t.named && p.Nearest == "" {
 		p.Severity = Warning
 	}
-	if i, ok := t.byKey[p.Nearest]; ok && t.fields[i].opts.guard {
+	if i, ok := t.find(p.Nearest); ok && t.fields[i].opts.guard {
 		p.Severity = Error
 	}
 	r.add(p)

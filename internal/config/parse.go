@@ -99,7 +99,7 @@ func (r *reader) block(v reflect.Value, n *json5.Node, at place) {
 		return
 	}
 	ref := refOf(n.Pos, at.path)
-	if t.short != "" && (n.Kind == json5.String || n.Kind == json5.Bool && t.fields[t.byKey[t.short]].opts.boolText) {
+	if f := t.shortField(); f != nil && (n.Kind == json5.String || n.Kind == json5.Bool && f.opts.boolText) {
 		r.shorthand(v, n, at, t)
 		return
 	}
@@ -113,7 +113,7 @@ func (r *reader) block(v reflect.Value, n *json5.Node, at place) {
 	seen := make([]*json5.Member, len(t.fields))
 	for i := range n.Members {
 		m := &n.Members[i]
-		k, ok := t.byKey[m.Key]
+		k, ok := t.find(m.Key)
 		if !ok {
 			r.unknown(m, at, t)
 			continue
@@ -154,13 +154,13 @@ func (r *reader) note(f *field, m *json5.Member, at place) {
 func (r *reader) shorthand(v reflect.Value, n *json5.Node, at place, t *block) {
 	r.fill(v, Origin{Ref: claw.ConfigRef{Pointer: at.path}})
 	r.origin(v, t, Origin{Set: true, Ref: refOf(n.Pos, at.path)})
-	f := &t.fields[t.byKey[t.short]]
+	f := t.shortField()
 	r.field(v.FieldByIndex(f.index), n, at.with(f.opts), f)
 }
 
 func (r *reader) origin(v reflect.Value, t *block, o Origin) {
 	if t.origin != nil {
-		v.FieldByIndex(t.origin).Set(reflect.ValueOf(o))
+		setOrigin(v.FieldByIndex(t.origin), o)
 	}
 }
 
@@ -177,10 +177,13 @@ func (r *reader) fill(v reflect.Value, o Origin) {
 	}
 }
 
+// setOrigin writes in place: there are a thousand of them.
+func setOrigin(v reflect.Value, o Origin) { *v.Addr().Interface().(*Origin) = o }
+
 func (r *reader) absent(v reflect.Value, f *field, o Origin) {
 	switch f.shape {
 	case shapeValue, shapeList, shapeRaw:
-		v.Field(0).Set(reflect.ValueOf(o))
+		setOrigin(v.Field(0), o)
 	case shapeBlock:
 		r.fill(v, o)
 	case shapeMap, shapeBlocks:

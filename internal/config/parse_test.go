@@ -358,7 +358,7 @@ func TestTable(t *testing.T) {
 		for i := range b.fields {
 			f := &b.fields[i]
 			for _, n := range f.names {
-				if names[n] || b.upstream[n] {
+				if names[n] || b.foreign(n) {
 					t.Errorf("%s: key %q twice", typ, n)
 				}
 				names[n] = true
@@ -402,7 +402,7 @@ func TestTable(t *testing.T) {
 			}
 		}
 		if b.short != "" {
-			if _, ok := b.byKey[b.short]; !ok {
+			if _, ok := b.find(b.short); !ok {
 				t.Errorf("%s: short names no key: %q", typ, b.short)
 			}
 		}

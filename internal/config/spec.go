@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -38,9 +39,9 @@ func (o options) inner() options { return options{tool: o.tool, ids: o.ids, bool
 
 // block is the table of one struct type.
 type block struct {
-	fields   []field
-	byKey    map[string]int
-	upstream map[string]bool
+	fields []field
+	// upstream are keys of upstream that are not built here, in blanks.
+	upstream []string
 	// origin is the index of the embedded Origin, nil when there is none.
 	origin []int
 	short  string
@@ -85,28 +86,72 @@ func (ts tables) of(t reflect.Type) *block {
 	if b := ts[t]; b != nil {
 		return b
 	}
-	b := &block{byKey: map[string]int{}, upstream: map[string]bool{}}
+	b := &block{fields: make([]field, 0, t.NumField())}
 	b.add(t, nil)
-	for i := range b.fields {
-		for _, name := range b.fields[i].names {
-			b.byKey[name] = i
-		}
-	}
 	ts[t] = b
 	return b
+}
+
+// find is the field that a key or an older spelling of it names. Blocks are
+// short and most of them absent, so that an index would cost more than it saves.
+func (b *block) find(key string) (i int, ok bool) {
+	for i := len(b.fields) - 1; i >= 0; i-- {
+		if slices.Contains(b.fields[i].names, key) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// shortField is what a bare value stands for, nil when a block has no short form.
+func (b *block) shortField() *field {
+	if b.short == "" {
+		return nil
+	}
+	i, _ := b.find(b.short)
+	return &b.fields[i]
+}
+
+// foreign reports a key of upstream that is not built here.
+func (b *block) foreign(key string) bool {
+	return slices.ContainsFunc(b.upstream, func(list string) bool {
+		return slices.Contains(strings.Fields(list), key)
+	})
+}
+
+// keys are all names of fields, foreigners those of upstream, sorted.
+func (b *block) keys() []string {
+	var out []string
+	for i := range b.fields {
+		out = append(out, b.fields[i].names...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (b *block) foreigners() []string {
+	var out []string
+	for _, list := range b.upstream {
+		out = append(out, strings.Fields(list)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (b *block) add(t reflect.Type, prefix []int) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		index := append(append([]int(nil), prefix...), i)
+		index := f.Index
+		if len(prefix) > 0 {
+			index = append(append(make([]int, 0, len(prefix)+1), prefix...), i)
+		}
 		key := f.Tag.Get("key")
 		switch {
 		case f.Type == originType:
 			b.origin = index
 		case f.Name == "_":
-			for _, k := range strings.Fields(f.Tag.Get("upstream")) {
-				b.upstream[k] = true
+			if list := f.Tag.Get("upstream"); list != "" {
+				b.upstream = append(b.upstream, list)
 			}
 			if s := f.Tag.Get("short"); s != "" {
 				b.short = s
@@ -124,7 +169,10 @@ func (b *block) add(t reflect.Type, prefix []int) {
 
 func parseOptions(text string) options {
 	var o options
-	for _, word := range strings.Split(text, ",") {
+	if text == "" {
+		return o
+	}
+	for word := range strings.SplitSeq(text, ",") {
 		switch word {
 		case "guard":
 			o.guard = true
