@@ -109,7 +109,7 @@ type loginAnswer struct {
 }
 
 type loginError struct {
-	Code    string `json:"code"` // wrong | used | old | limited | invalid | unavailable
+	Code    string `json:"code"` // wrong | used | old | limited | invalid | plain | unavailable
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }
@@ -134,6 +134,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	p := peerOf(r.Context())
 	from, _ := s.keeper.Load().Client(p.addr, r.Header)
+	if s.keeper.Load().Plain(p.addr, r) {
+		writeJSON(w, http.StatusForbidden, loginAnswer{Error: &loginError{Code: "plain", Message: "a sign-in link is not taken over a network in the clear",
+			Hint: "come through a tunnel (ssh -L) or with TLS in front (tailscale serve)"}})
+		return
+	}
 	id := wire.DeviceIDOf(key)
 	var device devices.Device
 	err := s.logins.spend(q.Code, func() (err error) {

@@ -229,6 +229,17 @@ func (k *Keeper) Client(peer netip.Addr, h http.Header) (addr netip.Addr, local 
 	return peer, !forwarded && peer.IsLoopback()
 }
 
+// Plain reports whether a request crossed a network that anybody may read: from
+// another machine, without TLS here, through no trusted proxy (which has TLS
+// in front), and not to a loopback name, which is the end of a tunnel or of a
+// forwarded port (R18).
+func (k *Keeper) Plain(peer netip.Addr, r *http.Request) bool {
+	host := hostOnly(r.Host)
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	tunnel := host == "localhost" || err == nil && a.IsLoopback()
+	return !peer.Unmap().IsLoopback() && r.TLS == nil && !k.isProxy(peer) && !tunnel
+}
+
 // SameSecret reports whether both let in the same credentials.
 func (k *Keeper) SameSecret(other *Keeper) bool {
 	return k.cfg.Mode == other.cfg.Mode && k.secret == other.secret
