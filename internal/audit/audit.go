@@ -265,14 +265,7 @@ func (r *Report) add(s *Subject, fs []Finding) {
 			continue
 		}
 		r.Findings = append(r.Findings, f)
-		switch f.Severity {
-		case claw.Critical:
-			r.Summary.Critical++
-		case claw.Warn:
-			r.Summary.Warn++
-		case claw.Info:
-			r.Summary.Info++
-		}
+		r.Summary.count(f.Severity)
 	}
 }
 
@@ -302,6 +295,35 @@ func (r Report) Reaches(least claw.Severity) (found, unmeasured bool) {
 		unmeasured = unmeasured || c.Verdict == Unmeasured && c.Severity >= least
 	}
 	return found, unmeasured
+}
+
+// fingerprint names a finding across reports: not by line, which moves.
+func (f Finding) fingerprint() string {
+	return strings.Join([]string{f.CheckID, f.Where.File, f.Where.Pointer, f.Title, f.Observed}, "\x00")
+}
+
+// Since leaves the findings that an earlier report does not have.
+func (r *Report) Since(old Report) {
+	known := map[string]bool{}
+	for _, f := range old.Findings {
+		known[f.fingerprint()] = true
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool { return known[f.fingerprint()] })
+	r.Summary = Summary{}
+	for _, f := range r.Findings {
+		r.Summary.count(f.Severity)
+	}
+}
+
+func (s *Summary) count(v claw.Severity) {
+	switch v {
+	case claw.Critical:
+		s.Critical++
+	case claw.Warn:
+		s.Warn++
+	case claw.Info:
+		s.Info++
+	}
 }
 
 // Time is when the snapshot was taken.

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/openclaw-go/openclaw/internal/config"
 )
 
 // SnapshotFormat is the version of the snapshot's JSON.
@@ -33,8 +35,19 @@ type Snapshot struct {
 	// Gateways are those that run, of any user: looked for when there is no
 	// home, and with --deep.
 	Gateways []Process `json:"gateways,omitempty"`
+	// Sources, Problems and Unreadable are the configuration, for an audit
+	// elsewhere (--snapshot); credentials in the text are overwritten.
+	Sources    []Source        `json:"sources,omitempty"`
+	Problems   config.Problems `json:"problems,omitempty"`
+	Unreadable string          `json:"unreadable,omitempty"`
 	// Live is nil without --deep.
 	Live *Live `json:"live,omitempty"`
+}
+
+// Source is one file of the configuration.
+type Source struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
 }
 
 // Home says where things are. All paths are absolute.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path"
@@ -25,6 +26,7 @@ func (e *env) cmdSecurity() *cobra.Command {
 // auditFlags are the flags of security audit.
 type auditFlags struct {
 	failOn, stateDir, as, explain string
+	snapshot, from, baseline      string
 	only, skip                    []string
 	allowUnmeasured, sarif        bool
 	fix, dryRun, undo, deep       bool
@@ -49,6 +51,9 @@ severity was found or could not be measured.`,
 	fs.StringSliceVar(&f.only, "only", nil, "only checks whose id matches, for example 'fs.*'")
 	fs.StringSliceVar(&f.skip, "skip", nil, "leave out checks whose id matches")
 	fs.StringVar(&f.stateDir, "state-dir", "", "audit the home with this state directory")
+	fs.StringVar(&f.snapshot, "snapshot", "", "write what was seen to `FILE`; it holds no credential")
+	fs.StringVar(&f.from, "from", "", "audit the snapshot in `FILE`, taken here or elsewhere")
+	fs.StringVar(&f.baseline, "baseline", "", "report only what an earlier --json report in `FILE` does not have")
 	fs.StringVar(&f.as, "as", "", "judge it as ours or upstream, whatever the home says")
 	fs.StringVar(&f.explain, "explain", "", "say what a check is about")
 	fs.BoolVar(&f.deep, "deep", false, "look at the machine too: sockets, the running gateway, the sandbox")
@@ -62,6 +67,9 @@ severity was found or could not be measured.`,
 func (e *env) securityAudit(f auditFlags) error {
 	if f.explain != "" {
 		return e.explainCheck(f.explain)
+	}
+	if f.from != "" && (f.fix || f.undo || f.deep || f.stateDir != "") {
+		return usage("--from judges a snapshot: --fix, --undo, --deep and --state-dir need the home itself")
 	}
 	least, err := severityOf(f.failOn)
 	if err != nil {
@@ -93,12 +101,29 @@ func (e *env) securityAudit(f auditFlags) error {
 		return e.auditUndo(p)
 	}
 	look := func() (audit.Input, audit.Report, error) {
+		if f.from != "" {
+			in, err := app.ReadSnapshot(f.from)
+			if err != nil {
+				return in, audit.Report{}, usage("%w", err)
+			}
+			return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), nil
+		}
 		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Progress: e.progress(), Ask: e.askNotInForce})
 		return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), err
 	}
 	in, r, err := look()
 	if err != nil {
 		return err
+	}
+	if f.snapshot != "" {
+		if err := app.WriteSnapshot(f.snapshot, p, in, e.lookup); err != nil {
+			return cannot(err, "")
+		}
+	}
+	if f.baseline != "" {
+		if err := sinceBaseline(&r, f.baseline); err != nil {
+			return err
+		}
 	}
 	var fix *fixJSON
 	if f.fix {
@@ -132,6 +157,20 @@ func (e *env) securityAudit(f auditFlags) error {
 	if f.failOn != "" && (found || unknown && !f.allowUnmeasured) {
 		return silent(exitFindings)
 	}
+	return nil
+}
+
+// sinceBaseline leaves what an earlier report does not have.
+func sinceBaseline(r *audit.Report, path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return usage("--baseline: %w", err)
+	}
+	var old audit.Report
+	if err := json.Unmarshal(b, &old); err != nil || old.Findings == nil {
+		return usage("--baseline %q: expected a report of security audit --json", path)
+	}
+	r.Since(old)
 	return nil
 }
 

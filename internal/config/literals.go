@@ -25,8 +25,7 @@ func (c *Config) literals(n *json5.Node, path, key string, secret bool, f func(c
 	}
 	switch n.Kind {
 	case json5.String, json5.Number:
-		named := secretKey().MatchString(key) && !notSecretKey().MatchString(key)
-		if n.Text != "" && !isReferenceText(n.Text) && (secret || n.Kind == json5.String && (named || secretShape().MatchString(n.Text) || hasUserinfo(n.Text))) {
+		if c.isLiteral(n, key, secret) {
 			f(refOf(n.Pos, path), n.Text)
 		}
 	case json5.Array:
@@ -39,4 +38,13 @@ func (c *Config) literals(n *json5.Node, path, key string, secret bool, f func(c
 		}
 	case json5.Invalid, json5.Null, json5.Bool:
 	}
+}
+
+// isLiteral reports a credential in plain text.
+func (*Config) isLiteral(n *json5.Node, key string, secret bool) bool {
+	if n.Text == "" || isReferenceText(n.Text) {
+		return false
+	}
+	named := secretKey().MatchString(key) && !notSecretKey().MatchString(key)
+	return secret || n.Kind == json5.String && (named || secretShape().MatchString(n.Text) || hasUserinfo(n.Text))
 }
