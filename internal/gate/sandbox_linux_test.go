@@ -163,12 +163,17 @@ func (c *cage) grow(l claw.Labels) {
 // use calls a tool in the session under labels.
 func (c *cage) use(name claw.ToolName, args any, labels claw.Labels) gate.Outcome {
 	c.t.Helper()
+	return c.do(c.callFor(name, args, labels))
+}
+
+func (c *cage) callFor(name claw.ToolName, args any, labels claw.Labels) gate.Call {
+	c.t.Helper()
 	b, err := json.Marshal(args)
 	must(c.t, err)
 	call := c.call(string(b))
 	call.Tool, call.Labels, call.Session = name, labels, c.session
 	call.Audience = policy.Send{Channel: "cli", To: string(c.session), OriginOnly: true, OwnersOnly: true}
-	return c.do(call)
+	return call
 }
 
 func (c *cage) run(command string, labels claw.Labels) gate.Outcome {
