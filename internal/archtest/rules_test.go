@@ -54,7 +54,7 @@ var rules = map[string]rule{
 
 	"tool":     {ring: 2, may: []string{"cmdline", "policy"}},
 	"approval": {ring: 2, may: []string{"policy"}},
-	"gate":     {ring: 2, may: []string{"policy", "cmdline", "approval", "journal", "chain", "filter", "sandbox", "egress", "egress/page", "files", "tool"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
+	"gate":     {ring: 2, may: []string{"policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
 	"agent":    {ring: 2, may: []string{"gate", "model", "store", "filter", "policy", "tool"}},
 	"inbox":    {ring: 2, may: []string{"agent", "approval", "journal", "store", "policy"}},
 	"schedule": {ring: 2},
