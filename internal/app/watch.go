@@ -44,6 +44,9 @@ func (a *App) watch(server *gateway.Server) {
 func (a *App) reread(server *gateway.Server) {
 	a.rereading.Lock()
 	defer a.rereading.Unlock()
+	if a.posture.unchanged() {
+		return
+	}
 	before := a.posture.now().Generation
 	l, err := configfile.Load(a.paths, configfile.Options{Env: a.lookupEnv})
 	if a.posture.knows(l, err) {
@@ -74,6 +77,7 @@ func (o *overview) refresh() {
 type seen struct {
 	content string
 	files   []string // sorted
+	loaded  *configfile.Loaded
 }
 
 // contentOf names what was read, also when it could not be.
@@ -95,7 +99,14 @@ func (h *holder) look(l *configfile.Loaded, err error) {
 		files = append(files, h.seen.files...)
 	}
 	slices.Sort(files)
-	h.seen = seen{contentOf(l, err), slices.Compact(files)}
+	h.seen = seen{contentOf(l, err), slices.Compact(files), l}
+}
+
+// unchanged reports that the files need not be read again.
+func (h *holder) unchanged() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.seen.loaded != nil && h.seen.loaded.Unchanged()
 }
 
 func (h *holder) watched() []string {

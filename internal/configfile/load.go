@@ -93,6 +93,19 @@ func Load(p Paths, o Options) (*Loaded, error) {
 	return out, nil
 }
 
+// Unchanged reports that the files are to the letter what was loaded, so that
+// another Load would find the same. It parses nothing. After errors it is
+// false: what was missing may be there.
+func (l *Loaded) Unchanged() bool {
+	for _, was := range l.Files {
+		_, is, err := readFile(was.Path, os.OpenFile)
+		if err != nil || is.SHA256 != was.SHA256 || is.Mode != was.Mode || is.Link != was.Link {
+			return false
+		}
+	}
+	return len(l.Files) > 0 && !l.Problems.HasErrors()
+}
+
 // loader carries one Load.
 type loader struct {
 	roots    []string
