@@ -12,8 +12,15 @@ type lineReader struct {
 	long []byte
 }
 
+// lineBuffer is what is read at once; more than most inputs hold is no use.
+const lineBuffer = 256 << 10
+
 func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(r, 256<<10)}
+	size := lineBuffer
+	if l, ok := r.(interface{ Len() int }); ok {
+		size = min(size, max(l.Len(), 512))
+	}
+	return &lineReader{r: bufio.NewReaderSize(r, size)}
 }
 
 // next returns a line without its newline, valid until the next call. whole is

@@ -195,7 +195,7 @@ func tailOfNotes(d disk, path string) (f file, notes [][]byte, end int64, err er
 	if err != nil {
 		return f, nil, 0, err
 	}
-	for window := int64(64 << 10); ; window *= 4 {
+	for window := int64(8 << 10); ; window *= 4 {
 		from := max(0, size-window)
 		buf := make([]byte, size-from)
 		if _, err := f.ReadAt(buf, from); err != nil && !errors.Is(err, io.EOF) {

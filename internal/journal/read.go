@@ -172,7 +172,7 @@ func (r Reader) segment(s segment, seq, end uint64, yield func(Record, error) bo
 	if err != nil {
 		return seq, true, err
 	}
-	in := bufio.NewReaderSize(io.NewSectionReader(f, off, s.size-off), 64<<10)
+	in := bufio.NewReaderSize(io.NewSectionReader(f, off, s.size-off), int(min(64<<10, max(512, s.size-off))))
 	for seq < end {
 		line, err := in.ReadBytes('\n')
 		if err != nil {

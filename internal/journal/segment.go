@@ -137,7 +137,7 @@ func seek(f io.ReaderAt, size int64, seq uint64) (int64, error) {
 // scan reads a piece of f from the line at lo on. It returns the first line
 // whose number is at least seq, or else the last line start that it saw.
 func scan(f io.ReaderAt, lo, size int64, seq uint64) (at int64, found bool, err error) {
-	buf := make([]byte, min(size-lo, 16<<10))
+	buf := make([]byte, min(size-lo, 8<<10))
 	if _, err := f.ReadAt(buf, lo); err != nil && !errors.Is(err, io.EOF) {
 		return 0, false, err
 	}
