@@ -121,7 +121,10 @@ func (s *sessions) Append(key claw.SessionKey, m model.Message, said string) err
 			}
 		}
 	}
-	_, err = s.Store.Append(key, entry)
+	id, err := s.Store.Append(key, entry)
+	if err == nil {
+		s.app.surface.stored(key, store.Stored{ID: id, Time: time.Now(), Raw: entry.Raw, Meta: entry.Meta, Said: entry.Said})
+	}
 	return err
 }
 

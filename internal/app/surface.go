@@ -13,6 +13,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/gateway"
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/model"
+	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 // surface is what the gateway sees of agents: messages go in through the
@@ -24,11 +25,12 @@ type surface struct {
 	subs    map[int]func(gateway.Event)
 	next    int
 	started map[claw.RunID]int64
+	current map[claw.SessionKey]claw.RunID // the run whose rows are being stored
 	deltas  map[claw.RunID]func(string)
 }
 
 func newSurface(a *App) *surface {
-	return &surface{app: a, subs: map[int]func(gateway.Event){}, started: map[claw.RunID]int64{}, deltas: map[claw.RunID]func(string){}}
+	return &surface{app: a, subs: map[int]func(gateway.Event){}, started: map[claw.RunID]int64{}, current: map[claw.SessionKey]claw.RunID{}, deltas: map[claw.RunID]func(string){}}
 }
 
 var _ gateway.Agent = (*surface)(nil)
@@ -200,10 +202,15 @@ func (s *surface) publish(e gateway.Event) {
 // emit puts an event of the engine into the gateway's words.
 func (s *surface) emit(e agent.Event) {
 	now := time.Now().UnixMilli()
+	if e.Kind == agent.KindFinal || e.Kind == agent.KindAborted || e.Kind == agent.KindError {
+		s.mu.Lock()
+		delete(s.current, e.Session)
+		s.mu.Unlock()
+	}
 	switch e.Kind {
 	case agent.KindStart:
 		s.mu.Lock()
-		s.started[e.Run] = now
+		s.started[e.Run], s.current[e.Session] = now, e.Run
 		if len(s.started) > 1024 {
 			clear(s.started)
 			s.started[e.Run] = now
@@ -246,6 +253,18 @@ func (s *surface) emit(e agent.Event) {
 		s.publish(gateway.ChatEvent{Run: e.Run, Session: e.Session, State: gateway.Failed, ErrorMessage: text, ErrorKind: e.ErrorKind})
 		s.publish(gateway.SessionsEvent{Session: e.Session, Reason: "ended", TS: now})
 	}
+}
+
+// stored tells whoever follows a session of a row in its transcript.
+func (s *surface) stored(key claw.SessionKey, row store.Stored) {
+	s.mu.Lock()
+	run := s.current[key]
+	s.mu.Unlock()
+	s.publish(gateway.RowEvent{Session: key, Row: func() gateway.Message {
+		m, _ := messageOf(row)
+		m.Run = run
+		return m
+	}})
 }
 
 func (s *surface) toolEvent(e agent.Event, phase gateway.ToolPhase, now int64) gateway.ToolEvent {

@@ -225,7 +225,7 @@ func TestSocketThatNeverReads(t *testing.T) {
 	if n := present(); n != 3 { // the gateway itself is one
 		t.Fatalf("%d are present", n)
 	}
-	big := gateway.MessageEvent{Session: mainKey, Message: *gateway.TextMessage("assistant", strings.Repeat("x", 256<<10), 1)}
+	big := gateway.RowEvent{Session: mainKey, Row: func() gateway.Message { return *gateway.TextMessage("assistant", strings.Repeat("x", 256<<10), 1) }}
 	deadline := time.Now().Add(patience)
 	for present() > 2 {
 		w.agent.publish(big)

@@ -8,7 +8,7 @@ import (
 )
 
 // Event is something that happened in a session: one of RunEvent, ChatEvent,
-// ToolEvent, LabelsEvent, MessageEvent, CompactionEvent, SessionsEvent. The
+// ToolEvent, LabelsEvent, RowEvent, CompactionEvent, SessionsEvent. The
 // program emits each fact once; the gateway derives upstream's parallel
 // "agent" stream from it.
 type Event interface{ sessionOf() claw.SessionKey }
@@ -166,6 +166,13 @@ type LabelsEvent struct {
 	Effect string `json:"effect,omitempty"`
 }
 
+// RowEvent says that a row was stored. Row makes what clients are told, and is
+// called only when somebody follows the session.
+type RowEvent struct {
+	Session claw.SessionKey
+	Row     func() Message
+}
+
 // MessageEvent is the payload of "session.message": a row was stored.
 type MessageEvent struct {
 	Session claw.SessionKey `json:"sessionKey"`
@@ -194,7 +201,7 @@ func (e RunEvent) sessionOf() claw.SessionKey        { return e.Session }
 func (e ChatEvent) sessionOf() claw.SessionKey       { return e.Session }
 func (e ToolEvent) sessionOf() claw.SessionKey       { return e.Session }
 func (e LabelsEvent) sessionOf() claw.SessionKey     { return e.Session }
-func (e MessageEvent) sessionOf() claw.SessionKey    { return e.Session }
+func (e RowEvent) sessionOf() claw.SessionKey        { return e.Session }
 func (e CompactionEvent) sessionOf() claw.SessionKey { return e.Session }
 func (e SessionsEvent) sessionOf() claw.SessionKey   { return e.Session }
 

@@ -114,10 +114,24 @@ func (h *hub) publish(e Event) {
 		h.agentLocked(h.runLocked(e.Run), e.Run, e.Session, "compaction", e.AtMs, data, nil)
 	case LabelsEvent:
 		h.sendLocked(EventSessionLabels, mustJSON(e), wire.Read, nil)
-	case MessageEvent:
-		h.sendLocked(EventSessionMessage, mustJSON(e), wire.Read, func(c *conn) bool { return c.subscribed(e.Session) })
+	case RowEvent:
+		h.rowLocked(e)
 	case SessionsEvent:
 		h.sendLocked(EventSessionsChanged, mustJSON(e), wire.Read, nil)
+	}
+}
+
+// rowLocked tells whoever follows a session, and does nothing when nobody does.
+func (h *hub) rowLocked(e RowEvent) {
+	var payload json.RawMessage
+	for c := range h.conns {
+		if !c.subscribed(e.Session) || !wire.Covers(c.scopes, wire.Read) {
+			continue
+		}
+		if payload == nil {
+			payload = mustJSON(MessageEvent{Session: e.Session, Message: e.Row()})
+		}
+		c.out.event(EventSessionMessage, payload)
 	}
 }
 

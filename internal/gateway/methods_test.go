@@ -305,7 +305,7 @@ func TestSlowReader(t *testing.T) {
 	big := strings.Repeat("x", 32<<10)
 	const events = 2000 // more than the kernel buffers
 	for range events {
-		w.agent.publish(gateway.MessageEvent{Session: mainKey, Message: *gateway.TextMessage("assistant", big, 1)})
+		w.agent.publish(gateway.RowEvent{Session: mainKey, Row: func() gateway.Message { return *gateway.TextMessage("assistant", big, 1) }})
 	}
 	quick.must("health", map[string]any{}, nil) // others are not held up
 	var read, dropped, last uint64

@@ -288,7 +288,7 @@ func TestR70SlowClientHoldsNobody(t *testing.T) {
 	slow.must("sessions.messages.subscribe", map[string]any{"key": mainKey}, nil)
 	big := strings.Repeat("x", 64<<10)
 	for range 500 {
-		w.agent.publish(gateway.MessageEvent{Session: mainKey, Message: *gateway.TextMessage("assistant", big, 1)})
+		w.agent.publish(gateway.RowEvent{Session: mainKey, Row: func() gateway.Message { return *gateway.TextMessage("assistant", big, 1) }})
 	}
 	quick.must("health", map[string]any{}, nil)
 	var mark struct{ Count uint64 }
