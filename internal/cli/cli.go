@@ -101,6 +101,7 @@ func (e *env) root() *cobra.Command {
 		e.cmdConfig(), e.cmdSandbox(), e.cmdFilter(), e.cmdSecurity(),
 		e.cmdStatus(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
 	)
+	closeGroups(root)
 	return root
 }
 

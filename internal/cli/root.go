@@ -23,3 +23,15 @@ func (e *env) checkRoot(allow bool) error {
 	}
 	return nil
 }
+
+// closeGroups makes every command that only holds others refuse a word that is
+// none of them: a script with a typo must not pass for done.
+func closeGroups(c *cobra.Command) {
+	if !c.Runnable() && c.HasSubCommands() {
+		c.Args = cobra.NoArgs
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	for _, sub := range c.Commands() {
+		closeGroups(sub)
+	}
+}
