@@ -76,8 +76,8 @@ func history(tb testing.TB, w World) (lines [][]byte, past []Past) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		p := Past{Seq: uint64(i), Caller: policy.Caller{Agent: q.Agent, Session: q.Session, Principal: q.Principal}}
-		if err := json.Unmarshal(b, &p.Call); err != nil {
+		p := Past{Seq: uint64(i), Call: &policy.Recorded{}, Caller: policy.Caller{Agent: q.Agent, Session: q.Session, Principal: q.Principal}}
+		if err := json.Unmarshal(b, p.Call); err != nil {
 			tb.Fatal(err)
 		}
 		lines, past = append(lines, b), append(past, p)
@@ -106,8 +106,8 @@ func BenchmarkSimulate(b *testing.B) {
 	run("anew", ParseAnew, func(i int) *Past { return &past[i] })
 	run("decoded", ParseRecorded, func(i int) *Past {
 		p := past[i]
-		p.Call = policy.Recorded{}
-		if err := json.Unmarshal(lines[i], &p.Call); err != nil {
+		p.Call = &policy.Recorded{}
+		if err := json.Unmarshal(lines[i], p.Call); err != nil {
 			b.Fatal(err)
 		}
 		return &p

@@ -16,7 +16,7 @@ type Past struct {
 	Seq    uint64
 	Time   time.Time
 	Caller policy.Caller
-	Call   policy.Recorded
+	Call   *policy.Recorded // never changed
 	Reply  *PastReply
 }
 
@@ -111,10 +111,7 @@ const (
 
 // Add judges one request of the past.
 func (s *Simulator) Add(p *Past) {
-	was, wasRule := p.Call.Decided(), p.Call.Rule
-	if p.Reply != nil {
-		was, wasRule = p.Reply.Verdict, p.Reply.Rule
-	}
+	was, wasRule := p.was()
 	if wasRule == "surface.stale_generation" || strings.HasPrefix(string(wasRule), "operator.") {
 		return // no rule of an agent decided
 	}
@@ -145,11 +142,21 @@ func (s *Simulator) Add(p *Past) {
 		s.out.Left++
 		return
 	}
-	c := Changed{Seq: p.Seq, Time: p.Time, Agent: p.Caller.Agent, Tool: p.Call.Tool, Labels: p.Call.Labels, Text: summary(&p.Call), From: was, To: r.Verdict, WasRule: wasRule, Rule: r.Rule, Where: r.Where}
+	c := Changed{Seq: p.Seq, Time: p.Time, Agent: p.Caller.Agent, From: was, To: r.Verdict, WasRule: wasRule, Rule: r.Rule, Where: r.Where}
 	if p.Reply != nil {
 		c.Tool, c.Labels, c.Text = "reply", p.Reply.Labels, string(p.Reply.To.Channel)+":"+p.Reply.To.To
+	} else {
+		c.Tool, c.Labels, c.Text = p.Call.Tool, p.Call.Labels, summary(p.Call)
 	}
 	s.out.Changes = append(s.out.Changes, c)
+}
+
+// was is what had been decided.
+func (p *Past) was() (policy.Verdict, policy.RuleID) {
+	if p.Reply != nil {
+		return p.Reply.Verdict, p.Reply.Rule
+	}
+	return p.Call.Decided(), p.Call.Rule
 }
 
 // noRules are in force for an agent that the configuration does not have.

@@ -21,7 +21,12 @@ func pastOf(t *testing.T, w World, agent claw.AgentID, tool claw.ToolName, args 
 	q := policy.Request{Agent: agent, Tool: tool, Arguments: json.RawMessage(args), Facts: f, Labels: labels, Generation: a.Rules.Generation,
 		Principal: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}}
 	q.Facts.Understood = true
-	return &Past{Seq: 7, Caller: policy.Caller{Agent: agent, Principal: q.Principal}, Call: policy.Record(q, policy.Decide(a.Rules, q))}
+	return &Past{Seq: 7, Caller: policy.Caller{Agent: agent, Principal: q.Principal}, Call: recorded(q, policy.Decide(a.Rules, q))}
+}
+
+func recorded(q policy.Request, d policy.Decision) *policy.Recorded {
+	r := policy.Record(q, d)
+	return &r
 }
 
 func exec(w World, agent claw.AgentID, line string) policy.Facts {
@@ -92,9 +97,8 @@ func TestSimulate(t *testing.T) {
 		})
 	}
 	s := NewSimulator(old, ParseRecorded)
-	stale := *ls
-	stale.Call.Rule = "surface.stale_generation"
-	s.Add(&stale)
+	ls.Call.Rule = "surface.stale_generation"
+	s.Add(ls)
 	if n := s.Result().Requests; n != 0 {
 		t.Errorf("%d requests: an accident of timing is none", n)
 	}

@@ -69,77 +69,110 @@ worked out is not decidable, and counted apart.`,
 	return c
 }
 
-// replay gives every recorded request to a simulator, oldest first.
+// replay gives every recorded request to a simulator, oldest first, a piece of
+// the journal at a time.
 func (e *env) replay(s *answer.Simulator, files []string, ff filterFlags) error {
 	f, err := ff.filter()
 	if err != nil {
 		return err
 	}
 	f.Events = []journal.Event{journal.Decision, journal.ChannelMessage}
-	var recs []journal.Record
-	if len(files) == 0 {
-		r, err := e.reader()
-		if err != nil {
-			return err
+	d := newDecoder()
+	take := func(recs []journal.Record) {
+		recs = slices.DeleteFunc(recs, func(r journal.Record) bool { return !f.Match(r) })
+		for _, p := range d.pasts(recs) {
+			if p != nil {
+				s.Add(p)
+			}
 		}
-		if recs, err = r.Search(e.ctx, f); err != nil {
-			return noJournal(err)
-		}
-		slices.Reverse(recs)
 	}
 	for _, file := range files {
-		more, err := readEntries(file, f)
-		if err != nil {
+		if err := readEntries(file, take); err != nil {
 			return &failure{code: exitUsage, err: err}
 		}
-		recs = append(recs, more...)
 	}
-	for _, p := range pasts(recs) {
-		if p != nil {
-			s.Add(p)
+	if len(files) > 0 {
+		return nil
+	}
+	r, err := e.reader()
+	if err != nil {
+		return err
+	}
+	for next := uint64(0); ; {
+		recs, err := r.Tail(e.ctx, next, replayPiece)
+		if err != nil {
+			return noJournal(err)
 		}
+		if len(recs) == 0 {
+			return nil
+		}
+		next = recs[len(recs)-1].Seq + 1
+		take(recs)
 	}
-	return nil
 }
 
+// replayPiece bounds the entries in memory.
+const replayPiece = 4096
+
 // readEntries reads the lines of a journal file or of an export.
-func readEntries(file string, f journal.Filter) ([]journal.Record, error) {
+func readEntries(file string, take func([]journal.Record)) error {
 	in, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = in.Close() }()
-	var out []journal.Record
+	var piece []journal.Record
 	b := bufio.NewReaderSize(in, 1<<16)
 	for n := 1; ; n++ {
 		line, err := b.ReadBytes('\n')
 		if len(line) > 1 {
 			rec, err := chain.Decode(line[:len(line)-1])
 			if err != nil {
-				return nil, fmt.Errorf("%s: line %d: %w", file, n, err)
+				return fmt.Errorf("%s: line %d: %w", file, n, err)
 			}
-			if f.Match(rec) {
-				out = append(out, rec)
-			}
+			piece = append(piece, rec)
+		}
+		if len(piece) == replayPiece || err != nil {
+			take(piece)
+			piece = piece[:0]
 		}
 		if errors.Is(err, io.EOF) {
-			return out, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
 }
 
-// pasts decodes entries on every core; what is no request is nil.
-func pasts(recs []journal.Record) []*answer.Past {
+// decoder makes requests of entries, on every core. Agents ask the same things
+// again and again, so each worker knows the newest records by their bytes.
+type decoder struct{ known []map[string]*policy.Recorded }
+
+const (
+	maxKnown      = 20_000
+	maxKnownBytes = 8 << 10
+)
+
+func newDecoder() *decoder {
+	d := &decoder{}
+	for range min(runtime.NumCPU(), 8) {
+		d.known = append(d.known, map[string]*policy.Recorded{})
+	}
+	return d
+}
+
+// pasts decodes a piece; what is no request is nil.
+func (d *decoder) pasts(recs []journal.Record) []*answer.Past {
 	out := make([]*answer.Past, len(recs))
-	workers := min(runtime.NumCPU(), 8)
 	var wg sync.WaitGroup
-	for w := range workers {
+	for w, known := range d.known {
+		if len(known) > maxKnown {
+			clear(known)
+		}
 		wg.Go(func() {
-			for i := w; i < len(recs); i += workers {
-				out[i] = pastOf(&recs[i])
+			for i := w; i < len(recs); i += len(d.known) {
+				out[i] = pastOf(&recs[i], known)
 			}
 		})
 	}
@@ -147,17 +180,25 @@ func pasts(recs []journal.Record) []*answer.Past {
 	return out
 }
 
-func pastOf(r *journal.Record) *answer.Past {
+func pastOf(r *journal.Record, known map[string]*policy.Recorded) *answer.Past {
 	p := &answer.Past{Seq: r.Seq, Time: r.Time, Caller: policy.Caller{Agent: r.Agent, Session: r.Session, Run: r.Run, Call: r.Call, Principal: r.Principal}}
-	if journal.Event(r.Event) == journal.Decision {
-		if json.Unmarshal(r.Data, &p.Call) != nil {
-			return nil
+	if journal.Event(r.Event) != journal.Decision {
+		p.Reply = &answer.PastReply{}
+		if json.Unmarshal(r.Data, p.Reply) != nil || p.Reply.Direction != "out" || p.Reply.Rule == "" {
+			return nil // a message that came in
 		}
 		return p
 	}
-	p.Reply = &answer.PastReply{}
-	if json.Unmarshal(r.Data, p.Reply) != nil || p.Reply.Direction != "out" || p.Reply.Rule == "" {
-		return nil // a message that came in
+	if c, ok := known[string(r.Data)]; ok {
+		p.Call = c
+		return p
+	}
+	p.Call = &policy.Recorded{}
+	if json.Unmarshal(r.Data, p.Call) != nil {
+		return nil
+	}
+	if len(r.Data) <= maxKnownBytes {
+		known[string(r.Data)] = p.Call
 	}
 	return p
 }
