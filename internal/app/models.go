@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/model/gemini"
 	"github.com/openclaw-go/openclaw/internal/model/openai"
 	"github.com/openclaw-go/openclaw/internal/model/operator"
+	"github.com/openclaw-go/openclaw/internal/posture"
 )
 
 // operatorRef is the model of an agent that has none configured.
@@ -145,6 +148,57 @@ func conf(c *config.Config, name string) (providerConf, error) {
 	return p, nil
 }
 
+// credential of a provider: what its key is called, and whom it is sent to by
+// which road.
+func (p providerConf) credential(c *config.Config) posture.Credential {
+	cred := p.named()
+	if via := c.Gateway.Egress.Proxy.V; via != "" {
+		cred.Host += " through " + via
+	}
+	if ca := c.Gateway.Egress.CAFile.V; ca != "" {
+		cred.Host += " trusting " + ca
+	}
+	return cred
+}
+
+func (p providerConf) named() posture.Credential {
+	c := posture.Credential{Name: p.key.String(), Host: p.baseURL}
+	switch p.key.Kind {
+	case config.SecretLiteral, config.SecretTemplate:
+		c.Name = "of provider " + p.name // a value has no name of its own
+	case config.NoSecret, config.SecretEnv, config.SecretFile, config.SecretExec, config.SecretStore:
+	}
+	if u, err := url.Parse(p.baseURL); err == nil && u.Host != "" {
+		c.Host = strings.ToLower(u.Scheme + "://" + u.Host)
+	}
+	return c
+}
+
+// credentials lists the keys of every provider that a model could name.
+func credentials(c *config.Config) []posture.Credential {
+	var names []string
+	for _, w := range wellKnown {
+		names = append(names, w.name)
+	}
+	for _, e := range c.Models.Providers {
+		names = append(names, e.Key)
+	}
+	var out []posture.Credential
+	for _, name := range names {
+		p, err := conf(c, name)
+		if err != nil || p.key.Kind == config.NoSecret {
+			continue // it is not used
+		}
+		if cred := p.credential(c); !slices.Contains(out, cred) {
+			out = append(out, cred)
+		}
+	}
+	slices.SortFunc(out, func(a, b posture.Credential) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Host, b.Host))
+	})
+	return out
+}
+
 // Brain gives an agent its model; the next configured one takes over when it
 // fails.
 func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
@@ -216,6 +270,9 @@ func (m *models) provider(c *config.Config, name string) (model.Provider, error)
 	u, err := url.Parse(pc.baseURL)
 	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("models.providers.%s.baseUrl: %q is no address", name, pc.baseURL)
+	}
+	if cred := pc.credential(c); pc.key.Kind != config.NoSecret && !m.app.posture.now().Carries(cred) {
+		return nil, &HintError{Err: fmt.Errorf("model provider %q: the key %s was not accepted for %s", name, cred.Name, cred.Host), Advice: "openclaw config accept shows what changed"}
 	}
 	client, err := m.app.egress.Fixed(egress.Fixed{Name: "model " + name, Origins: []string{u.Scheme + "://" + u.Host}})
 	if err != nil {

@@ -80,7 +80,7 @@ func (h *holder) proposal() *Proposal {
 
 // World is what configurations of a home are seen from.
 func World(p configfile.Paths) posture.World {
-	w := posture.World{Home: p.Home, State: p.State, Config: p.Config, Resolve: resolveDir, Port: p.DefaultPort}
+	w := posture.World{Home: p.Home, State: p.State, Config: p.Config, Resolve: resolveDir, Port: p.DefaultPort, Credentials: credentials}
 	if p.Port.Set {
 		w.Port = p.Port.V
 	}
@@ -145,7 +145,7 @@ func (h *holder) start(ctx context.Context, l *configfile.Loaded, accept Accepta
 	h.post = old
 	h.pending = &Proposal{Changes: changes, Hash: l.Hash, cfg: l.Config, post: next}
 	h.problem = fmt.Sprintf("the file loosens %d rule(s) and waits for openclaw config accept; the last accepted rules are in force", len(changes))
-	return nil
+	return h.note(ctx, "held", changes)
 }
 
 // Acceptance is an operator's word about a looser configuration.

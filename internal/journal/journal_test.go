@@ -229,7 +229,7 @@ func TestOpenRefusesATamperedJournal(t *testing.T) {
 }
 
 // An intent whose outcome never came is closed as unknown at the next start.
-func TestUnresolvedIntentBecomesUnknown(t *testing.T) {
+func TestR41UnresolvedIntentBecomesUnknown(t *testing.T) {
 	c, dir := newClock(), t.TempDir()
 	opt := options(dir, c)
 	j := mustOpen(t, opt)

@@ -31,10 +31,12 @@ func (c Change) String() string {
 
 // Loosens lists what next allows or exposes and was not so before: what needs
 // a person's word before it takes effect (R07). A change that only restricts,
-// and models, names and budgets, are not in it.
+// and models, names and budgets, are not in it; a key that would go to
+// another host is.
 func Loosens(before, next Posture) []Change {
 	d := diff{}
 	d.gateway(before.Gateway, next.Gateway)
+	d.credentials(before.Credentials, next.Credentials)
 	for i := range next.Agents {
 		n := &next.Agents[i]
 		old, known := before.Agent(n.ID)

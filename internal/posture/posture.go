@@ -37,6 +37,9 @@ type World struct {
 	Resolve func(string) string
 	// Port replaces gateway.port when not 0 (OPENCLAW_GATEWAY_PORT).
 	Port int
+	// Credentials lists whom the configuration's keys are sent to; nil means
+	// that nobody looks.
+	Credentials func(*config.Config) []Credential
 	// Surface limits runs to the levels that the machine can hold; empty
 	// means that nobody measured it.
 }
@@ -48,6 +51,8 @@ type Posture struct {
 	Agents     []Agent `json:"agents"`
 	Gateway    Gateway `json:"gateway"`
 	Notes      []Note  `json:"notes,omitempty"`
+	// Credentials are the keys and the hosts that they may be sent to.
+	Credentials []Credential `json:"credentials,omitempty"`
 }
 
 // Agent is one agent as it takes effect. The first one answers by default.
@@ -97,6 +102,9 @@ func Of(c *config.Config, w World) Posture {
 		b.separate(p.Agents, i)
 	}
 	p.Notes = b.notes
+	if w.Credentials != nil {
+		p.Credentials = w.Credentials(c)
+	}
 	return p.seal()
 }
 
