@@ -118,8 +118,10 @@ func homeOwner(p configfile.Paths, override audit.HomeOwner) (audit.HomeOwner, i
 	case HomeUpstream:
 		owner = audit.UpstreamHome
 	case HomeAbsent:
-		if _, err := os.Lstat(p.State); err == nil {
-			owner = audit.UpstreamHome // a state directory that we did not make
+		for _, name := range []string{"agents", "credentials", "identity", "exec-approvals.json", "state", ".env"} {
+			if _, err := os.Lstat(filepath.Join(p.State, name)); err == nil {
+				owner = audit.UpstreamHome // a home that we did not make, without its configuration
+			}
 		}
 	}
 	if override != "" {

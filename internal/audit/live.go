@@ -124,7 +124,11 @@ func liveChecks() []Check {
 				if p.State == s.Snapshot.Home.State && p.State != "" {
 					continue
 				}
-				found = append(found, Finding{Severity: claw.Critical, Title: fmt.Sprintf("A gateway of uid %d runs with another home", p.UID), Detail: fmt.Sprintf("Process %d: %s.", p.PID, p.Cmd), Observed: p.State})
+				severity := claw.Critical
+				if p.UID == s.Snapshot.System.UID {
+					severity = claw.Info // a profile of one's own
+				}
+				found = append(found, Finding{Severity: severity, Title: fmt.Sprintf("A gateway of uid %d runs with another home", p.UID), Detail: fmt.Sprintf("Process %d: %s.", p.PID, p.Cmd), Observed: p.State})
 			}
 			return verdict(found, "no gateway runs")
 		}},

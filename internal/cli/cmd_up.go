@@ -209,6 +209,11 @@ func (e *env) announce(s app.Serving, f startFlags) {
 		e.print.line("Control UI  %s", line)
 	}
 	e.print.line("talk to it   openclaw agent --message help")
+	if p, err := e.paths(); err == nil {
+		if r, err := app.AuditHome(p, version, e.lookup); err == nil {
+			e.print.line("audit        %s   (openclaw security audit)", app.AuditLine(r))
+		}
+	}
 }
 
 // loginLink asks the running gateway for a single-use sign-in link.

@@ -29,6 +29,12 @@ type Done struct {
 	Err string `json:"error,omitempty"`
 }
 
+func (d *Done) end(err error) {
+	if d.OK = err == nil; err != nil {
+		d.Err = err.Error()
+	}
+}
+
 // record is what an undo needs; it lies in the state directory, mode 0600.
 type record struct {
 	Format  int       `json:"format"`
@@ -75,16 +81,16 @@ func Apply(p configfile.Paths, o configfile.Options, changes []audit.Change, now
 	if err := write(name, rec); err != nil {
 		return nil, err
 	}
+	// Modes first: an edit makes a new file, which nobody has seen.
+	for i := range rec.Changes {
+		if d := &rec.Changes[i]; d.Kind == audit.Chmod {
+			d.end(chmod(d.Change))
+		}
+	}
 	failed := edit(p, o, sets)
 	for i := range rec.Changes {
-		d := &rec.Changes[i]
-		err := failed
-		if d.Kind == audit.Chmod {
-			err = chmod(d.Change)
-		}
-		d.OK = err == nil
-		if err != nil {
-			d.Err = err.Error()
+		if d := &rec.Changes[i]; d.Kind == audit.Set {
+			d.end(failed)
 		}
 	}
 	if len(sets) > 0 && failed == nil {

@@ -3,6 +3,7 @@
 package survey
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -170,7 +171,8 @@ func mode(m fs.FileMode) uint32 {
 }
 
 func cause(err error) string {
-	if p, ok := err.(*fs.PathError); ok {
+	var p *fs.PathError
+	if errors.As(err, &p) {
 		return p.Err.Error()
 	}
 	return err.Error()
