@@ -39,8 +39,7 @@ func TestSimulate(t *testing.T) {
 	with := func(from, to string) World { return worldOf(t, strings.Replace(fmt.Sprintf(home, ""), from, to, 1)) }
 	makeListed := with(`"git status"]`, `"git status", "make"]`)
 	noExec := with(`allow: ["read", "write", "edit", "exec", "process"]`, `allow: ["read", "write", "edit"]`)
-	mainRuns := with(`tools: { deny: ["group:automation", "group:runtime", "group:fs", "sessions_spawn", "sessions_send"] }`, `tools: {profile: "full"}`)
-	mainRuns = worldOf(t, `{tools: {profile: "full", exec: {security: "allowlist", allowlist: ["ls"], ask: "on-miss"}}}`)
+	mainRuns := worldOf(t, `{tools: {profile: "full", exec: {security: "allowlist", allowlist: ["ls"], ask: "on-miss"}}}`)
 	moved := with(`{ id: "workbench", `, `{ id: "workbench", workspace: "/srv/elsewhere", `)
 	alwaysAsk := with(`ask: "on-miss", allowlist`, `ask: "always", allowlist`)
 	gone := worldOf(t, `{}`)

@@ -66,10 +66,10 @@ func (r *Recorded) Request(c Caller) Request {
 
 // RuleDeniedBefore is the gate's own rule: a person has refused this very call
 // in this session. Policy had asked.
-const RuleDeniedBefore RuleID = "approval.denied_before"
+const RuleDeniedBefore = "approval.denied_before"
 
 // RuleBadCall is the gate's own rule: the tool could not read the call.
-const RuleBadCall RuleID = "tools.bad_call"
+const RuleBadCall = "tools.bad_call"
 
 // Decided is what policy said, whatever a person's earlier answer made of it.
 func (r *Recorded) Decided() Verdict {
