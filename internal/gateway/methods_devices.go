@@ -10,11 +10,21 @@ import (
 	"github.com/openclaw-go/openclaw/internal/gateway/wire"
 )
 
+type checklistParams struct {
+	Item  string `json:"item"`
+	Until string `json:"until"`
+	Note  string `json:"note"`
+}
+
 func (s *Server) addDevices() {
 	s.methods["login.link"] = method{wire.Admin, none((*conn).loginLink)}
 	// Whoever reveals the token says so first; the value itself never travels.
 	s.methods["token.revealed"] = method{wire.Admin, none(func(c *conn) (any, error) {
 		return nil, s.note(c.ctx, Note{Event: "secret.use", Principal: c.by(), Fields: []Field{{"for", "gateway token --reveal"}}})
+	})}
+	// Whoever confirms an item of the checklist says so first.
+	s.methods["checklist.confirmed"] = method{wire.Admin, with(func(c *conn, p checklistParams) (any, error) {
+		return nil, s.note(c.ctx, Note{Event: "security.audit", Principal: c.by(), Fields: []Field{{"confirmed", p.Item}, {"until", p.Until}, {"note", p.Note}}})
 	})}
 	if s.opt.Devices == nil {
 		return
