@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	readability "codeberg.org/readeck/go-readability/v2"
 	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
@@ -27,17 +26,11 @@ func convert(doc *html.Node, where *url.URL, title string, form Form) (Page, err
 	p := Page{Title: title}
 	body := doc
 	all := plain(doc)
-	parser := readability.NewParser()
-	parser.DisableJSONLD = true
-	parser.MaxElemsToParse = maxNodes
-	article, err := parser.ParseDocument(doc, where)
-	if err == nil && article.Node != nil {
-		if p.Title == "" {
-			p.Title = article.Title()
-		}
-		if float64(len(plain(article.Node))) >= minArticle*float64(len(all)) {
-			body = article.Node
-		}
+	if p.Title == "" {
+		p.Title = heading(doc)
+	}
+	if article := findArticle(doc); article != nil {
+		body = article
 	}
 	if form == Text || strings.Count(all, "[")*len(all) > maxBrackets {
 		p.Text = plain(body)
