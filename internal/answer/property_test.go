@@ -91,18 +91,23 @@ func decided(w *World, c Cell, at *start, x *way) policy.Decision {
 	return d
 }
 
-// TestADenyNeverOpens: with one more deny, nothing can be done that could not
-// be done before.
+// TestADenyNeverOpens: with one more thing denied or closed, nothing can be
+// done that could not be done before.
 func TestADenyNeverOpens(t *testing.T) {
+	changes := [][2]string{{`dmPolicy: "pairing"`, `dmPolicy: "disabled"`}, {`groupPolicy: "open"`, `groupPolicy: "disabled"`}, {`botToken: "x",`, `botToken: "x", enabled: false,`},
+		{`denyPaths: [`, `denyPaths: ["~/.ssh", "**/notes.txt", `}, {`workspaceOnly: false`, `workspaceOnly: true`}, {`denylist: [`, `denylist: ["curl", "ls", `},
+		{`flow: {mode: "off"}`, `flow: {mode: "enforce"}`}, {`egress: {mode: "allow"`, `egress: {mode: "deny"`}, {`{host: "docs.example.org"}`, ``}, {`{id: "second"}`, `{id: "second", surfaces: ["cli"]}`}}
+	for _, tool := range []string{"read", "write", "exec", "web_fetch", "message", "sessions_spawn", "cron", "group:fs"} {
+		changes = append(changes, [2]string{`fs: {`, fmt.Sprintf(`deny: [%q], fs: {`, tool)})
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		text, g := anyConfig(rt), anyGoal(rt)
-		before := worldOf(t, text)
-		tool := rapid.SampledFrom([]string{"read", "write", "exec", "web_fetch", "message", "sessions_spawn", "cron", "group:fs"}).Draw(rt, "deny")
-		next := worldOf(t, strings.Replace(text, `fs: {`, fmt.Sprintf(`deny: [%q], fs: {`, tool), 1))
+		change := rapid.SampledFrom(changes).Draw(rt, "change")
+		before, next := worldOf(t, text), worldOf(t, strings.ReplaceAll(text, change[0], change[1]))
 		all := func(w World) Answer { return w.Can(Question{Who: w.Senders(), What: g}) }
 		was, is := all(before), all(next)
 		if is.Verdict > was.Verdict {
-			rt.Fatalf("with %q denied, %s became %s (was %s): %+v", tool, g, is.Verdict, was.Verdict, is.Path)
+			rt.Fatalf("with %q, %s became %s (was %s): %+v", change[1], g, is.Verdict, was.Verdict, is.Path)
 		}
 		for _, s := range before.Senders() {
 			one := before.Can(Question{Who: []Sender{s}, What: g})

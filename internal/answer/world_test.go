@@ -131,3 +131,47 @@ func TestUnconfinedRunsSeeEverything(t *testing.T) {
 		}
 	}
 }
+
+// TestAdmission: every policy against every class. What is not understood
+// admits nobody.
+func TestAdmission(t *testing.T) {
+	const allow, deny = policy.Allow, policy.Deny
+	for _, c := range []struct {
+		block string
+		// owner, paired, allowlisted, member, stranger
+		want [5]policy.Verdict
+	}{
+		{`dmPolicy: "pairing"`, [5]policy.Verdict{allow, allow, deny, deny, deny}},
+		{`dmPolicy: "pairing", allowFrom: ["7"]`, [5]policy.Verdict{allow, allow, allow, deny, deny}},
+		{`dmPolicy: "pairing", allowFrom: ["*"]`, [5]policy.Verdict{allow, allow, allow, deny, allow}},
+		{`dmPolicy: "allowlist"`, [5]policy.Verdict{allow, allow, deny, deny, deny}},
+		{`dmPolicy: "allowlist", allowFrom: ["7"]`, [5]policy.Verdict{allow, allow, allow, deny, deny}},
+		{`dmPolicy: "open", allowFrom: ["*"]`, [5]policy.Verdict{allow, allow, allow, deny, allow}},
+		{`dmPolicy: "disabled", allowFrom: ["7"]`, [5]policy.Verdict{deny, deny, deny, deny, deny}},
+		{`groupPolicy: "open"`, [5]policy.Verdict{allow, allow, deny, allow, deny}},
+		{`groupPolicy: "allowlist", groups: {"-1": {}}`, [5]policy.Verdict{allow, allow, deny, deny, deny}},
+		{`groupPolicy: "allowlist", groups: {"-1": {}}, groupAllowFrom: ["7"]`, [5]policy.Verdict{allow, allow, deny, allow, deny}},
+		{`groupPolicy: "allowlist", groups: {"-1": {allowFrom: ["7"]}}`, [5]policy.Verdict{allow, allow, deny, allow, deny}},
+		{`groupPolicy: "allowlist", groups: {"-1": {allowFrom: ["7"], enabled: false}}`, [5]policy.Verdict{allow, allow, deny, deny, deny}},
+		{`groupPolicy: "disabled", groups: {"-1": {groupPolicy: "open"}}`, [5]policy.Verdict{allow, allow, deny, deny, deny}},
+		{`enabled: false, dmPolicy: "open", allowFrom: ["*"], groupPolicy: "open"`, [5]policy.Verdict{deny, deny, deny, deny, deny}},
+	} {
+		w := homeWith(t, `channels: {telegram: {botToken: "x", `+c.block+`}}, commands: {ownerAllowFrom: ["telegram:1"]}`)
+		i := 0
+		for _, s := range w.Senders() {
+			if s.Door.Channel == "" {
+				continue
+			}
+			if got := s.Admitted(); got.Verdict != c.want[i] {
+				t.Errorf("%s: %s is %s by %s, want %s", c.block, s, got.Verdict, got.Rule, c.want[i])
+			}
+			i++
+		}
+	}
+	d := Door{Surface: claw.SurfaceChannel, Channel: "telegram", Inbound: &posture.Inbound{Enabled: true, DM: "opne", Group: "opne", AllowFrom: []string{"*"}}}
+	for _, class := range channelClasses {
+		if r := d.admits(class); r.Verdict != policy.Deny {
+			t.Errorf("a policy that is none admits %s by %s", class, r.Rule)
+		}
+	}
+}

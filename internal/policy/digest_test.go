@@ -117,6 +117,23 @@ func TestLabelsOnlyRestrict(t *testing.T) {
 	})
 }
 
+// TestStandingOnlyRestricts: nobody may do what the owner may not.
+func TestStandingOnlyRestricts(t *testing.T) {
+	cases := everyLine(t)
+	rapid.Check(t, func(t *rapid.T) {
+		r, q := anyRules(t), anyRequest(t, cases)
+		q.Principal.Standing = claw.Owner
+		owner, reply := Judge(&r, &q), JudgeReply(&r, &q)
+		q.Principal.Standing = claw.Standing(rapid.IntRange(0, 2).Draw(t, "less"))
+		if less := Judge(&r, &q); less.Verdict > owner.Verdict {
+			t.Fatalf("%s: %s by %s, the owner %s by %s", q.Principal.Standing, less.Verdict, less.Rule, owner.Verdict, owner.Rule)
+		}
+		if less := JudgeReply(&r, &q); less.Verdict > reply.Verdict {
+			t.Fatalf("reply of a %s: %s, of the owner %s", q.Principal.Standing, less.Verdict, reply.Verdict)
+		}
+	})
+}
+
 func anyRules(t *rapid.T) Rules {
 	r := openRules()
 	names := []claw.ToolName{"read", "write", "exec", "message", "web_fetch", "cron", "sessions_spawn"}
