@@ -2,20 +2,15 @@ package app
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/agent"
-	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/journal"
-	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
@@ -99,73 +94,6 @@ func AcceptHere(ctx context.Context, p configfile.Paths, c *config.Config) ([]po
 		err = cerr
 	}
 	return changes, err
-}
-
-// RunOptions of Sandbox.Run.
-type RunOptions struct {
-	Agent          claw.AgentID
-	Level          string
-	Argv           []string
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-}
-
-// InputError is a mistake of the caller's: nothing was done.
-type InputError struct{ Message string }
-
-func (e *InputError) Error() string { return e.Message }
-
-// Run runs a command under an agent's confinement, as the operator's own act:
-// the profile is the agent's, its exec rules do not bear on it. The journal
-// has it first.
-func (a *App) Run(ctx context.Context, o RunOptions) (sandbox.Result, error) {
-	p := a.posture.now()
-	if o.Agent == "" {
-		o.Agent = p.Default()
-	}
-	ag, ok := p.Agent(o.Agent)
-	if !ok {
-		return sandbox.Result{}, &InputError{fmt.Sprintf("no agent %q", o.Agent)}
-	}
-	c, err := a.confine(ag.Rules)
-	if err != nil {
-		return sandbox.Result{}, err
-	}
-	if o.Level != "" {
-		level, ok := policy.ParseLevel(o.Level)
-		if !ok {
-			return sandbox.Result{}, &InputError{fmt.Sprintf("level %q is not one of process, confined, isolated", o.Level)}
-		}
-		c.Level = level
-	}
-	c.Network = policy.NetworkNone
-	prog, ok := a.programs.Find(o.Argv[0], c.ReadRoots)
-	if !ok {
-		return sandbox.Result{}, fmt.Errorf("%q: command not found in confinement", o.Argv[0])
-	}
-	args, err := json.Marshal(a.redactor().Argv(o.Argv))
-	if err != nil {
-		return sandbox.Result{}, err
-	}
-	d, q := policy.OperatorRun(o.Agent, p.Generation, args, prog, c, newID(""))
-	if _, err := a.journal.Append(ctx, journal.Entry{Event: journal.ExecCommand, Agent: o.Agent, Principal: operatorAct, Digest: d.Digest[:], Data: struct {
-		Argv  json.RawMessage `json:"argv"`
-		Level policy.Level    `json:"level"`
-		By    string          `json:"by"`
-	}{args, c.Level, "operator: sandbox run"}}); err != nil {
-		return sandbox.Result{}, err
-	}
-	permit, err := d.Permit(q)
-	if err != nil {
-		return sandbox.Result{}, err
-	}
-	acc, err := a.accountOperator(ctx, ag.Rules)
-	if err != nil {
-		return sandbox.Result{}, err
-	}
-	defer acc(ctx)
-	argv := append([]string{prog.Path}, o.Argv[1:]...)
-	return a.runner.Run(ctx, permit, sandbox.Cmd{Path: prog.Path, Args: argv, Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr})
 }
 
 // MeasureSandbox says what this machine can hold for a home, without opening

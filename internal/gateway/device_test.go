@@ -181,7 +181,7 @@ func TestCallersKnowWhatIsBuilt(t *testing.T) {
 	w := newWorld(t, func(o *gateway.Options) {
 		o.Sessions = &clearing{}
 		o.Posture, o.Logs, o.Channels, o.Models = &vouching{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
-		o.Exposer = &lender{}
+		o.Exposer, o.Runs = &lender{}, struct{ gateway.OperatorRuns }{}
 	})
 	for glob, pattern := range map[string]string{
 		"../webui/static/*.js": `(?:request|optional|has)\('([a-z][a-zA-Z.]*\.[a-zA-Z.]+)'`,

@@ -60,7 +60,7 @@ func (l *lender) Unexpose(context.Context, claw.Principal) error { l.bind = ""; 
 // the gateway; only the owner's socket does.
 func TestExposeIsTheOwners(t *testing.T) {
 	l := &lender{}
-	w := newWorld(t, func(o *gateway.Options) { o.Exposer = l })
+	w := newWorld(t, func(o *gateway.Options) { o.Exposer, o.Runs = l, struct{ gateway.OperatorRuns }{} })
 	params := map[string]any{"bind": "lan", "forMs": 60000}
 	if f := w.operator(wire.AllScopes()...).call("gateway.expose", params); f.OK || f.Error.Code != wire.Forbidden {
 		t.Errorf("a token opened it: %+v", f)
@@ -85,6 +85,12 @@ func TestExposeIsTheOwners(t *testing.T) {
 	}
 	if l.bind != "" {
 		t.Fatal("it was opened")
+	}
+	if f := again.call("sandbox.run", map[string]any{"argv": []string{"id"}}); f.OK || f.Error.Details == nil || f.Error.Details.Rule != "gateway.owner_socket" {
+		t.Errorf("a browser ran a command as the operator: %+v", f)
+	}
+	if f := w.owner().call("sandbox.run", map[string]any{"argv": []string{}}); f.OK || f.Error.Code != wire.InvalidRequest {
+		t.Errorf("nothing was run: %+v", f)
 	}
 	var got gateway.Exposed
 	w.owner().must("gateway.expose", params, &got)

@@ -60,6 +60,7 @@ type Options struct {
 	Channels  Channels
 	Ready     Readiness
 	Exposer   Exposer
+	Runs      OperatorRuns
 	Identity  Identity
 	Devices   *devices.Book
 	// UI serves everything below /ui/ but POST /ui/login; UIHeaders puts its
