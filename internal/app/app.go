@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -43,6 +44,16 @@ type Options struct {
 	// By is who started the gateway.
 	By  claw.Principal
 	Log *Log
+
+	rim rim
+}
+
+// rim is what reaches the world. What is nil is the real thing; a test puts
+// recorders there and has the kernel watch that nothing else reaches out.
+type rim struct {
+	runner func(*App) (sandbox.Runner, error)
+	fetch  gate.Fetcher
+	client func(egress.Fixed) (*http.Client, error)
 }
 
 // App is one gateway with everything behind it.
@@ -65,6 +76,7 @@ type App struct {
 	labels    *files.Labels
 	proxies   proxies
 	egress    *egress.Egress
+	rim       rim
 	runner    sandbox.Runner
 	programs  *gate.Programs
 	jobs      *gate.Background
@@ -105,7 +117,7 @@ func (a *App) redactor() *filter.Redactor { return a.secrets.redactor() }
 // the configuration is a config.Problems; another gateway on the same state is
 // an *atomicfile.HeldError.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: slog.New(slog.DiscardHandler), user: userName(), started: time.Now()}
+	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: slog.New(slog.DiscardHandler), user: userName(), started: time.Now(), rim: o.rim}
 	if o.Log != nil {
 		a.log = o.Log.Logger
 		redact := a.redactor
@@ -156,7 +168,16 @@ func (a *App) build() (err error) {
 	if a.egress, err = egress.New(egress.Options{Record: a.record.egress, Private: privates(c), Proxy: c.Gateway.Egress.Proxy.V, CAFile: a.paths.Expand(c.Gateway.Egress.CAFile.V)}); err != nil {
 		return err
 	}
-	if a.runner, err = newRunner(a); err != nil {
+	if a.rim.runner == nil {
+		a.rim.runner = newRunner
+	}
+	if a.rim.fetch == nil {
+		a.rim.fetch = a.egress.Client()
+	}
+	if a.rim.client == nil {
+		a.rim.client = a.egress.Fixed
+	}
+	if a.runner, err = a.rim.runner(a); err != nil {
 		return err
 	}
 	a.programs = gate.NewPrograms()

@@ -274,7 +274,7 @@ func (m *models) provider(c *config.Config, name string) (model.Provider, error)
 	if cred := pc.credential(c); pc.key.Kind != config.NoSecret && !m.app.posture.now().Carries(cred) {
 		return nil, &HintError{Err: fmt.Errorf("model provider %q: the key %s was not accepted for %s", name, cred.Name, cred.Host), Advice: "openclaw config accept shows what changed"}
 	}
-	client, err := m.app.egress.Fixed(egress.Fixed{Name: "model " + name, Origins: []string{u.Scheme + "://" + u.Host}})
+	client, err := m.app.rim.client(egress.Fixed{Name: "model " + name, Origins: []string{u.Scheme + "://" + u.Host}})
 	if err != nil {
 		return nil, err
 	}

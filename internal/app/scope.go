@@ -42,7 +42,7 @@ func (a *App) scope(c gate.Call, r policy.Rules) (tool.Scope, error) {
 		Agent: c.Agent, Session: c.Session, Run: c.Run, Principal: c.Principal, Labels: c.Labels, Workspace: r.Files.Workspace, Home: a.paths.Home, User: a.user,
 		Files: gate.Files{Tree: view},
 		Exec:  gate.Exec{Runner: a.runner, Programs: a.programs, Rules: r, Jobs: a.jobs, Account: a.account(c, r, view)},
-		Web: gate.Web{Fetcher: a.egress.Client(), Rules: r, Labels: c.Labels, OperatorSaid: given, Readable: readable,
+		Web: gate.Web{Fetcher: a.rim.fetch, Rules: r, Labels: c.Labels, OperatorSaid: given, Readable: readable,
 			MaxChars: cfg.Tools.Web.Fetch.MaxChars.Or(page.DefaultMaxChars)},
 		Sessions: toolSessions{app: a, call: c},
 		Outbox: gate.Outbox{Audience: c.Audience, Deliver: func(ctx context.Context, to policy.Send, text string) error {
