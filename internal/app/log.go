@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync/atomic"
-
-	"github.com/DeRuina/timberjack"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/config"
@@ -20,7 +17,7 @@ import (
 // written; files are 0600 and rotate.
 type Log struct {
 	*slog.Logger
-	file   *timberjack.Logger
+	file   *logFile
 	redact atomic.Pointer[func() *filter.Redactor]
 }
 
@@ -49,8 +46,8 @@ func NewLog(p configfile.Paths, c *config.Config, console io.Writer) (*Log, erro
 	}
 	var out io.Writer = io.Discard
 	if c.Logging.File.Enabled.Or(true) {
-		size := int(int64(c.Logging.File.MaxSize.Or(logMegabytes<<20)) >> 20)
-		l.file = &timberjack.Logger{Filename: path, MaxSize: max(size, 1), MaxBackups: c.Logging.File.MaxFiles.Or(logFiles), FileMode: os.FileMode(0o600)}
+		size := int64(c.Logging.File.MaxSize.Or(logMegabytes << 20))
+		l.file = &logFile{path: path, max: max(size, 1<<20), keep: max(c.Logging.File.MaxFiles.Or(logFiles)-1, 0)}
 		out = l.file
 	}
 	base := filter.New(filter.Options{})
