@@ -384,14 +384,19 @@ func (e *env) printAnswer(who string, a answer.Answer) {
 }
 
 func (e *env) cmdPolicyDiff() *cobra.Command {
-	return &cobra.Command{
+	var failIf string
+	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: "Tell what a change of the configuration makes reachable", Args: cobra.ExactArgs(2),
 		Long: `Tell what a change of the configuration makes reachable.
 
 Compares the matrices of both files, over every path, command and host that
 either of them names, and lists the rules that got looser (which is what waits
 for "config accept") and those that got stricter.`,
+		Example: "  openclaw policy diff ~/.openclaw/openclaw.json new.json --fail-if looser",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if failIf != "" && failIf != "looser" && failIf != "different" {
+				return usage("policy diff: --fail-if %q is not one of looser, different", failIf)
+			}
 			var both [2]answer.World
 			for i, file := range args {
 				var err error
@@ -400,12 +405,18 @@ for "config accept") and those that got stricter.`,
 				}
 			}
 			d := answer.Diff(both[0], both[1])
-			if e.print.json {
-				return e.print.value(d)
+			if !e.print.json {
+				e.printDifference(d)
+			} else if err := e.print.value(d); err != nil {
+				return err
 			}
-			e.printDifference(d)
+			if failIf == "looser" && len(d.Reachable)+len(d.Looser) > 0 || failIf == "different" && !d.Same() {
+				return silent(exitFindings)
+			}
 			return nil
 		}}
+	c.Flags().StringVar(&failIf, "fail-if", "", "exit status 1 when NEW is `looser` anywhere, or different")
+	return c
 }
 
 func (e *env) printDifference(d answer.Difference) {
