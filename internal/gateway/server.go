@@ -92,7 +92,7 @@ func (s *Server) Serve(listeners []net.Listener, owner net.Listener) error {
 	n := 0
 	for _, l := range listeners {
 		n++
-		go func() { errs <- s.tcp.Serve(l) }()
+		go func() { errs <- s.tcp.Serve(quietListener{l}) }()
 	}
 	if owner != nil {
 		n++
