@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,9 @@ read all of it. The journal records it as your act.`,
 			path, err := filepath.Abs(args[0])
 			if err != nil {
 				return usage("policy trust: %v", err)
+			}
+			if _, err := os.Stat(path); err != nil {
+				return &failure{code: exitUsage, err: err}
 			}
 			p, l, err := e.loaded()
 			if err != nil {

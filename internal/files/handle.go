@@ -103,7 +103,7 @@ func (t *Tree) Write(p policy.Permit, abs string, data []byte, expect string) er
 	}
 	if t.labels != nil {
 		sum := sha256.Sum256(data)
-		if err := t.labels.Record(Record{Path: abs, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data)), Labels: t.carries(), By: t.by, Agent: true}); err != nil {
+		if err := t.labels.Record(append(t.newDirs(root.Path, abs), Record{Path: abs, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data)), Labels: t.carries(), By: t.by, Agent: true})...); err != nil {
 			return err // no effect without its record
 		}
 	}
@@ -116,6 +116,17 @@ func (t *Tree) Write(p policy.Permit, abs string, data []byte, expect string) er
 		return pathError(abs, err)
 	}
 	return nil
+}
+
+// newDirs are records of the folders that a write at abs will make.
+func (t *Tree) newDirs(root, abs string) (out []Record) {
+	for dir := filepath.Dir(abs); beneath(dir, root) && dir != root; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil {
+			break
+		}
+		out = append(out, Record{Path: dir, Labels: t.carries(), By: t.by, Agent: true})
+	}
+	return out
 }
 
 // carries are the labels of what this view writes.

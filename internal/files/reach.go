@@ -122,6 +122,7 @@ func (w *Watch) workspace(ctx context.Context, s Snapshot, r Reach, out *Brought
 		l.mu.Unlock()
 		out.add(labels, "file "+strings.TrimPrefix(path, s.root+"/"))
 	}
+	w.tree.labels.folders(s, r, out)
 	return nil
 }
 
@@ -136,7 +137,7 @@ func (l *Labels) suspects(s Snapshot, r Reach, but string, out *Brought) []strin
 			continue
 		}
 		if !st.mode.IsRegular() {
-			out.add(claw.Private, "")
+			out.add(l.path[path].labels|claw.Private, "name "+strings.TrimPrefix(path, s.root+"/"))
 			continue
 		}
 		_, could := l.couldWrite(path, st.changed(), but)
@@ -151,6 +152,17 @@ func (l *Labels) suspects(s Snapshot, r Reach, but string, out *Brought) []strin
 	}
 	slices.Sort(list)
 	return list
+}
+
+// folders adds what the names of folders carry that an agent made.
+func (l *Labels) folders(s Snapshot, r Reach, out *Brought) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for dir := range s.dirs {
+		if labels := l.path[dir].labels; labels&^claw.Private != 0 && r.picks(dir) {
+			out.add(labels, "folder "+strings.TrimPrefix(dir, s.root+"/"))
+		}
+	}
 }
 
 // hashed is a hash with the state of the file that it was made of.

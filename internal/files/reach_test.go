@@ -136,9 +136,9 @@ func TestBrings(t *testing.T) {
 		"the operator's files":    {func(t *testing.T, w *world) { w.put(t, "mine", "x") }, func(*world) Reach { return all }, claw.Private, ""},
 		"nothing of them is read": {func(t *testing.T, w *world) { w.put(t, "mine", "x") }, func(*world) Reach { return Reach{} }, 0, ""},
 		"an agent's clean file":   {func(t *testing.T, w *world) { w.agent(t, "f", claw.Private) }, func(*world) Reach { return all }, claw.Private, ""},
-		"an untrusted file":       {func(t *testing.T, w *world) { w.agent(t, "d/f", claw.Untrusted) }, func(*world) Reach { return all }, claw.Untrusted, "file d/f"},
+		"an untrusted file":       {func(t *testing.T, w *world) { w.agent(t, "d/f", claw.Untrusted) }, func(*world) Reach { return all }, claw.Untrusted, "file d/f,folder d"},
 		"a secret one":            {func(t *testing.T, w *world) { w.agent(t, "f", claw.Secret) }, func(*world) Reach { return all }, claw.Secret, "file f"},
-		"its folder is named":     {func(t *testing.T, w *world) { w.agent(t, "d/f", claw.Untrusted) }, func(w *world) Reach { return Reach{Paths: []string{w.ws + "/d"}} }, claw.Untrusted, "file d/f"},
+		"its folder is named":     {func(t *testing.T, w *world) { w.agent(t, "d/f", claw.Untrusted) }, func(w *world) Reach { return Reach{Paths: []string{w.ws + "/d"}} }, claw.Untrusted, "file d/f,folder d"},
 		"another file is named": {func(t *testing.T, w *world) { w.agent(t, "f", claw.Untrusted); w.put(t, "mine", "x") },
 			func(w *world) Reach { return Reach{Paths: []string{w.ws + "/mine"}} }, claw.Private, ""},
 		"a name that begins alike": {func(t *testing.T, w *world) { w.agent(t, "file2", claw.Untrusted); w.put(t, "file", "x") },
@@ -235,6 +235,44 @@ func TestBringsWhileOthersWrite(t *testing.T) {
 	}
 	if got, _ := w.tree.Read(permit(t), filepath.Join(w.ws, "by me"), 0); !got.Labels.Has(claw.Private) {
 		t.Errorf("afterwards: %v", got.Labels)
+	}
+}
+
+// TestNamesCarry: what a run puts into names, links or files that look
+// unfinished comes back labelled like any other text.
+func TestNamesCarry(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(ws string) error
+		path string
+	}{
+		"a folder's name":            {func(ws string) error { return os.Mkdir(filepath.Join(ws, "orders in a name"), 0o755) }, ""},
+		"where a link leads":         {func(ws string) error { return os.Symlink("orders in a link", filepath.Join(ws, "link")) }, "link"},
+		"a name of unfinished files": {func(ws string) error { return os.WriteFile(filepath.Join(ws, ".openclaw-x.tmp"), []byte(page), 0o644) }, ".openclaw-x.tmp"},
+		"an empty file's name":       {func(ws string) error { return os.WriteFile(filepath.Join(ws, "orders"), nil, 0o644) }, "orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.put(t, "mine", "x")
+			run, err := w.tree.As(strict, "s").Begin(t.Context(), w.ws)
+			must(t, err)
+			must(t, c.make(w.ws))
+			_, err = run.End(t.Context(), strict)
+			must(t, err)
+			w.reopen(t)
+			next, err := w.tree.As(claw.Private, "next").Begin(t.Context(), w.ws)
+			must(t, err)
+			reach := Reach{All: true}
+			if c.path != "" {
+				reach = Reach{Paths: []string{filepath.Join(w.ws, c.path)}}
+			}
+			got, err := next.Brings(t.Context(), reach)
+			if err != nil || got.Labels != strict {
+				t.Errorf("%v from %q, %v", got.Labels, got.From, err)
+			}
+			if got, err := next.Brings(t.Context(), Reach{Paths: []string{filepath.Join(w.ws, "mine")}}); err != nil || got.Labels != claw.Private {
+				t.Errorf("another file: %v, %v", got.Labels, err)
+			}
+		})
 	}
 }
 

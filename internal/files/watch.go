@@ -32,13 +32,14 @@ type Change struct {
 	SHA256 string // "" when removed, not regular or larger than MaxHash
 }
 
-// MaxWatch bounds the files of a snapshot.
+// MaxWatch bounds the names of a snapshot.
 const MaxWatch = 200_000
 
 // Snapshot is what stood beneath a directory at one moment.
 type Snapshot struct {
 	root  string
 	files map[string]stamp
+	dirs  map[string]bool
 	large bool // too many to look at
 }
 
@@ -47,12 +48,12 @@ func (s Snapshot) Len() int { return len(s.files) }
 
 func (s Snapshot) empty() bool { return len(s.files) == 0 && !s.large }
 
-// Take looks at everything beneath root that is no directory, without opening
-// any of it. More than MaxWatch files are ErrTooLarge.
+// Take looks at everything beneath root without opening any of it. More than
+// MaxWatch names are ErrTooLarge.
 func Take(ctx context.Context, root string) (Snapshot, error) { return take(ctx, root, MaxWatch) }
 
 func take(ctx context.Context, root string, most int) (Snapshot, error) {
-	s := Snapshot{root: root, files: map[string]stamp{}}
+	s := Snapshot{root: root, files: map[string]stamp{}, dirs: map[string]bool{}}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if e := ctx.Err(); e != nil {
 			return e
@@ -62,10 +63,12 @@ func take(ctx context.Context, root string, most int) (Snapshot, error) {
 			return nil
 		case err != nil:
 			return err
-		case d.IsDir() || isTemp(d.Name()):
-			return nil
-		case len(s.files) >= most:
+		case len(s.files)+len(s.dirs) >= most:
 			return fmt.Errorf("more than %d files: %w", most, ErrTooLarge)
+		}
+		if d.IsDir() {
+			s.dirs[path] = true
+			return nil
 		}
 		fi, err := d.Info()
 		if isNotExist(err) {
@@ -209,10 +212,14 @@ func (w *Watch) Sofar(ctx context.Context, labels claw.Labels) ([]Change, error)
 		return nil, err
 	}
 	changes := Compare(w.was, is)
-	var records []Record
+	records := w.names(is, labels)
 	for i := range changes {
 		c := &changes[i]
-		if c.Kind == Removed || !is.files[c.Path].mode.IsRegular() {
+		if c.Kind == Removed {
+			continue
+		}
+		if !is.files[c.Path].mode.IsRegular() {
+			records = append(records, Record{Path: c.Path, Labels: labels | w.tree.carries(), By: w.tree.by, Agent: true}) // where a link leads is text too
 			continue
 		}
 		c.SHA256, err = hashBeneath(w.was.root, c.Path)
@@ -238,6 +245,16 @@ func (w *Watch) Sofar(ctx context.Context, labels claw.Labels) ([]Change, error)
 	}
 	w.was, w.cache = is, cache
 	return changes, nil
+}
+
+// names records the folders that were made: their names are text as well.
+func (w *Watch) names(is Snapshot, labels claw.Labels) (out []Record) {
+	for dir := range is.dirs {
+		if !w.was.dirs[dir] {
+			out = append(out, Record{Path: dir, Labels: labels | w.tree.carries(), By: w.tree.by, Agent: true})
+		}
+	}
+	return out
 }
 
 // cacheRecord says what the cache carries from now on. What lay in it before

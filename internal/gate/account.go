@@ -21,6 +21,9 @@ type Account struct {
 	// Labels that the session carries when the call is made.
 	Labels  claw.Labels
 	Session claw.SessionKey
+	// Confined: the kernel keeps the runs to their ground. Of any other run
+	// nobody knows what it read.
+	Confined bool
 	// Reached names the hosts that a run was let through to; not known means
 	// any. Without it a run reaches none.
 	Reached func(policy.Permit) (hosts []string, known bool)
@@ -50,6 +53,10 @@ type account struct {
 // not start, since nobody could say afterwards what it wrote.
 func (a Account) open(ctx context.Context, p policy.Permit, line *cmdline.Facts) (*account, error) {
 	acc := &account{Account: a, permit: p, reach: reachOf(line, a.Ground), carries: a.Labels}
+	if !a.Confined {
+		acc.carries |= unknownLabels
+		acc.from = append(acc.from, "whatever this account can read: the run was not confined")
+	}
 	if a.Files == nil {
 		acc.carries |= unknownLabels
 		return acc, nil

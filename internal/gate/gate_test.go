@@ -13,6 +13,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/approval"
 	"github.com/openclaw-go/openclaw/internal/chain"
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/cmdline"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
@@ -332,6 +333,26 @@ func TestR24AskedOnce(t *testing.T) {
 	}
 	if w.probe.runs != 0 {
 		t.Errorf("%d runs", w.probe.runs)
+	}
+}
+
+// TestUnattendedWaitsThenDenies: what the flow rules ask while nobody is there
+// waits its time, whatever tools.exec.ask says, and then is denied.
+func TestUnattendedWaitsThenDenies(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Exec = policy.ExecRules{Security: policy.ExecFull, Ask: policy.AskOff}
+	w.probe.facts = func() policy.Facts {
+		return policy.Facts{Understood: true, Exec: &cmdline.Facts{Understood: true}}
+	}
+	c := w.call(`{}`)
+	c.Labels, c.Unattended = claw.Untrusted, true
+	q := w.ask(c)
+	if q.Decision.Rule != "flow.untrusted_exec" || q.Expires.Sub(w.now) != 30*time.Minute {
+		t.Errorf("%s, expires after %v", q.Decision.Rule, q.Expires.Sub(w.now))
+	}
+	w.now = q.Expires.Add(time.Second)
+	if out := w.resume(q.Approval, claw.Untrusted); out.Status != gate.Refused || out.Decision.Rule != "approval.expired" || w.probe.runs != 0 {
+		t.Errorf("%s %s, %d runs", out.Status, out.Decision.Rule, w.probe.runs)
 	}
 }
 

@@ -91,7 +91,7 @@ func sandboxed(t *testing.T, private ...egress.Private) *cage {
 			return tool.Scope{}, err
 		}
 		view := tree.As(call.Labels|claw.Private, string(call.Session))
-		acc := gate.Account{Files: view, Labels: call.Labels, Session: call.Session, Reached: w.gate.Reached,
+		acc := gate.Account{Files: view, Labels: call.Labels, Session: call.Session, Reached: w.gate.Reached, Confined: true,
 			Ground: files.Ground{Workspace: c.ws, Cache: filepath.Join(dir, "cache", string(r.Agent)), ReadRoots: r.Confinement.ReadRoots}}
 		return tool.Scope{Agent: call.Agent, Session: call.Session, Labels: call.Labels, Workspace: c.ws, Home: dir, Files: gate.Files{Tree: view},
 			Exec:         gate.Exec{Runner: c.runner, Programs: programs, Rules: r, Jobs: c.jobs, Account: acc},

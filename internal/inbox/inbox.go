@@ -47,8 +47,11 @@ type Message struct {
 	// Quoted is what the caller put around its message. It is data from
 	// outside whoever sent it (R61).
 	Quoted []Quote
-	// Labels that the message brings besides those of its sender.
+	// Labels that the message brings besides those of its sender, and where
+	// they came from before: a job brings those of the session that made it, a
+	// sub-agent those of its parent (R36).
 	Labels     claw.Labels
+	Lineage    []claw.Lineage
 	Unattended bool
 }
 
@@ -109,7 +112,7 @@ func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.Sessi
 	if typed(m.Principal) {
 		said = m.Text
 	}
-	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from,
+	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from, Lineage: m.Lineage,
 		Unattended: m.Unattended, Audience: Audience(m.Principal, key)})
 	return run, key, err
 }
