@@ -28,6 +28,8 @@ type AuditOptions struct {
 	Now     time.Time
 	// Deep looks at the machine too: sockets, the gateway, the sandbox.
 	Deep bool
+	// Compose are container deployments to judge besides.
+	Compose []string
 	// Progress is told what is being looked at.
 	Progress func(string)
 	// Ask asks the running gateway why the file is not in force; ok is false
@@ -51,7 +53,7 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
 	in.Config, in.Problems = l.Config, l.Problems
 	home := audit.Home{Dir: p.Home, State: p.State, Config: p.Config, Owner: owner}
 	w := survey.Where{Home: home, By: o.Version, Now: o.Now, RunUID: runUID, Environ: o.Environ, Redactor: filter.New(filter.Options{}),
-		Config: []string{p.Config}, Further: furtherFiles(l.Config, p)}
+		Config: []string{p.Config}, Further: furtherFiles(l.Config, p), Compose: o.Compose}
 	for i, f := range l.Files {
 		if i > 0 {
 			w.Config = append(w.Config, f.Path)

@@ -32,6 +32,8 @@ type Snapshot struct {
 	Documents map[string]json.RawMessage `json:"documents,omitempty"`
 	// Skipped is what nobody could look at.
 	Skipped []Skip `json:"skipped,omitempty"`
+	// Compose are container deployments.
+	Compose []Compose `json:"compose,omitempty"`
 	// Gateways are those that run, of any user: looked for when there is no
 	// home, and with --deep.
 	Gateways []Process `json:"gateways,omitempty"`

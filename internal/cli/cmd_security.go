@@ -27,7 +27,7 @@ func (e *env) cmdSecurity() *cobra.Command {
 type auditFlags struct {
 	failOn, stateDir, as, explain string
 	snapshot, from, baseline      string
-	only, skip                    []string
+	only, skip, compose           []string
 	allowUnmeasured, sarif        bool
 	fix, dryRun, undo, deep       bool
 }
@@ -50,6 +50,7 @@ severity was found or could not be measured.`,
 	fs.BoolVar(&f.allowUnmeasured, "allow-unmeasured", false, "with --fail-on, let checks pass that could not look")
 	fs.StringSliceVar(&f.only, "only", nil, "only checks whose id matches, for example 'fs.*'")
 	fs.StringSliceVar(&f.skip, "skip", nil, "leave out checks whose id matches")
+	fs.StringSliceVar(&f.compose, "compose", nil, "judge this Compose `FILE` too")
 	fs.StringVar(&f.stateDir, "state-dir", "", "audit the home with this state directory")
 	fs.StringVar(&f.snapshot, "snapshot", "", "write what was seen to `FILE`; it holds no credential")
 	fs.StringVar(&f.from, "from", "", "audit the snapshot in `FILE`, taken here or elsewhere")
@@ -108,7 +109,7 @@ func (e *env) securityAudit(f auditFlags) error {
 			}
 			return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), nil
 		}
-		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Progress: e.progress(), Ask: e.askNotInForce})
+		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Compose: f.compose, Progress: e.progress(), Ask: e.askNotInForce})
 		return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), err
 	}
 	in, r, err := look()

@@ -41,6 +41,9 @@ type Where struct {
 	Redactor *filter.Redactor
 	// Processes: look for gateways that run, of any user.
 	Processes bool
+	// Compose are container deployments to look at; empty looks in the usual
+	// places.
+	Compose []string
 }
 
 // Take looks.
@@ -65,6 +68,7 @@ func Take(w Where) audit.Snapshot {
 		}
 	}
 	s.units()
+	s.compose()
 	s.environment()
 	if w.Processes {
 		s.out.Gateways = gateways()
