@@ -82,7 +82,7 @@ func (t *tally) surface(r *Rules, q *Request) {
 		})
 	default:
 		t.add(LayerSurface, Allow, "surface.reachable", r.SurfacesRef, func() (string, string) {
-			return fmt.Sprintf("agent %q may be reached from %q", r.Agent, q.Principal.Surface), ""
+			return sayTwo("agent ", string(r.Agent), " may be reached from ", string(q.Principal.Surface)), ""
 		})
 	}
 }
@@ -117,7 +117,7 @@ func (l *ToolLayer) judge(t *tally, tool claw.ToolName) {
 		})
 	case toolPasses:
 		t.add(l.Layer, Allow, passRule(l.Layer), l.Gives(tool), func() (string, string) {
-			return fmt.Sprintf("tool %q passes %s", tool, l.Name), ""
+			return say("tool ", string(tool), " passes ", l.Name), ""
 		})
 	}
 }

@@ -113,7 +113,7 @@ func (f *fileRuling) words(text string, access Access) (reason, hint string) {
 	case "fs.steering_file":
 		return fmt.Sprintf("%q steers programs or agents and may not be written", text), "write it yourself, or grant this path to the agent"
 	case "fs.in_workspace":
-		return fmt.Sprintf("%q is in the workspace", text), ""
+		return say("", text, " is in the workspace", ""), ""
 	case "fs.read_root":
 		return fmt.Sprintf("%q is below a folder that may be read", text), ""
 	}
