@@ -135,17 +135,7 @@ func (e *env) printRecord(r journal.Record) {
 		}
 		return
 	}
-	d := struct {
-		Tool    string `json:"tool"`
-		Verdict string `json:"verdict"`
-		Rule    string `json:"rule"`
-	}{}
-	_ = json.Unmarshal(r.Data, &d)
-	what := strings.TrimSpace(strings.Join([]string{d.Tool, d.Verdict, d.Rule}, " "))
-	if what == "" {
-		what = short(string(r.Data), 80)
-	}
-	e.print.line("%6d %s %-16s %-10s %s", r.Seq, r.Time.Local().Format("01-02 15:04:05"), r.Event, r.Agent, what)
+	e.print.line("%6d %s %-16s %-10s %s", r.Seq, r.Time.Local().Format("01-02 15:04:05"), r.Event, r.Agent, recordText(r))
 }
 
 func short(s string, n int) string {

@@ -422,7 +422,7 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	out := Outcome{Status: Done, Decision: d, Seq: decided, IsError: res.IsError, Labels: res.Labels, From: res.From, Run: res.Run, Took: g.opt.Now().Sub(began)}
 	out.Text = g.opt.Redact().String(res.Text)
 	if res.Content {
-		g.quote(&out, res.Text)
+		g.quote(c, q, &out, res.Text)
 	}
 	if runErr != nil {
 		out = g.unhappy(out, runErr)

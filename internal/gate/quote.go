@@ -7,17 +7,25 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/filter/inject"
+	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // quote looks at content that a call has read. What reads like orders to a
-// model came from outside, wherever it lay; what came from outside is quoted.
-func (g *Gate) quote(out *Outcome, content string) {
-	if out.Note = Finding(content); out.Note != "" {
+// model came from outside, wherever it lay, but for the files whose orders are
+// the operator's and closed to agents; what came from outside is quoted.
+func (g *Gate) quote(c Call, q policy.Request, out *Outcome, content string) {
+	if out.Note = Finding(content); out.Note != "" && !g.instructions(c, q) {
 		out.Labels |= claw.Untrusted
 	}
 	if out.Labels.Has(claw.Untrusted) {
 		out.Text = g.opt.Wrap(out.Text, out.From)
 	}
+}
+
+// instructions reports a read of nothing but steering files.
+func (g *Gate) instructions(c Call, q policy.Request) bool {
+	rules, ok := g.opt.Rules(c.Agent)
+	return ok && q.Facts.Exec == nil && len(q.Facts.Reads) > 0 && !slices.ContainsFunc(q.Facts.Reads, func(p policy.Path) bool { return !rules.Files.Steers(p.Abs) })
 }
 
 // maxRules bounds the rules that a finding names.
