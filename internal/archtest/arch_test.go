@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,28 +130,104 @@ func TestNamesSayWhatAPackageProvides(t *testing.T) {
 	}
 }
 
-// TestOnlyTheRimHasEffects looks for symbols that start processes or dial in
-// everything that is linked into the program, libraries included.
-func TestOnlyTheRimHasEffects(t *testing.T) {
+// TestR33OnlyTheRimHasEffects looks for symbols that start processes, dial or
+// listen in everything that is linked into the program, libraries included.
+func TestR33OnlyTheRimHasEffects(t *testing.T) {
+	used := map[string]bool{}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		used := map[string]bool{}
 		for _, p := range list(t, goos, "./cmd/openclaw", true) {
 			if p.Standard {
 				continue
 			}
 			for _, f := range p.GoFiles {
-				for _, s := range symbolsOf(t, filepath.Join(p.Dir, f)) {
+				path := filepath.Join(p.Dir, f)
+				for _, s := range symbolsOf(t, path) {
 					checkSymbol(t, goos, p, f, s, used)
 				}
+				checkHidden(t, p, path, used)
 			}
 		}
-		if goos == "linux" {
-			for name := range thirdParty {
-				if !used[name] {
-					t.Errorf("an exception names %q, which uses nothing forbidden", name)
-				}
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(thirdParty)), slices.Collect(maps.Keys(linknames))) {
+		if !used[name] {
+			t.Errorf("an exception names %q, which uses nothing forbidden", name)
+		}
+	}
+}
+
+// checkHidden refuses what a look at selectors would not see: names that come
+// from a package without its name, and functions reached past the language.
+func checkHidden(t *testing.T, p listed, path string, used map[string]bool) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, imp := range f.Imports {
+		if imp.Name != nil && imp.Name.Name == "." {
+			t.Errorf("%s: imports %s as its own names", path, imp.Path.Value)
+		}
+	}
+	for _, g := range f.Comments {
+		for _, c := range g.List {
+			to, ok := strings.CutPrefix(c.Text, "//go:linkname ")
+			if words := strings.Fields(to); !ok || len(words) < 2 {
+				continue
+			} else if reason := linknames[p.ImportPath]; reason == "" {
+				t.Errorf("%s: takes %s past the language without a reasoned exception", path, words[1])
+			}
+			used[p.ImportPath] = true
+		}
+	}
+}
+
+// TestR33NothingLinkedCanExec looks at the program itself, as the linker left
+// it: packages that start processes or serve others' doors are not in it at
+// all, on any system.
+func TestR33NothingLinkedCanExec(t *testing.T) {
+	absent := []string{"os/exec", "plugin", "log/syslog", "net/smtp", "net/rpc", "net/http/cgi", "net/http/pprof", "expvar", "runtime/cgo"}
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		n := 0
+		for _, p := range list(t, goos, "./cmd/openclaw", true) {
+			n++
+			if slices.Contains(absent, p.ImportPath) {
+				t.Errorf("%s: the program is made with %s", goos, p.ImportPath)
 			}
 		}
+		if n < 200 {
+			t.Fatalf("%s: only %d packages were listed", goos, n)
+		}
+	}
+	bin := filepath.Join(t.TempDir(), "openclaw")
+	build := exec.Command("go", "build", "-o", bin, "./cmd/openclaw")
+	build.Dir = "../.."
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	symbols, err := exec.Command("go", "tool", "nm", bin).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for l := range strings.Lines(string(symbols)) {
+		f := strings.Fields(l)
+		if len(f) < 3 {
+			continue
+		}
+		seen[f[2]] = true
+		for _, bad := range []string{"os.StartProcess", "os.startProcess", "net.Dial", "net.DialTimeout", "net.DialTCP", "net.DialUDP", "net.DialIP", "crypto/tls.Dial", "net/http.Get", "net/http.Post",
+			"golang.org/x/sys/unix.Sendto"} {
+			if f[2] == bad {
+				t.Errorf("the program holds %s", bad)
+			}
+		}
+		if strings.HasPrefix(f[2], "os/exec.") || strings.HasPrefix(f[2], "plugin.") {
+			t.Errorf("the program holds %s", f[2])
+		}
+	}
+	if !seen["net.(*Dialer).DialContext"] || !seen["syscall.forkExec"] {
+		t.Error("the list of symbols has neither the dialer nor the launcher's fork: it proves nothing")
 	}
 }
 

@@ -105,6 +105,26 @@ var symbolRules = []symbolRule{
 	{"net", "DialTimeout", map[string]string{}},
 	{"net", "DialTCP", map[string]string{}},
 	{"net", "DialUDP", map[string]string{}},
+	{"net", "DialIP", map[string]string{}},
+	{"net", "DialUnix", map[string]string{}},
+	{"net", "Resolver", map[string]string{"egress": "asks for names after they were decided"}},
+	{"net", "Listen", map[string]string{"app": "the gateway's port", "gateway": "the owner's socket", "cli": "asks the kernel for a free port and closes it"}},
+	{"net", "ListenPacket", map[string]string{}},
+	{"net", "ListenTCP", map[string]string{}},
+	{"net", "ListenUDP", map[string]string{}},
+	{"net", "ListenUnix", map[string]string{}},
+	{"net", "ListenConfig", map[string]string{}},
+	{"net", "FileListener", map[string]string{"sandbox/linux": "the proxy's port, made inside a run's namespace"}},
+	{"net", "FileConn", map[string]string{}},
+	{"crypto/tls", "Dial", map[string]string{}},
+	{"crypto/tls", "DialWithDialer", map[string]string{}},
+	{"crypto/tls", "Dialer", map[string]string{}},
+	{"syscall", "Connect", map[string]string{}},
+	{"syscall", "Sendto", map[string]string{}},
+	{"golang.org/x/sys/unix", "Connect", map[string]string{"sandbox/linux/confine": "a witness tries what must fail"}},
+	{"golang.org/x/sys/unix", "Sendto", map[string]string{}},
+	{"golang.org/x/sys/unix", "Exec", map[string]string{}},
+	{"net/http", "Head", map[string]string{}},
 	{"net", "Dialer", map[string]string{"egress": "the one dialer", "cli": "the gateway's own unix socket", "gateway": "asks the port in use who owns it", "survey": "the deep audit asks the gateway's own port"}},
 	{"net/http", "DefaultClient", map[string]string{}},
 	{"net/http", "DefaultTransport", map[string]string{}},
@@ -114,6 +134,13 @@ var symbolRules = []symbolRule{
 	{"net/http", "Transport", map[string]string{"egress": "built on the one dialer", "cli": "the gateway's own unix socket"}},
 	{"plugin", "Open", map[string]string{}},
 	{"github.com/openclaw-go/openclaw/internal/policy", "Consented", map[string]string{"approval": "a consent is a person's answer, and answers live there"}},
+}
+
+// linknames names packages outside the module that reach a function past the
+// language, with the reason that this is safe.
+var linknames = map[string]string{
+	"golang.org/x/sys/unix":    "the runtime's own numbers, and macOS's way to make a system call; who may call what is a rule above",
+	"golang.org/x/sys/windows": "finds functions of system libraries",
 }
 
 // thirdParty names packages outside the module that use a symbol above, with
