@@ -117,6 +117,8 @@ type Turn struct {
 	// resume is the answered question, asked the call that waited for it.
 	resume claw.ApprovalID
 	asked  claw.ToolCall
+	// compact makes it no turn at all: the session is shortened.
+	compact bool
 }
 
 // Prompted is a system prompt and what it brings into the session.
@@ -166,6 +168,8 @@ type Result struct {
 	Error   string          `json:"error,omitempty"`
 	Usage   model.Usage     `json:"usage"`
 	Model   claw.ModelRef   `json:"model,omitempty"`
+	// Shortened is set when the session was to be shortened by hand.
+	Shortened *Shortened `json:"shortened,omitempty"`
 }
 
 // State of a turn.
@@ -247,6 +251,12 @@ func (e *Engine) Send(t Turn) (claw.RunID, error) {
 // Answered continues a session whose question was answered.
 func (e *Engine) Answered(id claw.ApprovalID, c gate.Call, audience policy.Send) (claw.RunID, error) {
 	return e.Send(Turn{Agent: c.Agent, Session: c.Session, Principal: c.Principal, System: true, Unattended: c.Unattended, Audience: audience, resume: id, asked: c.ToolCall})
+}
+
+// Compact shortens a session by hand: its older part becomes a summary of the
+// model's. It waits its turn in the session; Wait gives the end.
+func (e *Engine) Compact(agent claw.AgentID, session claw.SessionKey, by claw.Principal) (claw.RunID, error) {
+	return e.Send(Turn{Agent: agent, Session: session, Principal: by, System: true, Audience: policy.Send{OwnersOnly: true}, compact: true})
 }
 
 func (e *Engine) drain(key claw.SessionKey, l *lane) {

@@ -61,18 +61,87 @@ func (t *turnState) compact(ctx context.Context, req model.Request, room int) ([
 		}
 	}
 	if cut > 0 {
-		summary, err := t.summarise(ctx, plain(req.Messages[:cut], max(0, room-promptTokens)*bytesPerToken))
-		if err != nil {
-			return nil, fmt.Errorf("compaction: %w", err)
-		}
-		if err := t.opt.Sessions.Compact(t.turn.Session, summary, len(req.Messages)-cut, model.EstimateRequest(req)); err != nil {
-			return nil, err
-		}
-		if req.Messages, err = t.opt.Sessions.Context(t.turn.Session); err != nil {
+		var err error
+		if req.Messages, err = t.replace(ctx, req, cut, room); err != nil {
 			return nil, err
 		}
 	}
 	return shorten(req, room)
+}
+
+// replace puts a summary in the place of the first cut messages and returns
+// what the session holds then.
+func (t *turnState) replace(ctx context.Context, req model.Request, cut, room int) ([]model.Message, error) {
+	s := Shortened{Before: model.EstimateRequest(req), Messages: cut}
+	t.emit(t.run, Event{Kind: KindShorten, Shortened: s})
+	summary, err := t.summarise(ctx, plain(req.Messages[:cut], max(0, room-promptTokens)*bytesPerToken))
+	if err != nil {
+		return nil, fmt.Errorf("compaction: %w", err)
+	}
+	if err := t.opt.Sessions.Compact(t.turn.Session, summary, len(req.Messages)-cut, s.Before); err != nil {
+		return nil, err
+	}
+	if req.Messages, err = t.opt.Sessions.Context(t.turn.Session); err != nil {
+		return nil, err
+	}
+	s.After = model.EstimateRequest(req)
+	t.emit(t.run, Event{Kind: KindShorter, Shortened: s})
+	return req.Messages, nil
+}
+
+// Shortened is by how much a session was shortened: tokens of its context, and
+// how many messages a summary stands for now; none means that nothing was done.
+type Shortened struct {
+	Before   int `json:"before"`
+	After    int `json:"after"`
+	Messages int `json:"messages"`
+}
+
+// shorten runs a compaction that a person asked for.
+func (e *Engine) shorten(ctx context.Context, r *run) {
+	t := &turnState{Engine: e, run: r, repeats: map[string]int{}}
+	s, err := t.byHand(ctx)
+	t.mu.Lock()
+	aborted := t.result.State == StateAborted
+	t.result.Usage, t.result.Model, t.result.Shortened = t.usage, t.brain.Ref, &s
+	t.mu.Unlock()
+	switch {
+	case aborted || errors.Is(err, context.Canceled):
+		t.settle(StateAborted, "", "")
+	case err != nil:
+		t.settle(StateError, "", err.Error())
+	default:
+		t.settle(StateFinal, "", "")
+	}
+}
+
+// byHand keeps the newest quarter at most, whatever room there is: the person
+// wants it shorter.
+func (t *turnState) byHand(ctx context.Context) (s Shortened, err error) {
+	if err := t.open(); err != nil {
+		return s, err
+	}
+	if t.brain, err = t.opt.Brain(t.turn.Agent); err != nil {
+		return s, err
+	}
+	if err := t.mayLeave(); err != nil {
+		return s, err
+	}
+	req := model.Request{Model: t.brain.Model}
+	if req.Messages, err = t.opt.Sessions.Context(t.turn.Session); err != nil {
+		return s, err
+	}
+	s.Before = model.EstimateRequest(req)
+	s.After = s.Before
+	cut := cutAt(req.Messages, min(keepTokens, t.room()/3, s.Before/4))
+	if cut < 2 {
+		return s, nil // at most the last summary
+	}
+	if req.Messages, err = t.replace(ctx, req, cut, t.room()); err != nil {
+		return s, err
+	}
+	s.After, s.Messages = model.EstimateRequest(req), cut
+	return s, nil
 }
 
 func (t *turnState) summarise(ctx context.Context, older string) (string, error) {

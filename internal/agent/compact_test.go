@@ -182,3 +182,62 @@ func TestToolsOfTheMoment(t *testing.T) {
 	}
 	equal(t, "reply", w.ask(w.turn("go")).Reply, "gone")
 }
+
+// Shortened by hand a session keeps its newest messages, whatever room there
+// is; nothing is said in it, and its labels stay.
+func TestCompactByHand(t *testing.T) {
+	w := newWorld(t, script.Step{Want: script.Want{System: "Summarise", Text: "question 2", Messages: 1, NoTool: "read"}, Blocks: []model.Block{model.Text("They asked a lot.")}, Usage: model.Usage{Input: 7, Output: 3}})
+	for i := range 20 {
+		w.mem.msgs[main] = append(w.mem.msgs[main], model.User(fmt.Sprint("question ", i, long(200))), model.Assistant(model.Text(fmt.Sprint("answer ", i, long(200)))))
+	}
+	w.mem.labels[main] = []claw.Lineage{{Label: claw.Untrusted}}
+	r := w.compact()
+	equal(t, "state", r.State, agent.StateFinal)
+	if s := r.Shortened; s == nil || s.Messages < 20 || s.After >= s.Before/2 {
+		t.Fatalf("%+v", s)
+	}
+	got := w.mem.transcript(main)
+	if !strings.Contains(got[0], "They asked a lot.") || !strings.HasPrefix(got[len(got)-1], "assistant answer 19") {
+		t.Errorf("%d messages, first %q", len(got), got[0])
+	}
+	equal(t, "usage", r.Usage.Sum(), 10)
+	l, _, _ := w.mem.Labels(main)
+	equal(t, "labels", l, claw.Untrusted)
+	kinds := ""
+	for _, e := range w.events {
+		kinds += string(e.Kind) + " "
+	}
+	equal(t, "events", kinds, "shorten shorter ")
+	for n := 0; r.Shortened.Messages > 0; n++ { // it comes to an end, with the newest message left
+		if n > 10 {
+			t.Fatal("a summary is summarised for ever")
+		}
+		w.say.Add(script.Say("notes"))
+		r = w.compact()
+	}
+	if got := w.mem.transcript(main); !strings.HasPrefix(got[len(got)-1], "assistant answer 19") {
+		t.Errorf("the newest message is gone: %q", got)
+	}
+}
+
+// What cannot be summarised leaves the session as it was.
+func TestCompactByHandFails(t *testing.T) {
+	w := newWorld(t)
+	if s := w.compact().Shortened; s.Messages != 0 || s.Before != s.After {
+		t.Errorf("an empty session: %+v", s)
+	}
+	equal(t, "requests", len(w.say.Requests()), 0)
+	for i := range 10 {
+		w.mem.msgs[main] = append(w.mem.msgs[main], model.User(fmt.Sprint(i, long(200))), model.Assistant(model.Text(long(200))))
+	}
+	w.say.Add(script.Fail(model.KindServer, "busy"))
+	r := w.compact()
+	equal(t, "state", r.State, agent.StateError)
+	equal(t, "messages", len(w.mem.msgs[main]), 20)
+	w.mem.labels[main] = []claw.Lineage{{Label: claw.Secret}}
+	w.brain.Provider = elsewhere{w.say}
+	n := len(w.say.Requests())
+	r = w.compact()
+	equal(t, "with a secret", r.State, agent.StateError)
+	equal(t, "requests with a secret", len(w.say.Requests()), n)
+}

@@ -16,6 +16,8 @@ const (
 	KindCall    Kind = "call"    // a tool call is about to be judged
 	KindOutcome Kind = "outcome" // Outcome of that call
 	KindLabel   Kind = "label"   // the session carries more labels from here on
+	KindShorten Kind = "shorten" // the session is being summarised
+	KindShorter Kind = "shorter" // Shortened says by how much it was
 	KindFinal   Kind = "final"
 	KindAborted Kind = "aborted"
 	KindError   Kind = "error"
@@ -38,4 +40,5 @@ type Event struct {
 	Model     claw.ModelRef
 	Stop      model.StopReason
 	ErrorKind string
+	Shortened Shortened
 }

@@ -21,6 +21,10 @@ func (e *Engine) emit(r *run, ev Event) {
 
 // answer runs one turn.
 func (e *Engine) answer(ctx context.Context, r *run) {
+	if r.turn.compact {
+		e.shorten(ctx, r)
+		return
+	}
 	e.emit(r, Event{Kind: KindStart})
 	t := &turnState{Engine: e, run: r, repeats: map[string]int{}}
 	err := t.begin(ctx)
@@ -37,6 +41,10 @@ func (e *Engine) skip(r *run) {
 	e.mu.Lock()
 	shut := e.shut
 	e.mu.Unlock()
+	if r.turn.compact {
+		t.settle(StateAborted, "", "")
+		return
+	}
 	if !shut {
 		t.marked = true // the person who stopped it wants nothing of it
 		t.end(context.Background(), context.Canceled)

@@ -271,6 +271,16 @@ func (w *world) wait(id claw.RunID) agent.Result {
 }
 
 // ask sends a turn and waits for its end.
+// compact shortens the main session by hand.
+func (w *world) compact() agent.Result {
+	w.t.Helper()
+	id, err := w.Compact("main", main, owner)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.wait(id)
+}
+
 func (w *world) ask(t agent.Turn) agent.Result {
 	w.t.Helper()
 	return w.wait(w.send(t))

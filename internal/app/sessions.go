@@ -375,9 +375,46 @@ func (s *sessions) Delete(ctx context.Context, key claw.SessionKey, by claw.Prin
 	return nil
 }
 
-// Compact by hand is the engine's work, which does it when a turn needs room.
-func (s *sessions) Compact(_ context.Context, key claw.SessionKey, _ claw.Principal) (gateway.Compacted, error) {
-	return gateway.Compacted{Key: key, Reason: "a session is shortened when its next turn needs room"}, nil
+// Compact implements gateway.Sessions: the engine summarises the older part, in
+// its turn. An end of ctx stops it.
+func (s *sessions) Compact(ctx context.Context, key claw.SessionKey, by claw.Principal) (gateway.Compacted, error) {
+	id, key, err := s.app.inbox.Route("", key)
+	if err != nil {
+		return gateway.Compacted{}, fault(err)
+	}
+	if _, err := s.Get(key); err != nil {
+		return gateway.Compacted{}, storeFault(err)
+	}
+	if _, err := s.app.journal.Append(ctx, journal.Entry{Event: journal.SessionNew, Agent: id, Session: key, Principal: by, Data: struct {
+		Reason string `json:"reason"`
+	}{"compacted by hand"}}); err != nil {
+		return gateway.Compacted{}, err
+	}
+	run, err := s.app.engine.Compact(id, key, by)
+	if err != nil {
+		return gateway.Compacted{}, fault(err)
+	}
+	stop := context.AfterFunc(ctx, func() { s.app.engine.Abort(key, run) })
+	defer stop()
+	r, err := s.app.engine.Wait(context.WithoutCancel(ctx), run)
+	if err != nil {
+		return gateway.Compacted{}, fault(err)
+	}
+	out := gateway.Compacted{Key: key}
+	if r.Shortened != nil {
+		out.TokensBefore, out.TokensAfter = int64(r.Shortened.Before), int64(r.Shortened.After)
+	}
+	switch r.State {
+	case agent.StateFinal:
+		if out.Compacted = r.Shortened.Messages > 0; !out.Compacted {
+			out.Reason = "there is nothing older to summarise"
+		}
+		return out, nil
+	case agent.StateAborted:
+		return out, &gateway.Fault{Kind: gateway.Conflict, Message: "the compaction was stopped; the session is as it was"}
+	case agent.StateError, agent.StateRunning:
+	}
+	return out, &gateway.Fault{Kind: gateway.Unavailable, Message: s.app.redactor().String(r.Error), Hint: "the session is as it was"}
 }
 
 func storeFault(err error) error {

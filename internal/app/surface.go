@@ -235,6 +235,11 @@ func (s *surface) emit(e agent.Event) {
 		for _, l := range e.Lineage {
 			s.publish(gateway.LabelsEvent{Session: e.Session, Run: e.Run, Labels: e.Labels, Added: l, Effect: labelEffect(l.Label)})
 		}
+	case agent.KindShorten:
+		s.publish(gateway.CompactionEvent{Run: e.Run, Session: e.Session, AtMs: now, Phase: "start", Before: int64(e.Shortened.Before)})
+	case agent.KindShorter:
+		s.publish(gateway.CompactionEvent{Run: e.Run, Session: e.Session, AtMs: now, Phase: "end", Before: int64(e.Shortened.Before), After: int64(e.Shortened.After)})
+		s.publish(gateway.SessionsEvent{Session: e.Session, Reason: "compacted", TS: now})
 	case agent.KindFinal:
 		m := gateway.TextMessage("assistant", e.Text, now)
 		m.Run, m.Model = e.Run, e.Model

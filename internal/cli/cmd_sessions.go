@@ -41,6 +41,7 @@ func (e *env) cmdSessions() *cobra.Command {
 	c.AddCommand(
 		e.sessionAct("reset KEY", "Start a session anew; the transcript is kept aside", "sessions.reset"),
 		e.sessionAct("delete KEY", "Delete a session; the transcript is kept aside", "sessions.delete"),
+		e.cmdCompact(),
 		e.sessionAct("stop KEY", "Stop what a session is doing", "sessions.abort"),
 	)
 	return c
@@ -63,4 +64,45 @@ func (e *env) sessionAct(use, short, method string) *cobra.Command {
 			return nil
 		})
 	}}
+}
+
+// compactWait is how long a model may take over a summary.
+const compactWait = 10 * time.Minute
+
+func (e *env) cmdCompact() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compact KEY",
+		Short: "Shorten a session: its older part becomes a summary",
+		Long: `Shorten a session: its older part becomes a summary.
+
+The session's model writes the summary; what was said stays in the transcript
+and is no longer sent. The newest messages stay word for word. The session keeps
+its labels. Interrupting this command leaves the session as it was.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return usage("sessions: an empty KEY names no session")
+			}
+			c, err := e.dial()
+			if err != nil {
+				return err
+			}
+			defer c.close()
+			ctx, cancel := context.WithTimeout(e.ctx, compactWait)
+			defer cancel()
+			var out gateway.Compacted
+			if err := c.call(ctx, "sessions.compact", map[string]string{"key": args[0]}, &out); err != nil {
+				return err
+			}
+			if e.print.json {
+				return e.print.value(out)
+			}
+			if !out.Compacted {
+				e.print.line("%s: %s (about %d tokens)", out.Key, out.Reason, out.TokensBefore)
+				return nil
+			}
+			e.print.line("%s: about %d tokens, before %d", out.Key, out.TokensAfter, out.TokensBefore)
+			return nil
+		},
+	}
 }
