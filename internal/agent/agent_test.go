@@ -326,6 +326,66 @@ func TestHostileModels(t *testing.T) {
 	}
 }
 
+// What a model floods its session with is bounded: the turn ends, the
+// beginning stays, and the next turn needs no summary of it.
+func TestFloodIsBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		pieces, window, most int
+	}{
+		"a large window": {53_000, 1_000_000, agent.MaxReplyBytes},
+		"a small window": {2_000, 8_000, 3 * 6_000},
+		"a tiny window":  {2_000, 100, agent.KeptBytes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, script.Flood(c.pieces))
+			w.brain.MaxContext = c.window
+			if c.window < 1000 {
+				w.brain.MaxContext = 0
+				w.brain.Spec.Window = c.window
+				w.prompt = agent.Prompted{}
+				w.gate.specs = nil
+			}
+			r := w.ask(w.turn("go"))
+			equal(t, "state", r.State, agent.StateError)
+			if want := fmt.Sprintf("found a reply of more than %d bytes", c.most); !strings.Contains(r.Error, want) {
+				t.Errorf("error %q, want %q", r.Error, want)
+			}
+			heard := 0
+			for _, e := range w.events {
+				if e.Kind == agent.KindDelta {
+					heard += len(e.Text)
+				}
+			}
+			if heard > c.most {
+				t.Errorf("%d bytes were handed on, at most %d may be", heard, c.most)
+			}
+			m := w.mem.msgs[main][1]
+			if n := len(m.Text()); n > agent.KeptBytes+100 || !strings.HasPrefix(m.Text(), "and again and again") || !strings.Contains(m.Text(), "did not stop writing") {
+				t.Errorf("%d bytes are kept: %.60q", n, m.Text())
+			}
+			equal(t, "stop", m.Stop, model.StopError)
+			if c.window < 1000 {
+				return // nothing fits
+			}
+			w.say.Add(script.Say("well again"))
+			equal(t, "next", w.ask(w.turn("again")).Reply, "well again")
+			equal(t, "requests", len(w.say.Requests()), 2)
+		})
+	}
+	// Calls count: a thousand small ones are a flood too.
+	long := []byte(`{"text":"` + strings.Repeat("x", agent.MaxReplyBytes/4) + `"}`)
+	var many []model.Block
+	for i := range 5 {
+		many = append(many, model.Call(model.ToolCall{ID: claw.CallID(fmt.Sprint(i)), Name: "read", Arguments: long}))
+	}
+	w := newWorld(t, script.Step{Blocks: many})
+	w.brain.MaxContext = 1_000_000
+	r := w.ask(w.turn("go"))
+	if r.State != agent.StateError || !strings.Contains(r.Error, "found a reply of more than") || len(w.gate.seen()) != 0 {
+		t.Errorf("%+v, %d calls", r, len(w.gate.seen()))
+	}
+}
+
 // Calls that work are bounded too.
 func TestLoopIsBounded(t *testing.T) {
 	w := newWorld(t, script.Loop("read", `{"path":"a"}`))

@@ -217,10 +217,7 @@ func head(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
+	return beginning(text, n)
 }
 
 // plain writes messages as text, at most so many bytes, the newest kept.

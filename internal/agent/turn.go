@@ -214,7 +214,11 @@ func (t *turnState) mayLeave() error {
 func (t *turnState) stream(ctx context.Context, req model.Request) (model.Message, error) {
 	var c model.Collector
 	var failed error
+	bound := t.flood()
 	for ev, err := range t.brain.Provider.Stream(ctx, req) {
+		if err == nil {
+			err = bound.add(ev)
+		}
 		if err != nil {
 			failed = err
 			break
@@ -227,6 +231,7 @@ func (t *turnState) stream(ctx context.Context, req model.Request) (model.Messag
 	var msg model.Message
 	if failed != nil {
 		msg = c.Fail(failed)
+		bound.trim(&msg)
 	} else {
 		msg, _, _, failed = c.Finish()
 	}

@@ -145,7 +145,7 @@ func TestProviderFaults(t *testing.T) {
 		"malformed":            {[]modeltest.Turn{{Blocks: modeltest.Say("x").Blocks, Fault: modeltest.FaultMalformed}}, agent.StateError, "local"},
 		"an HTML page":         {[]modeltest.Turn{{Fault: modeltest.FaultWrongType}}, agent.StateError, "local"},
 		"a redirect elsewhere": {[]modeltest.Turn{{Fault: modeltest.FaultRedirect}}, agent.StateError, ""},
-		"text without end":     {[]modeltest.Turn{{Fault: modeltest.FaultHuge}}, agent.StateError, "local"},
+		"text without end":     {[]modeltest.Turn{{Fault: modeltest.FaultHuge}}, agent.StateError, "found a reply of more than"},
 		"an event without end": {[]modeltest.Turn{{Fault: modeltest.FaultLongEvent}}, agent.StateError, "local"},
 		"gzip bomb":            {[]modeltest.Turn{{Fault: modeltest.FaultGzipBomb}}, agent.StateError, "local"},
 		"an unknown tool":      {append(loop("teleport", `{"to":"moon"}`, 1), modeltest.Say("then not")), agent.StateFinal, "then not"},
@@ -174,9 +174,6 @@ func TestProviderFaults(t *testing.T) {
 						t.Errorf("%s: reply %q, error %q; want %s with %q", r.State, short(r.Reply), short(r.Error), c.state, c.text)
 					}
 					healthy(t, base)
-					if what == "text without end" {
-						s.Add(modeltest.Say("a summary")) // what came of it fills the context
-					}
 					s.Add(modeltest.Say("well again"))
 					if r := say(t, a, "and now?"); r.State != agent.StateFinal || r.Reply != "well again" {
 						t.Fatalf("after it: %s %q %q", r.State, short(r.Reply), short(r.Error))
