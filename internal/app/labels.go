@@ -106,22 +106,27 @@ func (s *sessions) AddLabels(key claw.SessionKey, add []claw.Lineage) error {
 	return nil
 }
 
+// rechecker decides anew about what is open; *egress.Proxy is one.
+type rechecker interface{ Recheck(ctx context.Context) }
+
+var _ rechecker = (*egress.Proxy)(nil)
+
 // proxies are those of the runs that go on.
 type proxies struct {
 	mu   sync.Mutex
-	open map[*egress.Proxy]claw.SessionKey
+	open map[rechecker]claw.SessionKey
 }
 
-func (p *proxies) add(x *egress.Proxy, key claw.SessionKey) {
+func (p *proxies) add(x rechecker, key claw.SessionKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open == nil {
-		p.open = map[*egress.Proxy]claw.SessionKey{}
+		p.open = map[rechecker]claw.SessionKey{}
 	}
 	p.open[x] = key
 }
 
-func (p *proxies) remove(x *egress.Proxy) {
+func (p *proxies) remove(x rechecker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, x)
@@ -131,7 +136,7 @@ func (p *proxies) remove(x *egress.Proxy) {
 // session's (R15).
 func (p *proxies) recheck(ctx context.Context, key claw.SessionKey) {
 	p.mu.Lock()
-	var list []*egress.Proxy
+	var list []rechecker
 	for x, k := range p.open {
 		if key == "" || k == key {
 			list = append(list, x)

@@ -543,6 +543,12 @@ func TestOrdersAreMarked(t *testing.T) {
 			t.Errorf("%s, %v, %q: %q", out.Status, out.Labels, out.Note, out.Text)
 		}
 	}
+	// A file of the operator's that is closed to agents may give orders.
+	c.rules.Files.Steering = []policy.PathPattern{{Pattern: "SOUL.md"}}
+	c.put("SOUL.md", orders)
+	if out := c.use("read", map[string]any{"path": "SOUL.md"}, 0); out.Labels != private || strings.HasPrefix(out.Text, "<") {
+		t.Errorf("instructions: %v: %q", out.Labels, out.Text)
+	}
 	if out := c.use("read", map[string]any{"path": "plain.txt"}, 0); out.Labels != private || out.Note != "" || strings.HasPrefix(out.Text, "<") {
 		t.Errorf("%v, %q: %q", out.Labels, out.Note, out.Text)
 	}
