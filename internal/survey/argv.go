@@ -20,11 +20,15 @@ func isGateway(argv []string) bool {
 	if strings.HasPrefix(filepath.Base(argv[at]), "openclaw-gateway") {
 		return true
 	}
-	for _, a := range argv[at+1:] {
-		if strings.HasPrefix(a, "-") {
-			continue
+	rest := argv[at+1:]
+	for i := 0; i < len(rest); i++ {
+		switch a := rest[i]; {
+		case a == "--profile":
+			i++ // its value
+		case strings.HasPrefix(a, "-"):
+		default:
+			return a == "gateway" || a == "up"
 		}
-		return a == "gateway" || a == "up"
 	}
 	return false
 }
