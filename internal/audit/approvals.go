@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,11 +39,21 @@ func (s *Subject) approvals() *approvalsFile {
 	return &f
 }
 
+// noApprovals says why approvals has none: there is no file, or it could not
+// be read.
+func (s *Subject) noApprovals() Outcome {
+	p := s.Snapshot.Home.State + "/exec-approvals.json"
+	if f := s.byPath[p]; f != nil && f.Type != Absent {
+		return unmeasured("%s could not be read", s.Snapshot.Home.Short(p))
+	}
+	return notApplicable("no exec-approvals.json")
+}
+
 // storedApprovals judges the patterns that upstream keeps per agent.
 func storedApprovals(s *Subject) Outcome {
 	d := s.approvals()
 	if d == nil {
-		return notApplicable("no exec-approvals.json")
+		return s.noApprovals()
 	}
 	where := Where{File: s.Snapshot.Home.Short(s.Snapshot.Home.State + "/exec-approvals.json")}
 	all := map[string]approvalsOf{"defaults": d.Defaults}
@@ -51,7 +62,8 @@ func storedApprovals(s *Subject) Outcome {
 	}
 	var found []Finding
 	n := 0
-	for id, a := range all {
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		a := all[id]
 		for _, e := range a.Allowlist {
 			n++
 			name := program(e.Pattern)
@@ -63,15 +75,17 @@ func storedApprovals(s *Subject) Outcome {
 				why = "it is a shell"
 			case slices.Contains(wrappers(), name):
 				why = "it runs other programs"
+			case slices.Contains(carriers(), name):
+				why = "it runs other programs, given the right option"
 			case interpreter(name):
 				why = "it is an interpreter"
-			case strings.Contains(e.Pattern, "/") && riskyDir(strings.TrimSuffix(e.Pattern, "/"+name)):
+			case strings.Contains(e.Pattern, "/") && userDir(strings.TrimSuffix(e.Pattern, "/"+name)):
 				why = "its directory can be written by users"
 			default:
 				continue
 			}
 			severity := claw.Critical
-			if why == "it is an interpreter" || why == "its directory can be written by users" {
+			if why != "it matches every program" && why != "it is a shell" && why != "it runs other programs" {
 				severity = claw.Warn
 			}
 			found = append(found, Finding{Severity: severity, Title: fmt.Sprintf("A stored approval holds %q", e.Pattern), Detail: fmt.Sprintf("Agent %s, %q: %s.", id, e.Pattern, why), Where: where, Observed: e.Pattern})

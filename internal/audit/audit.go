@@ -166,6 +166,8 @@ type Input struct {
 	Problems config.Problems
 	// Unreadable says why the configuration could not be read at all.
 	Unreadable string
+	// Redact masks credentials in text that findings quote; nil leaves it.
+	Redact func(string) string
 }
 
 // Options narrow a run.
@@ -243,7 +245,24 @@ func (s *Subject) run(c Check) Outcome {
 		}
 		f.Aliases = c.Aliases
 	}
+	if s.Redact != nil {
+		out.redact(s.Redact)
+	}
 	return out
+}
+
+// redact masks whatever a check quotes from the home.
+func (o *Outcome) redact(mask func(string) string) {
+	o.Reason = mask(o.Reason)
+	for i := range o.Findings {
+		f := &o.Findings[i]
+		for _, p := range []*string{&f.Title, &f.Detail, &f.Remediation, &f.Observed, &f.Expected, &f.Where.Pointer, &f.Where.File} {
+			*p = mask(*p)
+		}
+		for k := range f.Evidence {
+			f.Evidence[k] = mask(f.Evidence[k])
+		}
+	}
 }
 
 func (s *Subject) skipped(id string) string {
@@ -272,7 +291,8 @@ func (r *Report) add(s *Subject, fs []Finding) {
 // sort: severity, id, place.
 func (r *Report) sort() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), strings.Compare(a.CheckID, b.CheckID), strings.Compare(a.Where.File, b.Where.File), cmp.Compare(a.Where.Line, b.Where.Line), strings.Compare(a.Detail, b.Detail))
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), strings.Compare(a.CheckID, b.CheckID), strings.Compare(a.Where.File, b.Where.File), cmp.Compare(a.Where.Line, b.Where.Line), cmp.Compare(a.Where.Column, b.Where.Column), strings.Compare(a.Where.Pointer, b.Where.Pointer),
+			strings.Compare(a.Title, b.Title), strings.Compare(a.Detail, b.Detail), strings.Compare(a.Observed, b.Observed), slices.Compare(a.Evidence, b.Evidence))
 	})
 	slices.SortStableFunc(r.Checks, func(a, b Result) int { return strings.Compare(a.ID, b.ID) })
 }

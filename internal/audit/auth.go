@@ -72,7 +72,7 @@ func authChecks() []Check {
 	}
 	rows := append(strength("token"), strength("password")...)
 	return append(rows,
-		Check{ID: "gateway.auth_unresolved", Area: AreaInbound, Severity: claw.Critical, Why: "The gateway does not start without its credential.", Fix: "Set the variable or the file that the reference names", Source: "DESIGN: tokens", Run: func(s *Subject) Outcome {
+		Check{ID: "gateway.auth_unresolved", Aliases: []string{"gateway.probe_auth_secretref_unavailable"}, Area: AreaInbound, Severity: claw.Critical, Why: "The gateway does not start without its credential.", Fix: "Set the variable or the file that the reference names", Source: "DESIGN: tokens", Run: func(s *Subject) Outcome {
 			if s.Snapshot.Home.Owner == NoHome {
 				return notApplicable("there is no home; the first start makes a token")
 			}
@@ -98,13 +98,17 @@ func authChecks() []Check {
 			}
 			return fail(Finding{Severity: claw.Warn, Title: "OPENCLAW_GATEWAY_TOKEN differs from the configured token", Where: at(v.Ref)})
 		}},
-		Check{ID: "gateway.trusted_proxy_auth", Area: AreaInbound, Severity: claw.Critical, Why: "The proxy alone decides who is who: if anything else reaches the port, it is everybody.", Fix: "Use token authentication, or make sure that only the proxy reaches the port", Source: "facts: upstream's catalogue", Run: proxy(func(s *Subject, g config.Gateway) Outcome {
+		Check{ID: "gateway.trusted_proxy_auth", Area: AreaInbound, Severity: claw.Critical, Why: "The proxy alone decides who is who: if anything else reaches the port, it is everybody.", Fix: "Use token authentication, or make sure that only the proxy reaches the port", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			g := s.Config.Gateway
+			if s.Posture.Gateway.AuthMode != config.AuthTrustedProxy {
+				return pass("no proxy authenticates")
+			}
 			severity := claw.Critical
 			if s.Posture.Gateway.Loopback() && len(g.TrustedProxies.V) > 0 && s.Config.Gateway.Auth.TrustedProxy.UserHeader.Set {
 				severity = claw.Warn
 			}
 			return fail(Finding{Severity: severity, Title: "A reverse proxy authenticates callers", Where: at(g.Auth.Mode.Ref), Observed: "trusted-proxy"})
-		})},
+		}},
 		Check{ID: "gateway.trusted_proxy_no_proxies", Area: AreaInbound, Severity: claw.Critical, Why: "Without addresses nobody is the proxy, or everybody.", Fix: "Set gateway.trustedProxies to the proxy's address", Source: "facts: upstream's catalogue", Run: proxy(func(_ *Subject, g config.Gateway) Outcome {
 			if len(g.TrustedProxies.V) > 0 {
 				return pass("%d", len(g.TrustedProxies.V))
@@ -129,6 +133,22 @@ func authChecks() []Check {
 				return pass("loopback is no proxy")
 			}
 			return fail(Finding{Severity: claw.Warn, Title: "Loopback counts as the proxy", Where: at(v.Ref), Observed: "true"})
+		})},
+		Check{ID: "gateway.trusted_proxy_device_auto_approve", Area: AreaInbound, Severity: claw.Warn, Why: "A device that comes through the proxy pairs without anybody confirming it.", Fix: "Remove gateway.auth.trustedProxy.deviceAutoApprove", Source: "facts: upstream's catalogue", Run: proxy(func(s *Subject, _ config.Gateway) Outcome {
+			const key = "gateway.auth.trustedProxy.deviceAutoApprove.enabled"
+			n := s.node(key)
+			if n == nil || !n.Bool {
+				return pass("devices are confirmed")
+			}
+			return fail(Finding{Severity: claw.Warn, Title: "Devices behind the proxy pair by themselves", Where: nodeAt(n, key), Observed: "true", Expected: "false"})
+		})},
+		Check{ID: "gateway.trusted_proxy_device_auto_approve_admin", Area: AreaInbound, Severity: claw.Critical, Why: "A device that nobody confirmed becomes an administrator.", Fix: "Remove operator.admin from deviceAutoApprove.scopes", Source: "GHSA-4jpw-hj22-2xmc", Run: proxy(func(s *Subject, _ config.Gateway) Outcome {
+			const key = "gateway.auth.trustedProxy.deviceAutoApprove"
+			on, scopes := s.node(key+".enabled"), s.node(key+".scopes")
+			if on == nil || !on.Bool || !slices.ContainsFunc(texts(scopes), func(x string) bool { return x == "operator.admin" || x == "*" }) {
+				return pass("no device becomes an administrator unasked")
+			}
+			return fail(Finding{Severity: claw.Critical, Title: "Devices behind the proxy become administrators by themselves", Where: nodeAt(scopes, key+".scopes"), Observed: quoted(texts(scopes))})
 		})},
 		Check{ID: "gateway.trusted_proxy_range", Area: AreaInbound, Severity: claw.Critical, Why: "Whoever has an address in the range sets the headers that say who he is.", Fix: "Name single addresses", Source: "facts: trustedProxies ranges are not looked at upstream", Run: proxyRanges},
 	)

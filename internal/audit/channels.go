@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/json5"
 	"github.com/openclaw-go/openclaw/internal/posture"
 )
 
@@ -38,8 +40,8 @@ func (s *Subject) perChannel(id string, judge func(posture.Inbound) *Finding) Ou
 	return verdict(found, "%d accounts", n)
 }
 
-func channel(id string, severity claw.Severity, why, fix, source string, judge func(*Subject, posture.Inbound) *Finding) Check {
-	return Check{ID: id, Area: AreaInbound, Severity: severity, Why: why, Fix: fix, Source: source, Run: func(s *Subject) Outcome {
+func channel(id string, severity claw.Severity, why, fix, source string, judge func(*Subject, posture.Inbound) *Finding, aliases ...string) Check {
+	return Check{ID: id, Aliases: aliases, Area: AreaInbound, Severity: severity, Why: why, Fix: fix, Source: source, Run: func(s *Subject) Outcome {
 		return s.perChannel(id, func(i posture.Inbound) *Finding { return judge(s, i) })
 	}}
 }
@@ -53,6 +55,41 @@ func good(id string, why string, judge func(*Subject, posture.Inbound) *Finding)
 		}
 		return out
 	}}
+}
+
+var (
+	discordID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(discord:|user:|pk:)?<?@?!?\d+>?$`) })
+	slackID   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(slack:|user:)?[UWCGD][A-Z0-9]{6,}$`) })
+)
+
+// namesIn lists senders that are not given by id, and where they stand.
+func namesIn(i posture.Inbound, id func(string) bool) (bad []string, ref claw.ConfigRef) {
+	for _, list := range []struct {
+		of  []string
+		ref claw.ConfigRef
+	}{{i.AllowFrom, i.AllowFromRef}, {i.GroupAllowFrom, i.GroupAllowFromRef}} {
+		for _, a := range list.of {
+			if a == "*" || id(a) {
+				continue
+			}
+			if len(bad) == 0 {
+				ref = list.ref
+			}
+			bad = append(bad, a)
+		}
+	}
+	for _, g := range i.Groups {
+		for _, a := range g.AllowFrom {
+			if a == "*" || id(a) {
+				continue
+			}
+			if len(bad) == 0 {
+				ref = g.Ref
+			}
+			bad = append(bad, a)
+		}
+	}
+	return bad, ref
 }
 
 var numeric = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(telegram:|tg:)?-?\d+$`) })
@@ -99,11 +136,11 @@ func channelChecks() []Check {
 		channel("channels.*.dm.scope_main_multiuser", claw.Warn, "Several people share one conversation: what one says, the other can ask for.", `Set session.dmScope: "per-channel-peer"`, "openclaw/openclaw#55578", func(s *Subject, i posture.Inbound) *Finding {
 			scope := s.Config.Session.DMScope
 			main := scope.V == "main" || !scope.Set && s.Snapshot.Home.Owner == UpstreamHome
-			if !main || i.DM == config.PolicyDisabled || len(i.AllowFrom) < 2 && !slices.Contains(i.AllowFrom, "*") {
+			if !main || i.DM == config.PolicyDisabled || i.DM != config.PolicyOpen && len(i.AllowFrom) < 2 && !slices.Contains(i.AllowFrom, "*") {
 				return nil
 			}
 			return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("Several %s senders share one conversation", i.Channel), Where: at(scope.Ref), Observed: scope.Or("main"), Expected: "per-channel-peer"}
-		}),
+		}, "channels.dm.session_collision.*"),
 		channel("channels.*.groups.open", claw.Warn, "Anyone who can add the bot to a group, or join one, writes to the agent.", `Set groupPolicy: "allowlist"`, "guide, Quick Security Audit: --fix", func(_ *Subject, i posture.Inbound) *Finding {
 			refs := i.OpenGroup()
 			if len(refs) == 0 {
@@ -135,6 +172,9 @@ func channelChecks() []Check {
 			if i.Group == config.PolicyDisabled {
 				return nil
 			}
+			if i.Group == config.PolicyOpen && !i.RequireMention {
+				return &Finding{Severity: claw.Info, Title: fmt.Sprintf("%s groups need not address the bot", i.Channel), Where: at(i.RequireMentionRef), Observed: "false", Expected: "true"}
+			}
 			for _, g := range i.Groups {
 				if g.Enabled && !g.RequireMention {
 					return &Finding{Severity: claw.Info, Title: fmt.Sprintf("%s groups need not address the bot", i.Channel), Where: at(g.Ref), Observed: "false", Expected: "true"}
@@ -146,33 +186,24 @@ func channelChecks() []Check {
 			if i.Channel != "telegram" {
 				return nil
 			}
-			var bad []string
-			for _, a := range slices.Concat(i.AllowFrom, i.GroupAllowFrom) {
-				if a != "*" && !numeric().MatchString(a) {
-					bad = append(bad, a)
-				}
-			}
+			bad, ref := namesIn(i, func(a string) bool { return numeric().MatchString(a) })
 			if len(bad) == 0 {
 				return nil
 			}
-			return &Finding{Severity: claw.Warn, Title: "Telegram senders are not given by id", Where: at(i.AllowFromRef), Observed: quoted(bad)}
+			return &Finding{Severity: claw.Warn, Title: "Telegram senders are not given by id", Where: at(ref), Observed: quoted(bad)}
 		}),
 		channel("channels.*.allowFrom.name_based_entries", claw.Warn, "Whoever takes the name is let in.", "Use numeric ids", facts, func(_ *Subject, i posture.Inbound) *Finding {
-			if i.Channel != "discord" && i.Channel != "slack" {
+			id := map[claw.ChannelID]func() *regexp.Regexp{"discord": discordID, "slack": slackID}[i.Channel]
+			if id == nil {
 				return nil
 			}
-			var bad []string
-			for _, a := range slices.Concat(i.AllowFrom, i.GroupAllowFrom) {
-				if strings.ContainsAny(a, "@#") || strings.HasPrefix(a, "name:") {
-					bad = append(bad, a)
-				}
-			}
+			bad, ref := namesIn(i, func(a string) bool { return id().MatchString(a) })
 			if len(bad) == 0 {
 				return nil
 			}
-			return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("%s senders are given by name", i.Channel), Where: at(i.AllowFromRef), Observed: quoted(bad)}
-		}),
-		channel("channels.*.allowFrom.dangerous_name_matching_enabled", claw.Info, "Whoever takes the name is let in. This gateway never matches names.", "Remove the key", facts, func(s *Subject, i posture.Inbound) *Finding {
+			return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("%s senders are given by name", i.Channel), Where: at(ref), Observed: quoted(bad)}
+		}, "channels.*.allowFrom.mutable_entries_inert"),
+		channel("channels.*.allowFrom.dangerous_name_matching_enabled", claw.Warn, "Whoever takes the name is let in. This gateway never matches names.", "Remove the key", facts, func(s *Subject, i posture.Inbound) *Finding {
 			if !i.NameMatching {
 				return nil
 			}
@@ -181,7 +212,7 @@ func channelChecks() []Check {
 				severity = claw.Warn
 			}
 			return &Finding{Severity: severity, Title: fmt.Sprintf("%s matches senders by name", i.Channel), Where: at(i.NameMatchingRef), Observed: "true"}
-		}),
+		}, "channels.synology-chat.reply.dangerous_name_matching_enabled"),
 		channel("channels.*.config_writes", claw.Warn, "A chat message can change the configuration. This gateway never lets one.", "Set configWrites: false", "openclaw/openclaw#29838", func(_ *Subject, i posture.Inbound) *Finding {
 			if !i.ConfigWrites {
 				return nil
@@ -200,6 +231,54 @@ func channelChecks() []Check {
 			}
 			return &Finding{Severity: claw.Info, Title: fmt.Sprintf("The channel %s is not built here", i.Channel), Where: at(i.Ref)}
 		}),
+		channel("channels.*.commands.no_allowlists", claw.Warn, "Native commands are registered, and nobody is named who may use them.", "Set allowFrom, or users in the server", facts, func(s *Subject, i posture.Inbound) *Finding {
+			if i.Channel != "discord" && i.Channel != "slack" || i.Group == config.PolicyDisabled || s.Config.Commands.Native.V == "false" || len(i.AllowFrom)+len(i.GroupAllowFrom) > 0 {
+				return nil
+			}
+			if i.Group != config.PolicyOpen && len(i.Groups) == 0 || slices.ContainsFunc(i.Groups, func(g posture.InboundGroup) bool { return len(g.AllowFrom) > 0 }) {
+				return nil
+			}
+			return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("%s commands are open to whoever sees the bot", i.Channel), Where: at(i.GroupRef)}
+		}, "channels.discord.commands.native.no_allowlists", "channels.slack.commands.slash.no_allowlists"),
+		channel("channels.*.groups.mutable_entries", claw.Warn, "A group's name changes hands; its id does not.", "Name groups by id", facts, func(_ *Subject, i posture.Inbound) *Finding {
+			if i.Channel != "zalouser" {
+				return nil
+			}
+			for _, g := range i.Groups {
+				if g.ID != "*" && strings.Trim(g.ID, "0123456789") != "" {
+					return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("%s groups are given by name", i.Channel), Where: at(g.Ref), Observed: g.ID}
+				}
+			}
+			return nil
+		}),
+		channel("channels.feishu.doc_owner_open_id", claw.Warn, "Whoever writes can have a document made and be named its owner.", "Set channels.feishu.tools.doc: false", facts, func(s *Subject, i posture.Inbound) *Finding {
+			if i.Channel != "feishu" {
+				return nil
+			}
+			if n := s.node("channels.feishu.tools.doc"); n != nil && n.Kind == json5.Bool && !n.Bool {
+				return nil
+			}
+			return &Finding{Severity: claw.Warn, Title: "The document tool of Feishu is on", Where: at(i.Ref), Expected: "tools.doc: false"}
+		}),
+		channel("channels.*.routing.owner_missing", claw.Warn, "Messages are routed to an agent that does not exist: which one answers is a matter of fallbacks.", "Name an agent that is configured", facts, func(s *Subject, i posture.Inbound) *Finding {
+			for _, b := range s.Config.Bindings {
+				if b.Match.Channel.V != string(i.Channel) || b.AgentID.V == "" {
+					continue
+				}
+				if _, ok := s.Posture.Agent(claw.AgentID(b.AgentID.V)); !ok {
+					return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("%s is routed to agent %q, which nothing configures", i.Channel, b.AgentID.V), Where: at(b.AgentID.Ref), Observed: b.AgentID.V}
+				}
+			}
+			return nil
+		}),
+		channel("channels.*.account.read_only_resolution", claw.Warn, "The account's credential cannot be resolved here, so the account cannot be looked at.", "Set the variable or the file that the reference names", facts, func(s *Subject, i posture.Inbound) *Finding {
+			for _, x := range s.Snapshot.Secrets {
+				if x.Source == "unresolved" && strings.HasPrefix(x.Pointer, "channels."+string(i.Channel)+".") {
+					return &Finding{Severity: claw.Warn, Title: fmt.Sprintf("The credential of %s cannot be resolved", i.Channel), Detail: x.Pointer + ": " + x.Why, Where: Where{File: x.File, Line: x.Line, Column: x.Column, Pointer: x.Pointer}, Observed: x.Why}
+				}
+			}
+			return nil
+		}),
 		{ID: "channels.owner_missing", Area: AreaInbound, Severity: claw.Info, Why: "Nobody who writes is the operator, so approvals and owner-only tools cannot be used from a channel.", Fix: "openclaw pairing approve CHANNEL CODE --owner", Source: "DESIGN: owner", Run: func(s *Subject) Outcome {
 			on := slices.ContainsFunc(s.Inbound, func(i posture.Inbound) bool { return i.Enabled && i.Channel != "webchat" })
 			if !on {
@@ -211,7 +290,7 @@ func channelChecks() []Check {
 			return fail(Finding{Severity: claw.Info, Title: "No sender is the owner", Where: at(s.Config.Commands.OwnerFrom.Ref)})
 		}},
 		{ID: "channels.owner_wildcard", Area: AreaInbound, Severity: claw.Critical, Why: "Everybody is the operator.", Fix: "Name your own ids", Source: "DESIGN: owner", Run: func(s *Subject) Outcome {
-			if v := s.Config.Commands.OwnerFrom; slices.Contains(config.Strings(v), "*") {
+			if v := s.Config.Commands.OwnerFrom; slices.ContainsFunc(config.Strings(v), func(o string) bool { return o == "*" || strings.HasSuffix(o, ":*") }) {
 				return fail(Finding{Severity: claw.Critical, Title: "Everybody is the owner", Where: at(v.Ref), Observed: "*"})
 			}
 			return pass("no wildcard")
@@ -256,8 +335,8 @@ func title(s string) string {
 
 // pairedWildcard names a pairing list of the channel that admits everybody.
 func (s *Subject) pairedWildcard(c claw.ChannelID) string {
-	for p, raw := range s.Snapshot.Documents {
-		name := program(p)
+	for _, p := range slices.Sorted(maps.Keys(s.Snapshot.Documents)) {
+		name, raw := program(p), s.Snapshot.Documents[p]
 		if strings.HasPrefix(name, string(c)) && strings.HasSuffix(name, "-allowFrom.json") && strings.Contains(string(raw), `"*"`) {
 			return s.Snapshot.Home.Short(p)
 		}

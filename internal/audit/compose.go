@@ -174,7 +174,8 @@ func composeChecks() []Check {
 			return "", "", ""
 		}),
 		composed("compose.host_namespace", claw.Critical, "The container sees the host's network, processes or memory.", "Remove network_mode, pid and ipc: host", func(x Service) (string, string, string) {
-			for key, v := range map[string]string{"network_mode": x.NetworkMode, "pid": x.PID, "ipc": x.IPC} {
+			for _, e := range [][2]string{{"network_mode", x.NetworkMode}, {"pid", x.PID}, {"ipc", x.IPC}} {
+				key, v := e[0], e[1]
 				if v == "host" || strings.HasPrefix(v, "container:") || strings.HasPrefix(v, "service:") && key != "network_mode" {
 					return "shares a namespace", key, v
 				}

@@ -277,7 +277,13 @@ func exposureChecks() []Check {
 		}},
 		{ID: "tools.subagents.any", Area: AreaBlast, Severity: claw.Warn, Why: "The agent may start an agent that may do more than it.", Fix: "Name the agents in subagents.allowAgents", Source: "guide, Tool Policy: sessions_spawn", Run: func(s *Subject) Outcome {
 			var found []Finding
+			if v := s.Config.Agents.Defaults.Subagents.AllowAgents; slices.Contains(config.Strings(v), "*") && len(s.Posture.Agents) > 1 {
+				found = append(found, Finding{Severity: claw.Warn, Title: "Every agent may start every other", Where: at(v.Ref), Observed: "*"})
+			}
 			for _, a := range s.Config.Agents.All() {
+				if len(found) > 0 && !a.Subagents.AllowAgents.Set {
+					continue
+				}
 				if v := a.Subagents.AllowAgents; slices.Contains(config.Strings(v), "*") && len(s.Posture.Agents) > 1 {
 					found = append(found, Finding{Severity: claw.Warn, Title: "Agent " + a.ID.V + " may start every agent", Where: at(v.Ref), Observed: "*"})
 				}
@@ -313,6 +319,8 @@ func toolsGained(s *Subject) Outcome {
 		switch {
 		case own != nil && len(own.Allow.V) > 0:
 			found = append(found, Finding{Severity: claw.Info, Title: fmt.Sprintf("Agent %s has tools beyond its profile", a.ID), Where: at(own.Allow.Ref), Observed: quoted(config.Strings(own.Allow))})
+		case len(s.Config.Tools.AlsoAllow.V) > 0:
+			found = append(found, Finding{Severity: claw.Info, Title: fmt.Sprintf("Agent %s has tools beyond its profile", a.ID), Where: at(s.Config.Tools.AlsoAllow.Ref), Observed: quoted(config.Strings(s.Config.Tools.AlsoAllow))})
 		case len(global.V) > 0:
 			found = append(found, Finding{Severity: claw.Info, Title: fmt.Sprintf("Agent %s has the tools that are listed, not its profile's", a.ID), Where: at(global.Ref), Observed: quoted(config.Strings(global))})
 		}

@@ -158,11 +158,24 @@ func fileFacts() []Check {
 			})
 		}},
 		{ID: "fs.irregular", Area: AreaFiles, Severity: claw.Critical, Why: "A pipe, socket or directory in place of a file hangs or misleads whoever reads it.", Fix: "remove it and restore the file", Source: "THREATS R34", Run: irregular},
-		{ID: "fs.unreadable", Area: AreaFiles, Severity: claw.Warn, Why: "What cannot be looked at is not known to be safe.", Fix: "run the audit as the gateway's user", Source: "promise 3", Run: func(s *Subject) Outcome {
+		{ID: "fs.oversized", Area: AreaFiles, Severity: claw.Warn, Why: "Nothing that belongs there is so large: it fills the disk, or pushes what matters out of what a program reads.", Fix: "look at the file and remove it", Source: "THREATS R34", Run: func(s *Subject) Outcome {
+			return s.private(func(f *File) *Finding {
+				if f.Type == Dir || f.Type == Irregular || f.Size <= f.Role.most() {
+					return nil
+				}
+				return &Finding{Severity: claw.Warn, Title: "A file is larger than anything that belongs there", Detail: fmt.Sprintf("%s has %d MiB.", s.Snapshot.Home.Short(f.Path), f.Size>>20), Observed: fmt.Sprint(f.Size), Expected: fmt.Sprintf("at most %d", f.Role.most())}
+			})
+		}},
+		{ID: "fs.unreadable", Aliases: []string{"skills.workspace.scan_truncated", "plugins.code_safety.scan_failed", "skills.code_safety.scan_failed", "plugins.code_safety.manifest_parse_error"}, Area: AreaFiles, Severity: claw.Warn, Why: "What cannot be looked at is not known to be safe.", Fix: "run the audit as the gateway's user", Source: "promise 3", Run: func(s *Subject) Outcome {
 			var found []Finding
 			for i := range s.Snapshot.Files {
 				if f := &s.Snapshot.Files[i]; f.Err != "" {
 					found = append(found, Finding{Severity: claw.Warn, Title: "A file could not be looked at", Detail: s.Snapshot.Home.Short(f.Path) + ": " + f.Err, Where: s.atFile(f)})
+				}
+			}
+			for _, k := range s.Snapshot.Skipped {
+				if k.Check == "" {
+					found = append(found, Finding{Severity: claw.Warn, Title: "Something was left out", Detail: k.What + ": " + k.Why, Where: Where{File: k.What}, Observed: k.Why})
 				}
 			}
 			return verdict(found, "every file could be looked at")
@@ -254,9 +267,10 @@ func irregular(s *Subject) Outcome {
 	return s.private(func(f *File) *Finding {
 		want := ""
 		switch {
+		case f.Type == Irregular && f.Role == RoleOther && socketName(f.Path):
 		case f.Type == Irregular:
 			want = "a file"
-		case f.Type == Dir && slices.Contains(files, f.Role):
+		case f.Type == Dir && (slices.Contains(files, f.Role) || fileName(f.Path)):
 			want = "a file"
 		case f.Type == Regular && slices.Contains(dirs, f.Role):
 			want = "a directory"
@@ -266,6 +280,17 @@ func irregular(s *Subject) Outcome {
 		}
 		return &Finding{Severity: claw.Critical, Title: "Something else stands in a file's place", Detail: fmt.Sprintf("%s is of type %s, expected %s.", s.Snapshot.Home.Short(f.Path), f.Type, want), Observed: string(f.Type), Expected: want}
 	})
+}
+
+// socketName reports names under which programs put their sockets.
+func socketName(p string) bool {
+	name := path.Base(p)
+	return strings.HasSuffix(name, ".sock") || strings.HasSuffix(name, ".socket") || strings.HasPrefix(name, "Singleton")
+}
+
+// fileName reports names that only files have.
+func fileName(p string) bool {
+	return slices.Contains([]string{".json", ".jsonl", ".sqlite", ".md", ".env", ".key", ".pem", ".age", ".bak"}, path.Ext(p))
 }
 
 func synced(s *Subject) Outcome {

@@ -32,8 +32,8 @@ func (s *Subject) listens() string {
 }
 
 // flag is a check of one boolean that loosens.
-func flag(id string, area Area, severity func(*Subject) claw.Severity, value func(*config.Config) config.Value[bool], title, why, fix string, aliases ...string) Check {
-	return Check{ID: id, Aliases: aliases, Area: area, Severity: claw.Critical, Why: why, Fix: fix, Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+func flag(id string, area Area, most claw.Severity, severity func(*Subject) claw.Severity, value func(*config.Config) config.Value[bool], title, why, fix string, aliases ...string) Check {
+	return Check{ID: id, Aliases: aliases, Area: area, Severity: most, Why: why, Fix: fix, Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
 		v := value(s.Config)
 		if !v.Set || !v.V {
 			return pass("it is off")
@@ -47,6 +47,19 @@ func always(v claw.Severity) func(*Subject) claw.Severity {
 }
 
 func exposedSeverity(s *Subject) claw.Severity { return s.ifExposed() }
+
+// realIPSeverity: behind a proxy on another machine the header decides who the
+// caller is.
+func realIPSeverity(s *Subject) claw.Severity {
+	if s.Posture.Gateway.AuthMode == config.AuthTrustedProxy {
+		for _, p := range config.Strings(s.Config.Gateway.TrustedProxies) {
+			if host, _, _ := strings.Cut(p, "/"); !isLoopbackName(host) {
+				return claw.Critical
+			}
+		}
+	}
+	return s.ifExposed()
+}
 
 func gatewayChecks() []Check {
 	return []Check{
@@ -119,11 +132,11 @@ func gatewayChecks() []Check {
 			}
 			return fail(Finding{Severity: s.ifExposed(), Title: "Every origin may connect", Where: at(o.Ref), Observed: "*"})
 		}},
-		flag("gateway.control_ui.host_header_origin_fallback", AreaNetwork, exposedSeverity, func(c *config.Config) config.Value[bool] { return c.Gateway.ControlUI.HostHeaderOriginFallback }, "The Host header decides which origin is trusted", "An attacker's page chooses the Host header by DNS rebinding.", "Remove the key", "GHSA: DNS rebinding"),
-		flag("gateway.control_ui.insecure_auth", AreaNetwork, always(claw.Warn), func(c *config.Config) config.Value[bool] { return c.Gateway.ControlUI.AllowInsecureAuth }, "The Control UI may sign in without a device", "A leaked token is then enough.", "Remove the key"),
-		flag("gateway.control_ui.device_auth_disabled", AreaNetwork, always(claw.Critical), func(c *config.Config) config.Value[bool] { return c.Gateway.ControlUI.DisableDeviceAuth }, "Devices need not be paired", "A leaked token is then enough, from anywhere.", "Remove the key"),
-		flag("gateway.real_ip_fallback_enabled", AreaNetwork, exposedSeverity, func(c *config.Config) config.Value[bool] { return c.Gateway.AllowRealIP }, "X-Real-IP is believed", "Callers can pretend to be local and so escape the limits.", "Remove the key"),
-		flag("gateway.terminal_enabled", AreaNetwork, exposedSeverity, func(c *config.Config) config.Value[bool] { return c.Gateway.Terminal.Enabled }, "The web pages offer a shell on the host", "One stolen session is a shell.", "Set gateway.terminal.enabled: false"),
+		flag("gateway.control_ui.host_header_origin_fallback", AreaNetwork, claw.Critical, exposedSeverity, func(c *config.Config) config.Value[bool] { return c.Gateway.ControlUI.HostHeaderOriginFallback }, "The Host header decides which origin is trusted", "An attacker's page chooses the Host header by DNS rebinding.", "Remove the key", "GHSA: DNS rebinding"),
+		flag("gateway.control_ui.insecure_auth", AreaNetwork, claw.Warn, always(claw.Warn), func(c *config.Config) config.Value[bool] { return c.Gateway.ControlUI.AllowInsecureAuth }, "The Control UI may sign in without a device", "A leaked token is then enough.", "Remove the key"),
+		flag("gateway.control_ui.device_auth_disabled", AreaNetwork, claw.Critical, always(claw.Critical), func(c *config.Config) config.Value[bool] { return c.Gateway.ControlUI.DisableDeviceAuth }, "Devices need not be paired", "A leaked token is then enough, from anywhere.", "Remove the key"),
+		flag("gateway.real_ip_fallback_enabled", AreaNetwork, claw.Critical, realIPSeverity, func(c *config.Config) config.Value[bool] { return c.Gateway.AllowRealIP }, "X-Real-IP is believed", "Callers can pretend to be local and so escape the limits.", "Remove the key"),
+		flag("gateway.terminal_enabled", AreaNetwork, claw.Critical, exposedSeverity, func(c *config.Config) config.Value[bool] { return c.Gateway.Terminal.Enabled }, "The web pages offer a shell on the host", "One stolen session is a shell.", "Set gateway.terminal.enabled: false"),
 		{ID: "gateway.tailscale_funnel", Area: AreaNetwork, Severity: claw.Critical, Why: "Funnel publishes the gateway to the internet.", Fix: `Set gateway.tailscale.mode: "serve" or "off"`, Source: "guide, Complete Security Checklist: no Tailscale Funnel", Run: func(s *Subject) Outcome {
 			m := s.Config.Gateway.Tailscale.Mode
 			if m.Set && m.V == "funnel" {

@@ -96,6 +96,10 @@ func hookChecks() []Check {
 					found = append(found, Finding{Severity: severity, Title: "A webhook's text counts as trusted", Where: at(m.UnsafeContent.Ref), Observed: "true"})
 				}
 			}
+			const gmail = "hooks.gmail.allowUnsafeExternalContent"
+			if n := s.node(gmail); n != nil && n.Bool {
+				found = append(found, Finding{Severity: severity, Title: "A mail's text counts as trusted", Where: nodeAt(n, gmail), Observed: "true"})
+			}
 			return verdict(found, "%d mappings", len(h.Mappings))
 		})},
 		{ID: "hooks.transforms", Area: AreaInbound, Severity: claw.Warn, Why: "Upstream runs the code of this directory inside the gateway; this gateway never does.", Fix: "Remove hooks.transformsDir", Source: "guide, Quick Security Audit: plugin and extension risks", Run: on(func(_ *Subject, h config.Hooks) Outcome {

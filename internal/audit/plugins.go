@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -208,8 +209,9 @@ func pluginChecks() []Check {
 			})
 		}},
 		{ID: "mcp.server_plain_http", Area: AreaPlugins, Severity: claw.Critical, Why: "Who sits on the way reads the tool calls and answers for the server.", Fix: "Use https", Source: "facts: MCP servers are unchecked upstream", Run: perServer(func(x config.MCPServer) (claw.Severity, string, Where, string) {
-			if strings.HasPrefix(x.URL.V, "http://") && !isLoopbackName(hostOf(x.URL.V)) {
-				return claw.Critical, "is reached without TLS", at(x.URL.Ref), x.URL.V
+			u, err := url.Parse(x.URL.V)
+			if x.URL.Set && err == nil && (u.Scheme == "http" || u.Scheme == "ws") && !isLoopbackName(u.Hostname()) {
+				return claw.Critical, "is reached without TLS", at(x.URL.Ref), u.Scheme + "://" + u.Host
 			}
 			return 0, "", Where{}, ""
 		})},
@@ -251,13 +253,6 @@ func perServer(judge func(config.MCPServer) (claw.Severity, string, Where, strin
 	}
 }
 
-func hostOf(u string) string {
-	_, rest, _ := strings.Cut(u, "://")
-	rest, _, _ = strings.Cut(rest, "/")
-	host, _, _ := strings.Cut(rest[strings.LastIndex(rest, "@")+1:], ":")
-	return host
-}
-
 // unpinnedServer: a package runner without an exact version.
 func unpinnedServer(x config.MCPServer) (claw.Severity, string, Where, string) {
 	runner := program(x.Command.V)
@@ -265,8 +260,23 @@ func unpinnedServer(x config.MCPServer) (claw.Severity, string, Where, string) {
 		return 0, "", Where{}, ""
 	}
 	args := config.Strings(x.Args)
+	value := false // the next word belongs to an option
 	for i, a := range args {
-		if strings.HasPrefix(a, "-") || i == 0 && slices.Contains([]string{"exec", "x", "dlx", "run"}, a) {
+		name, _, joined := strings.Cut(a, "=")
+		switch {
+		case value:
+			value = false
+			continue
+		case slices.Contains([]string{"-p", "--package", "--from"}, name):
+			if joined {
+				a = a[len(name)+1:]
+				break
+			}
+			continue // what it fetches comes next
+		case strings.HasPrefix(a, "-"):
+			value = !joined && slices.Contains([]string{"-e", "--env", "-v", "--volume", "--name", "--network", "--user", "-u", "--registry", "--index-url", "--token", "-c", "--call", "--python", "-w", "--workdir", "--mount", "--env-file"}, a)
+			continue
+		case i == 0 && slices.Contains([]string{"exec", "x", "dlx", "run"}, a):
 			continue
 		}
 		pinned := exactVersion().MatchString(a) || strings.Contains(a, "==") || strings.Contains(a, "@sha256:") || strings.HasPrefix(a, "/") || strings.HasPrefix(a, "./")

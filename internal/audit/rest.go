@@ -147,6 +147,23 @@ func sandboxChecks() []Check {
 			}
 			return fail(Finding{Severity: claw.Critical, Title: "The browser's control has no credential", Where: at(v.Ref)})
 		}},
+		{ID: "browser.control_invalid_config", Area: AreaNetwork, Severity: claw.Warn, Why: "Which browser is steered cannot be said.", Fix: "Write cdpUrl as http, https, ws or wss address", Source: facts, Run: func(s *Subject) Outcome {
+			var found []Finding
+			for p, n := range s.cdpURLs() {
+				if u, err := url.Parse(n.Text); n.Kind != json5.String || err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
+					found = append(found, Finding{Severity: claw.Warn, Title: "A browser's address is no address", Where: nodeAt(n, p)})
+				}
+			}
+			return verdict(found, "every address can be read")
+		}},
+		{ID: "browser.extension_relay_legacy_auth", Area: AreaNetwork, Severity: claw.Warn, Why: "The relay takes the gateway's token itself, which then lies in the browser.", Fix: "Set browser.extensionRelay.allowLegacyAuth: false", Source: facts, Run: func(s *Subject) Outcome {
+			const key = "browser.extensionRelay.allowLegacyAuth"
+			n := s.node(key)
+			if n == nil || !n.Bool {
+				return pass("off, or no relay is configured")
+			}
+			return fail(Finding{Severity: claw.Warn, Title: "The browser's relay takes the gateway's token", Where: nodeAt(n, key), Observed: "true", Expected: "false"})
+		}},
 		{ID: "browser.remote_cdp_http", Area: AreaNetwork, Severity: claw.Warn, Why: "The control channel of the browser travels readable.", Fix: "Use https or ssh", Source: facts, Run: cdp(func(u *url.URL) bool {
 			return (u.Scheme == "http" || u.Scheme == "ws") && !isLoopbackName(u.Hostname())
 		}, "A remote browser is steered without TLS")},
@@ -169,22 +186,36 @@ func sandboxChecks() []Check {
 
 func cdp(bad func(*url.URL) bool, title string) func(*Subject) Outcome {
 	return func(s *Subject) Outcome {
-		n := s.node("browser.profiles")
-		if n == nil || n.Kind != json5.Object {
-			return notApplicable("no browser profile")
+		urls := s.cdpURLs()
+		if len(urls) == 0 {
+			return notApplicable("no remote browser")
 		}
 		var found []Finding
-		for _, m := range n.Members {
-			c := m.Value.Get("cdpUrl")
-			if c == nil {
-				continue
-			}
-			if u, err := url.Parse(c.Text); err == nil && bad(u) {
-				found = append(found, Finding{Severity: claw.Warn, Title: title, Where: nodeAt(c, "browser.profiles."+m.Key+".cdpUrl"), Observed: u.Scheme + "://" + u.Host})
+		for p, n := range urls {
+			if u, err := url.Parse(n.Text); err == nil && bad(u) {
+				found = append(found, Finding{Severity: claw.Warn, Title: title, Where: nodeAt(n, p), Observed: u.Scheme + "://" + u.Host})
 			}
 		}
-		return verdict(found, "%d profiles", len(n.Members))
+		return verdict(found, "%d browsers", len(urls))
 	}
+}
+
+// cdpURLs are the addresses of remote browsers by their place.
+func (s *Subject) cdpURLs() map[string]*json5.Node {
+	out := map[string]*json5.Node{}
+	if n := s.node("browser.cdpUrl"); n != nil {
+		out["browser.cdpUrl"] = n
+	}
+	n := s.node("browser.profiles")
+	if n == nil || n.Kind != json5.Object {
+		return out
+	}
+	for _, m := range n.Members {
+		if c := m.Value.Get("cdpUrl"); c != nil {
+			out[json5.Join("browser.profiles", m.Key)+".cdpUrl"] = c
+		}
+	}
+	return out
 }
 
 // dangerousBind says why a mount source must not be in a container.

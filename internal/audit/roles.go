@@ -44,6 +44,24 @@ const (
 	RoleOther       Role = "other" // beneath the state, no rule of its own
 )
 
+// Largest sizes of files.
+const (
+	mostSmall = 16 << 20
+	mostLarge = 512 << 20
+)
+
+// most is the size above which a file of the role cannot be what it should.
+func (r Role) most() int64 {
+	switch r {
+	case RoleTranscript, RoleLog, RoleJournal, RoleMemory, RoleSessions, RoleProgram, RoleAllowed, RoleOther, RoleExtension, RoleText, RoleAuthProfile:
+		return mostLarge
+	case RoleUserDir, RoleParent, RoleState, RoleConfig, RoleInclude, RoleBackup, RoleCredsDir, RoleCreds, RoleAgentDir, RoleSessionsDir, RoleLogsDir, RoleEnv, RoleSecrets,
+		RoleApprovals, RoleIdentity, RoleDevices, RoleCron, RoleHook, RoleSkill, RoleWorkspace, RoleSteering, RoleTokenFile, RoleTLSKey, RoleUnit:
+		return mostSmall
+	}
+	return mostSmall
+}
+
 // fileRule is what one role's files must be like.
 type fileRule struct {
 	role Role
@@ -101,6 +119,7 @@ func fileRules() []fileRule {
 		{role: RoleTokenFile, id: "fs.token_file", noun: "token file", mode: 0o600, writable: critical, readable: critical, why: "A credential is in it.", source: guide},
 		{role: RoleTLSKey, id: "fs.tls_key", noun: "TLS key", mode: 0o600, writable: critical, readable: critical, why: "Who reads it can be the gateway.", source: "RFC 8446"},
 		{role: RoleProgram, id: "fs.program", noun: "the program itself", mode: 0o755, writable: critical, readable: notJudged, why: "Who writes it is the gateway.", source: "facts: user-writable binaries"},
+		{role: RoleAllowed, id: "fs.allowed_program", noun: "program of an allowlist", mode: 0o755, writable: critical, readable: notJudged, why: "Who writes it decides what the listed command is.", source: "facts: user-writable binaries"},
 		{role: RoleUnit, id: "fs.service_unit", noun: "service unit", mode: 0o644, writable: critical, readable: notJudged, why: "Who writes it chooses what starts in your name.", source: "systemd.unit(5)"},
 		{role: RoleUserDir, id: "fs.user_dir", noun: "home directory", dir: true, mode: 0o750, writable: critical, readable: notJudged, why: "Who can write it can rename the state directory and put his own in place.", source: "facts: parent-directory chain"},
 	}

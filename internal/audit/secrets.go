@@ -16,13 +16,32 @@ func plainSecrets(which func(pointer string) bool, title string) func(*Subject) 
 		}
 		var found []Finding
 		for _, x := range s.Snapshot.Secrets {
-			if x.Source != "plain" || x.File == "" || !which(x.Pointer) {
+			if x.Source != "plain" || x.File == "" || !which(x.Pointer) || x.ordinary() {
 				continue
 			}
 			found = append(found, Finding{Severity: s.plainSeverity(x), Title: title, Detail: x.Pointer + " holds it in plain text.", Where: Where{File: x.File, Line: x.Line, Column: x.Column, Pointer: x.Pointer}, Observed: fmt.Sprintf("%d characters", x.Length)})
 		}
 		return verdict(found, "none stands there")
 	}
+}
+
+// ordinary reports a variable or header that is no credential by its name or
+// form: the tables of the configuration cover them all.
+func (x Secret) ordinary() bool {
+	parent, name, ok := cutLast(x.Pointer)
+	if !ok {
+		return false
+	}
+	table := parent[strings.LastIndex(parent, ".")+1:]
+	return (table == "env" || table == "vars" || table == "headers") && !x.Shaped && !secretName().MatchString(name)
+}
+
+func cutLast(p string) (parent, name string, ok bool) {
+	i := strings.LastIndex(p, ".")
+	if i < 0 {
+		return "", p, false
+	}
+	return p[:i], p[i+1:], true
 }
 
 // plainSeverity: a file that others read makes it critical. In the owner's own

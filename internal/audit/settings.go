@@ -79,6 +79,9 @@ func configChecks() []Check {
 			if n == 1 || named < 2 {
 				return pass("one agent answers by default")
 			}
+			if n == 0 {
+				ref = s.Config.Agents.Defaults.Ref
+			}
 			return fail(Finding{Severity: claw.Warn, Title: fmt.Sprintf("%d agents are the default one", n), Where: at(ref), Observed: fmt.Sprint(n), Expected: "1"})
 		}},
 		{ID: "security.audit.suppressions.active", Area: AreaConfig, Severity: claw.Warn, Why: "Findings are silenced. A critical one is shown all the same.", Fix: "Remove suppressions that are no longer needed", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {

@@ -145,6 +145,8 @@ type Secret struct {
 	Bits   float64 `json:"bits"`
 	// Placeholder: an example value, or one that was published.
 	Placeholder bool `json:"placeholder,omitempty"`
+	// Shaped: it has the form of a known kind of credential.
+	Shaped bool `json:"shaped,omitempty"`
 	// Group is the same for two credentials with the same value, without
 	// telling anything of it.
 	Group int `json:"group,omitempty"`

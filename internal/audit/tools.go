@@ -90,7 +90,7 @@ func execChecks() []Check {
 		})},
 		{ID: "tools.exec.allowlist_wrapper", Area: AreaExec, Severity: claw.Warn, Why: "A program that runs others lends its permission to all of them where a gateway looks only at the first word.", Fix: "List the commands themselves; this gateway looks through wrappers", Source: "GHSA-796m-2973-wc5q", Run: allowlistEntries(func(e string) (claw.Severity, string) {
 			w := strings.Fields(e)
-			if len(w) == 1 && slices.Contains(wrappers(), program(w[0])) {
+			if bare(w) && (slices.Contains(wrappers(), program(w[0])) || slices.Contains(carriers(), program(w[0]))) {
 				return claw.Warn, "it runs other programs"
 			}
 			return 0, ""
@@ -102,7 +102,7 @@ func execChecks() []Check {
 			}
 			out := allowlistEntries(func(e string) (claw.Severity, string) {
 				w := strings.Fields(e)
-				if len(w) == 1 && interpreter(w[0]) {
+				if bare(w) && interpreter(w[0]) {
 					return claw.Warn, "it is an interpreter, and inline code does not ask"
 				}
 				return 0, ""
@@ -116,7 +116,7 @@ func execChecks() []Check {
 		}},
 		{ID: "tools.exec.allowlist_writable_dir", Area: AreaExec, Severity: claw.Warn, Why: "Who can write the directory decides what the listed program is.", Fix: "Name programs of the system", Source: "facts: user-writable binaries", Run: allowlistEntries(func(e string) (claw.Severity, string) {
 			w := strings.Fields(e)
-			if len(w) > 0 && strings.Contains(w[0], "/") && riskyDir(path.Dir(w[0])) {
+			if len(w) > 0 && strings.ContainsAny(w[0], "/~") && userDir(path.Dir(w[0])) {
 				return claw.Warn, "its directory can be written by users"
 			}
 			return 0, ""
@@ -152,7 +152,7 @@ func execChecks() []Check {
 		{ID: "tools.exec.auto_allow_skills_enabled", Area: AreaExec, Severity: claw.Warn, Why: "Programs that a skill brings run unasked.", Fix: "Set autoAllowSkills: false in exec-approvals.json", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
 			d := s.approvals()
 			if d == nil {
-				return notApplicable("no exec-approvals.json")
+				return s.noApprovals()
 			}
 			var who []string
 			if d.Defaults.AutoAllowSkills {
@@ -179,7 +179,7 @@ func execChecks() []Check {
 			var found []Finding
 			for _, v := range s.Config.Tools.Exec.ReadRoots.V {
 				p := path.Clean(strings.Replace(v.V, "~", s.Snapshot.Home.Dir, 1))
-				if p == "/" || p == s.Snapshot.Home.Dir || slices.Contains([]string{"/home", "/root", "/etc", "/var", "/srv", "/mnt", "/media", "/proc", "/sys", "/run"}, p) {
+				if p == "/" || p == s.Snapshot.Home.Dir || secretDir().MatchString(p) || s.Snapshot.Home.State != "" && (s.Snapshot.Home.In(p) && !s.inWorkspace(p) || strings.HasPrefix(s.Snapshot.Home.State, p+"/")) || slices.Contains([]string{"/home", "/root", "/etc", "/var", "/srv", "/mnt", "/media", "/proc", "/sys", "/run"}, p) {
 					found = append(found, Finding{Severity: claw.Warn, Title: "Commands may read " + v.V, Where: at(v.Ref), Observed: v.V})
 				}
 			}
@@ -201,6 +201,22 @@ func execChecks() []Check {
 				return &Finding{Severity: claw.Warn, Title: "File tools are off, commands are on", Where: at(a.Rules.Exec.SecurityRef), Observed: "exec " + a.Rules.Exec.Security.String()}
 			})
 		}},
+		{ID: "tools.exec.agent_skill_mcp_boundary_drift", Area: AreaExec, Severity: claw.Warn, Why: "The list of skills says what the agent may do; commands on the host and MCP servers go around it.", Fix: "Deny exec to the agent or sandbox it, and limit the servers", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
+			if len(s.Config.MCP.Servers) == 0 {
+				return pass("no MCP server")
+			}
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if !has(a, "exec") || a.Rules.Exec.Security == policy.ExecDeny || s.contained(a) {
+					return nil
+				}
+				for _, c := range s.Config.Agents.All() {
+					if v := c.Skills; c.ID.V == string(a.ID) && v.Set {
+						return &Finding{Severity: claw.Warn, Title: "Agent " + string(a.ID) + " has a list of skills, and commands and MCP servers beside it", Where: at(v.Ref), Observed: quoted(config.Strings(v))}
+					}
+				}
+				return nil
+			})
+		}},
 		{ID: "tools.elevated.enabled", Area: AreaExec, Severity: claw.Critical, Why: "An elevated command leaves the sandbox.", Fix: "Set tools.elevated.enabled: false and tools.exec.elevated.enabled: false", Source: "guide, Complete Security Checklist: elevated tools disabled", Run: func(s *Subject) Outcome {
 			for _, v := range []config.Value[bool]{s.Config.Tools.Elevated.Enabled, s.Config.Tools.Exec.Elevated.Enabled} {
 				if v.Set && v.V {
@@ -210,6 +226,9 @@ func execChecks() []Check {
 					}
 					return fail(Finding{Severity: severity, Title: "Elevated commands are on", Where: at(v.Ref), Observed: "true", Expected: "false"})
 				}
+			}
+			if e := s.Config.Tools.Elevated; s.Snapshot.Home.Owner == UpstreamHome && !e.Enabled.Set && !s.Config.Tools.Exec.Elevated.Enabled.Set && len(e.AllowFrom) > 0 {
+				return fail(Finding{Severity: claw.Warn, Title: "Elevated commands are on", Detail: "Upstream's default is on, and senders are named.", Where: at(e.AllowFrom[0].V.Ref), Observed: "unset", Expected: "false"})
 			}
 			return pass("off")
 		}},
@@ -242,6 +261,24 @@ func shells() []string {
 
 func wrappers() []string {
 	return []string{"env", "xargs", "sudo", "doas", "su", "timeout", "nice", "nohup", "setsid", "stdbuf", "time", "watch", "parallel", "find", "ssh", "nsenter", "unshare", "chroot", "docker", "podman", "kubectl", "strace", "gdb", "script", "expect", "tmux", "screen", "flock", "ionice", "command", "exec", "eval", "make", "npx", "npm", "pnpm", "yarn", "bunx", "uvx"}
+}
+
+// carriers run other programs, given the right option (-exec, -c alias,
+// --to-command, -e).
+func carriers() []string {
+	return []string{"git", "tar", "rsync", "scp", "vi", "vim", "nvim", "less", "man", "zip", "unzip", "openssl", "ld.so", "sqlite3", "mysql", "psql", "ansible", "systemd-run", "at", "batch", "crontab", "rpm", "dpkg", "apt", "apt-get", "pip", "gem", "cargo", "go"}
+}
+
+// bare reports an entry that names a program and leaves its arguments open.
+func bare(w []string) bool {
+	return len(w) > 0 && !slices.ContainsFunc(w[1:], func(a string) bool { return strings.Trim(a, "*?.") != "" })
+}
+
+// userDir reports a directory that users write by its name: what is listed
+// from there is what they put there. The modes of single programs are judged
+// by fs.allowed_program.
+func userDir(dir string) bool {
+	return strings.HasPrefix(dir, "~") || riskyDir(dir) && dir != "/usr/local/bin"
 }
 
 // interpreter reports a program that runs code given to it, versioned forms
@@ -320,22 +357,30 @@ func riskyDirs(title string, list func(*config.Config) config.List) func(*Subjec
 	}
 }
 
+// hostSandbox: an agent's own block wins over the global one.
 func hostSandbox(s *Subject) Outcome {
-	v := s.Config.Tools.Exec.Host
-	if !v.Set || v.V != "sandbox" {
-		return notApplicable("tools.exec.host is not sandbox")
-	}
 	if s.Snapshot.Home.Owner != UpstreamHome {
 		return pass("the confinement level holds whatever the host")
 	}
+	global, mode := s.Config.Tools.Exec.Host, s.Config.Agents.Defaults.Sandbox.Mode.Or("off")
 	var found []Finding
+	report := func(v config.Value[string], who string) {
+		found = append(found, Finding{Severity: claw.Warn, Title: "Commands are sent to a sandbox that is off", Where: at(v.Ref), Observed: "sandbox.mode off", Evidence: []string{who}})
+	}
+	if global.Set && global.V == "sandbox" && mode == "off" {
+		report(global, "agents.defaults")
+	}
 	for _, a := range s.Config.Agents.All() {
-		if m := a.Sandbox.Mode; m.Or("off") == "off" {
-			found = append(found, Finding{Severity: claw.Warn, Title: "Commands are sent to a sandbox that is off", Where: at(v.Ref), Observed: "sandbox.mode off", Evidence: []string{"agent " + a.ID.V}})
-			break
+		v, m := a.Tools.Exec.Host, a.Sandbox.Mode.Or(mode)
+		switch {
+		case m != "off":
+		case v.Set && v.V == "sandbox":
+			report(v, "agent "+a.ID.V)
+		case !v.Set && global.Set && global.V == "sandbox" && mode != "off":
+			report(global, "agent "+a.ID.V)
 		}
 	}
-	return verdict(found, "the sandbox is on")
+	return verdict(found, "commands are not sent to a sandbox that is off")
 }
 
 func elevatedFrom(bad func([]string) bool, suffix string, severity claw.Severity, title string) func(*Subject) Outcome {
