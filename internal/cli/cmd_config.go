@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +49,7 @@ func (e *env) loaded() (configfile.Paths, *configfile.Loaded, error) {
 	}
 	l, err := configfile.Load(p, configfile.Options{Env: e.lookup})
 	if err != nil {
-		return p, l, &failure{code: exitUsage, err: err}
+		return p, l, &failure{code: exitUsage, err: err, hint: "nothing was changed; " + p.Short(p.Config) + " must be a readable JSON5 file"}
 	}
 	return p, l, nil
 }
@@ -91,7 +93,11 @@ func (e *env) configEdit(path string, edit func(configfile.Paths, json5.Path) (c
 	}
 	ps, err := edit(p, at)
 	if err != nil {
-		return &failure{code: exitUsage, err: err, hint: "the file was left as it was"}
+		code := exitUsage
+		if errno := syscall.Errno(0); errors.As(err, &errno) {
+			code = exitCannot // the disk, not the value
+		}
+		return &failure{code: code, err: err, hint: "the file was left as it was"}
 	}
 	e.warnings(ps)
 	if err := e.acceptEdit(p); err != nil {
