@@ -83,6 +83,7 @@ type App struct {
 	exposer   *exposer
 	desk      *approval.Desk
 	questions *questions
+	standing  *standingAnswers
 	gate      *gate.Gate
 	engine    *agent.Engine
 	inbox     *inbox.Inbox
@@ -186,7 +187,10 @@ func (a *App) build() (err error) {
 	a.sessions = &sessions{Store: a.store, app: a}
 	a.surface = newSurface(a)
 	a.exposer = &exposer{app: a}
-	a.gate = gate.New(gate.Options{Rules: a.posture.rules, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
+	if err = a.openStanding(); err != nil {
+		return err
+	}
+	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})

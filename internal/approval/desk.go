@@ -3,6 +3,7 @@ package approval
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -16,6 +17,9 @@ const (
 	DefaultExpiry     = 30 * time.Minute
 	DefaultPerSession = 3 // open questions of one session (R24)
 	ExtendBy          = 10 * time.Minute
+	DefaultFor        = 24 * time.Hour // how long the scope "agent" holds
+	MinFor            = time.Minute
+	MaxFor            = 30 * 24 * time.Hour
 	MaxExtensions     = 3
 	keepAnswered      = 200
 	deniedPerSession  = 64
@@ -139,7 +143,10 @@ const (
 type Reply struct {
 	ID       claw.ApprovalID
 	Decision string // AllowOnce, AllowAlways or DenyIt
-	Scope    string // "session" with AllowAlways
+	// Scope with AllowAlways. "" is the widest that is offered, which is what
+	// upstream's clients mean; it is in the answer.
+	Scope string
+	For   time.Duration // with the scope "agent"; DefaultFor when zero
 	// Digest the answering surface has shown; "" only from surfaces that
 	// fetched the view in the same step.
 	Digest string
@@ -170,7 +177,7 @@ func (d *Desk) Answer(r Reply) (Answer, error) {
 		d.mu.Unlock()
 		return Answer{}, err
 	}
-	if a.State == Allowed && a.Scope == "session" {
+	if a.State == Allowed && a.Scope == ScopeSession {
 		d.granted[grantKey{q.view.Session, q.pattern}] = q.labels
 	}
 	if a.State == Denied {
@@ -184,25 +191,53 @@ func (d *Desk) Answer(r Reply) (Answer, error) {
 }
 
 func (q *question) decide(r Reply, now time.Time) (Answer, error) {
-	a := Answer{By: r.By, At: now, Reason: r.Reason, Scope: "once"}
+	a := Answer{By: r.By, At: now, Reason: r.Reason, Scope: ScopeOnce}
 	switch r.Decision {
 	case DenyIt:
 		a.State, a.Scope = Denied, ""
 	case AllowOnce:
 		a.State = Allowed
 	case AllowAlways:
-		a.State, a.Scope = Allowed, "session"
-		offered := false
-		for _, s := range q.view.Scopes {
-			offered = offered || s == "session"
-		}
-		if !offered || r.Scope != "" && r.Scope != "session" {
-			return Answer{}, fmt.Errorf("%w: %q", ErrScope, r.Scope)
-		}
+		a.State = Allowed
+		err := q.scope(r, &a)
+		return a, err
 	default:
 		return Answer{}, fmt.Errorf("approval: decision %q is not one of allow-once, allow-always, deny", r.Decision)
 	}
 	return a, nil
+}
+
+// scope works out how far an AllowAlways reaches: never further than what was
+// offered on the card.
+func (q *question) scope(r Reply, a *Answer) error {
+	want := r.Scope
+	if want == "" {
+		for _, s := range []string{ScopeAlways, ScopeSession, ScopeOnce} {
+			if slices.Contains(q.view.Scopes, s) {
+				want = s
+				break
+			}
+		}
+	}
+	if !slices.Contains(q.view.Scopes, want) {
+		return fmt.Errorf("%w: %q", ErrScope, r.Scope)
+	}
+	a.Scope = want
+	if want != ScopeAgent {
+		if r.For != 0 {
+			return fmt.Errorf("%w: %q has no end", ErrScope, want)
+		}
+		return nil
+	}
+	d := r.For
+	if d == 0 {
+		d = DefaultFor
+	}
+	if d < MinFor || d > MaxFor {
+		return fmt.Errorf("%w: %s is not between %s and %s", ErrScope, d, MinFor, MaxFor)
+	}
+	a.Until = a.At.Add(d)
+	return nil
 }
 
 // Take turns an allowed question into a consent, once. The second call, a

@@ -175,10 +175,43 @@ func TestScopeMustBeOffered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowAlways, By: ana}); !errors.Is(err, ErrScope) {
-		t.Fatal(err)
+	for _, scope := range []string{ScopeSession, ScopeAgent, ScopeAlways, "x"} {
+		if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowAlways, Scope: scope, By: ana}); !errors.Is(err, ErrScope) {
+			t.Fatal(scope, err)
+		}
 	}
 	if _, err := f.Answer(Reply{ID: v.ID, Decision: "yes", By: ana}); err == nil {
 		t.Fatal("an unknown word was taken for an answer")
+	}
+	// Upstream's clients name no scope: they get the widest that is offered.
+	if a, err := f.Answer(Reply{ID: v.ID, Decision: AllowAlways, By: ana}); err != nil || a.Scope != ScopeOnce {
+		t.Fatal(a, err)
+	}
+}
+
+func TestScopeOfAnAgentEnds(t *testing.T) {
+	f := newFixture()
+	all := []string{ScopeOnce, ScopeSession, ScopeAgent, ScopeAlways}
+	for _, c := range []struct {
+		scope string
+		d     time.Duration
+		ok    bool
+	}{{ScopeAgent, 4 * time.Hour, true}, {ScopeAgent, 0, true}, {ScopeAgent, time.Second, false}, {ScopeAgent, -time.Hour, false},
+		{ScopeAgent, MaxFor + 1, false}, {ScopeAlways, time.Hour, false}, {ScopeSession, time.Hour, false}, {"", time.Hour, false}} {
+		v, err := f.Ask(Question{View: View{Session: claw.SessionKey(fmt.Sprint(c)), Scopes: all}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := f.Answer(Reply{ID: v.ID, Decision: AllowAlways, Scope: c.scope, For: c.d, By: ana})
+		if c.ok != (err == nil) || err != nil && !errors.Is(err, ErrScope) {
+			t.Errorf("%q for %s: %v", c.scope, c.d, err)
+		}
+		want := c.d
+		if want == 0 {
+			want = DefaultFor
+		}
+		if c.ok && !a.Until.Equal(f.now.Add(want)) {
+			t.Errorf("%q for %s ends at %s", c.scope, c.d, a.Until)
+		}
 	}
 }

@@ -48,11 +48,55 @@ type View struct {
 	Expires   time.Time `json:"expires"`
 	// Digest of the request, hex.
 	Digest string `json:"digest"`
-	// Scopes that an answer may carry: "once" always, "session" when offered;
-	// NoMore says why nothing more than once is offered.
+	// Scopes that an answer may carry: "once" always, the wider ones when
+	// offered; NoMore says why nothing more than once is offered.
 	Scopes []string `json:"scopes"`
 	NoMore string   `json:"noMore,omitempty"`
+	// Standing is what the scopes "agent" and "always" would store.
+	Standing *Standing `json:"standing,omitempty"`
+	// NoStanding says why these two are not offered, and what is instead.
+	NoStanding string `json:"noStanding,omitempty"`
 }
+
+// Standing shows a rule before it is stored.
+type Standing struct {
+	// Rules are the exact texts, one for each command that would be covered.
+	Rules [][]string `json:"rules"`
+	// Looked is how many of the newest decisions were judged again with the
+	// rule, Unknown how many of them could not be. Also are those that would
+	// have been allowed without a question.
+	Looked  int    `json:"looked"`
+	Unknown int    `json:"unknown,omitempty"`
+	Also    []Past `json:"also"`
+	// Near are commands like this one, and whether the rule lets them run.
+	Near []Near `json:"near"`
+}
+
+// Past is an earlier call.
+type Past struct {
+	Seq     uint64       `json:"seq"`
+	At      time.Time    `json:"at"`
+	Agent   claw.AgentID `json:"agent"`
+	Command string       `json:"command"`
+	// Became is what happened: "asked", "allowed by you", "denied by you" …
+	Became string `json:"became"`
+}
+
+// Near is a command that differs a little.
+type Near struct {
+	What    string `json:"what"` // in which way it differs
+	Command string `json:"command"`
+	// Verdict is "allow", "ask" or "deny" with the rule stored.
+	Verdict string `json:"verdict"`
+}
+
+// Scopes of an answer. The zero value is no scope.
+const (
+	ScopeOnce    = "once"
+	ScopeSession = "session" // the same call again in this session
+	ScopeAgent   = "agent"   // a rule of this agent that ends
+	ScopeAlways  = "always"  // a rule of this agent until it is taken back
+)
 
 // Fact is one row of the card: a name and values, "–" shown for none.
 type Fact struct {
@@ -75,7 +119,8 @@ const (
 // Answer is what became of a question.
 type Answer struct {
 	State  State          `json:"state"`
-	Scope  string         `json:"scope,omitempty"` // once | session
+	Scope  string         `json:"scope,omitempty"` // of an Allowed one
+	Until  time.Time      `json:"until,omitzero"`  // when the scope "agent" ends
 	By     claw.Principal `json:"by,omitzero"`
 	At     time.Time      `json:"at,omitzero"`
 	Reason string         `json:"reason,omitempty"`

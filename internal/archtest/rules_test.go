@@ -18,8 +18,10 @@ var rules = map[string]rule{
 	"json5":   {ring: 0},
 	"config":  {ring: 0, may: []string{"json5"}},
 	"cmdline": {ring: 0},
-	"policy":  {ring: 0, may: []string{"cmdline"}},
-	"posture": {ring: 0, may: []string{"config", "json5", "policy"}},
+	"policy":  {ring: 0, may: []string{"cmdline", "standing"}},
+
+	"standing": {ring: 0, may: []string{"cmdline"}},
+	"posture": {ring: 0, may: []string{"config", "json5", "policy", "standing"}},
 	"audit":   {ring: 0, may: []string{"config", "json5", "policy", "posture"}, why: "the audit asks the enforcer"},
 	"answer":  {ring: 0, may: []string{"cmdline", "config", "policy", "posture"}, why: "who can cause what is asked of the enforcer; configuration is posture's to read"},
 	"filter":  {ring: 0},
@@ -54,7 +56,7 @@ var rules = map[string]rule{
 
 	"tool":     {ring: 2, may: []string{"cmdline", "policy"}},
 	"approval": {ring: 2, may: []string{"policy"}},
-	"gate":     {ring: 2, may: []string{"policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
+	"gate":     {ring: 2, may: []string{"policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool", "standing"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
 	"agent":    {ring: 2, may: []string{"gate", "model", "store", "filter", "policy", "tool"}},
 	"inbox":    {ring: 2, may: []string{"agent", "approval", "journal", "store", "policy"}},
 	"schedule": {ring: 2},

@@ -26,40 +26,58 @@ func (e *env) cmdApprovals() *cobra.Command {
 		}}
 	c.AddCommand(list, show,
 		e.answerCommand("approve ID", "allow", approval.AllowOnce, "Allow a call once, or for this session with --session"),
-		e.answerCommand("deny ID", "", approval.DenyIt, "Deny a call"), e.cmdResolve())
+		e.answerCommand("deny ID", "", approval.DenyIt, "Deny a call"), e.cmdResolve(), e.cmdRules(), e.cmdAllowlist(), e.cmdApprovalsSet(),
+		&cobra.Command{Use: "get", Short: "Show exec-approvals.json", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return e.withGateway(e.approvalsDocument) }})
 	return c
 }
 
+// reach is how far an answer reaches.
+type reach struct {
+	session bool
+	scope   string
+	length  time.Duration
+}
+
 func (e *env) answerCommand(use, alias, decision, short string) *cobra.Command {
-	var session bool
+	var far reach
 	var reason string
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
-		if session {
-			return e.answer(args[0], approval.AllowAlways, "session", reason)
+		if far.session && far.scope == "" {
+			far.scope = approval.ScopeSession
 		}
-		return e.answer(args[0], decision, "", reason)
+		switch far.scope {
+		case "", approval.ScopeOnce:
+			if far.length != 0 {
+				return usage("approvals: --for goes with --scope agent")
+			}
+			return e.answer(args[0], decision, far, reason)
+		case approval.ScopeSession, approval.ScopeAgent, approval.ScopeAlways:
+			if far.length != 0 && far.scope != approval.ScopeAgent {
+				return usage("approvals: --for goes with --scope agent")
+			}
+			return e.answer(args[0], approval.AllowAlways, far, reason)
+		}
+		return usage("approvals: --scope %q is not one of once, session, agent, always", far.scope)
 	}}
 	if alias != "" {
 		c.Aliases = []string{alias}
 	}
 	if decision == approval.AllowOnce {
-		c.Flags().BoolVar(&session, "session", false, "allow the same call for the rest of this session")
+		c.Flags().BoolVar(&far.session, "session", false, "allow the same call for the rest of this session")
+		c.Flags().StringVar(&far.scope, "scope", "", "once, session, agent or always; the last two store the rule that the card shows")
+		c.Flags().DurationVar(&far.length, "for", 0, "how long --scope agent holds, 24h when not given")
 	}
 	c.Flags().StringVar(&reason, "reason", "", "told to the agent")
 	return c
 }
 
-// cmdResolve is upstream's spelling.
+// cmdResolve is upstream's spelling: allow-always is the widest that the card
+// offers.
 func (e *env) cmdResolve() *cobra.Command {
 	var reason string
 	c := &cobra.Command{Use: "resolve ID allow-once|allow-always|deny", Short: "Answer a question (upstream's spelling)", Args: cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			scope := ""
-			if args[1] == approval.AllowAlways {
-				scope = "session"
-			}
-			return e.answer(args[0], args[1], scope, reason)
-		}}
+		RunE: func(_ *cobra.Command, args []string) error { return e.answer(args[0], args[1], reach{}, reason) }}
 	c.Flags().StringVar(&reason, "reason", "", "told to the agent")
 	return c
 }
@@ -171,10 +189,11 @@ func (p *printer) card(v approval.View) {
 	for _, s := range v.IfAllowed {
 		p.line("%-14s %s", "If allowed", s)
 	}
+	p.standing(v)
 }
 
 // answer shows what is answered on stderr, then answers exactly that.
-func (e *env) answer(id, decision, scope, reason string) error {
+func (e *env) answer(id, decision string, far reach, reason string) error {
 	return e.withGateway(func(ctx context.Context, c *client) error {
 		v, a, err := e.approvalGet(ctx, c, id)
 		if err != nil {
@@ -183,23 +202,37 @@ func (e *env) answer(id, decision, scope, reason string) error {
 		if a.State != approval.Waiting {
 			return refused(fmt.Errorf("approvals: %s was already %s", id, a.State), "openclaw approvals list")
 		}
-		params := map[string]string{"id": id, "decision": decision, "digest": v.Digest}
-		if scope != "" {
-			params["scope"] = scope
+		params := map[string]any{"id": id, "decision": decision, "digest": v.Digest}
+		if decision == approval.AllowAlways && far.scope != "" {
+			params["scope"] = far.scope
+		}
+		if far.length != 0 {
+			params["forMs"] = far.length.Milliseconds()
 		}
 		if reason != "" {
 			params["reason"] = reason
 		}
-		if err := c.call(ctx, "exec.approval.resolve", params, nil); err != nil {
+		var out struct {
+			ID       claw.ApprovalID `json:"id"`
+			Decision string          `json:"decision"`
+			Scope    string          `json:"scope,omitempty"`
+			UntilMs  int64           `json:"untilMs,omitempty"`
+		}
+		if err := c.call(ctx, "exec.approval.resolve", params, &out); err != nil {
 			return err
 		}
 		if e.print.json {
-			return e.print.value(struct {
-				ID       claw.ApprovalID `json:"id"`
-				Decision string          `json:"decision"`
-			}{v.ID, decision})
+			return e.print.value(out)
+		}
+		if decision == approval.AllowAlways {
+			decision += ", scope " + out.Scope
 		}
 		e.print.line("%s: %s", decision, v.Headline)
+		if v.Standing != nil && (out.Scope == approval.ScopeAgent || out.Scope == approval.ScopeAlways) {
+			for _, r := range v.Standing.Rules {
+				e.print.line("  stored: %s", strings.Join(r, "; "))
+			}
+		}
 		return nil
 	})
 }

@@ -156,6 +156,8 @@ type Command struct {
 	// Inline are the reasons why a person has to look although the program
 	// may be listed: inline code, helper programs, loaders.
 	Inline []string `json:"inline,omitempty"`
+	// Scripts are the files whose text the program runs; they are in Files too.
+	Scripts []FileUse `json:"scripts,omitempty"`
 	// Unchecked are operands known only at run time.
 	Unchecked []string `json:"unchecked,omitempty"`
 	// Input feeds the command by pipe or redirection.

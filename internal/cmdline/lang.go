@@ -43,6 +43,7 @@ func (a *analyser) programFile(cmd *Command, w Word, c ctx) {
 	if src := a.fileSource(w, c.input); src.Origin >= OriginOutput {
 		cmd.Text = Source{Origin: src.Origin, Programs: src.Programs}
 	}
+	a.runs(cmd, w, c)
 }
 
 // sedRuns reads a sed script; "" when no command runs a program or opens a

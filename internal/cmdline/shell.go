@@ -117,10 +117,18 @@ func (a *analyser) scriptFile(cmd *Command, rest []Word, c ctx, isSh bool) Sourc
 		cmd.Text = Source{Origin: w.From, Programs: w.src.Programs}
 	}
 	a.use(cmd, w, Read, c.bases)
+	a.runs(cmd, w, c)
 	for _, r := range rest[1:] {
 		a.operand(cmd, r, Read, c.bases)
 	}
 	return Source{Origin: OriginOutput, Programs: []string{cmd.Program}}
+}
+
+// runs notes a file whose text a program runs.
+func (a *analyser) runs(cmd *Command, w Word, c ctx) {
+	var only Command
+	a.use(&only, w, Read, c.bases)
+	cmd.Scripts = append(cmd.Scripts, only.Files...)
 }
 
 // programText is program text that arrives by a stream.

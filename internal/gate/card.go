@@ -29,7 +29,7 @@ func card(c Call, q policy.Request, d policy.Decision, p tool.Prepared, rules po
 	if !q.Facts.Understood {
 		v.Warnings = append(v.Warnings, "not fully understood: "+q.Facts.Why)
 	}
-	v.Scopes, v.NoMore = scopes(q, d, rules)
+	v.Scopes, v.NoMore = scopes(q, rules)
 	return v
 }
 
@@ -181,7 +181,7 @@ func ifAllowed(q policy.Request, c policy.Confinement) []string {
 
 // scopes says how far an answer may reach. A call that was not understood, or
 // that a rule wants asked every time, is allowed once only.
-func scopes(q policy.Request, d policy.Decision, rules policy.Rules) (list []string, why string) {
+func scopes(q policy.Request, rules policy.Rules) (list []string, why string) {
 	once := []string{"once"}
 	switch {
 	case !q.Facts.Understood || q.Facts.Exec != nil && !q.Facts.Exec.Understood:
@@ -190,8 +190,8 @@ func scopes(q policy.Request, d policy.Decision, rules policy.Rules) (list []str
 		return once, "text typed into a program is asked each time"
 	case q.Facts.Exec != nil && rules.Exec.Ask == policy.AskAlways:
 		return once, "tools.exec.ask is \"always\""
-	case strings.HasPrefix(string(d.Rule), "exec.inline_eval"):
-		return once, "the command runs code that it carries"
+	case carriesCode(q) && !confined(rules.Confinement):
+		return once, "the command runs code that it carries, and nothing confines it"
 	}
 	return []string{"once", "session"}, ""
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/standing"
 	"github.com/openclaw-go/openclaw/internal/tool"
 )
 
@@ -48,6 +49,12 @@ type Options struct {
 	Wrap  func(text, source string) string
 	Nonce func() string
 	Now   func() time.Time
+	// Standing keeps answers that reach further than a session; without it
+	// none is offered.
+	Standing Standing
+	// History gives the newest decisions, at most n, for what a card says of
+	// them; without it a card looks at none.
+	History func(ctx context.Context, n int) ([]Decided, error)
 }
 
 // Gate judges, asks, runs and records. It is safe for concurrent use.
@@ -72,6 +79,10 @@ type waiting struct {
 	call    Call
 	request policy.Request
 	shown   string
+	// standing are the rules that the card offered to store.
+	standing []standing.Rule
+	// asked is the journal position of the question.
+	asked uint64
 	// hosts that a permitted run was let through to.
 	hosts []string
 }
@@ -180,6 +191,7 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 		return refusal(d, seq), nil
 	case policy.Ask:
 		if consent, ok := g.opt.Desk.Granted(c.Session, pattern, c.Labels, d.Digest); ok {
+			d.Confinement = sessionConfinement(q, d.Confinement)
 			permit, err := d.PermitWith(q, consent)
 			if err != nil {
 				return refusal(d, seq), nil
@@ -293,6 +305,7 @@ func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	}
 	view := card(c, q, d, p, rules, content)
 	view.Seq = seq
+	offered := g.offer(ctx, &view, q, rules)
 	redact(&view, g.opt.Redact())
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -304,7 +317,7 @@ func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	if err != nil {
 		return Outcome{}, err
 	}
-	g.pending[view.ID] = waiting{call: c, request: q, shown: content}
+	g.pending[view.ID] = waiting{call: c, request: q, shown: content, standing: offered, asked: seq}
 	return Outcome{Status: Pending, Decision: d, Seq: seq, Approval: view.ID, Expires: view.Expires,
 		Text: fmt.Sprintf("approval-pending: %s: a person must answer (id %s). Do not repeat the call; the answer comes as a message.", d.Rule, view.ID)}, nil
 }
@@ -369,9 +382,15 @@ func (g *Gate) Resume(ctx context.Context, id claw.ApprovalID, labels claw.Label
 	if err != nil {
 		return refusal(policy.Decision{Rule: "approval.voided", Reason: err.Error()}, seq), nil
 	}
+	if answer.Scope == approval.ScopeSession {
+		d.Confinement = sessionConfinement(q, d.Confinement)
+	}
 	permit, err := d.PermitWith(q, consent)
 	if err != nil {
 		return refusal(d, seq), nil
+	}
+	if err := g.store(ctx, w, id, answer); err != nil {
+		return Outcome{}, err
 	}
 	if files := unseen(q.Facts.LaunchConfig); len(files) > 0 {
 		if err := g.opt.Seen(answer.By, files); err != nil {

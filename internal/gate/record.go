@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/openclaw-go/openclaw/internal/approval"
 	"github.com/openclaw-go/openclaw/internal/chain"
@@ -12,6 +13,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/standing"
 	"github.com/openclaw-go/openclaw/internal/tool"
 )
 
@@ -34,13 +36,23 @@ func (g *Gate) recordDecision(ctx context.Context, c Call, q policy.Request, d p
 }
 
 func (g *Gate) recordConsent(ctx context.Context, w waiting, id claw.ApprovalID, a approval.Answer) (uint64, error) {
+	stores := rulesOf(w, id, a)
+	var until *time.Time
+	if !a.Until.IsZero() {
+		until = &a.Until
+	}
 	return g.append(ctx, w.call, journal.Consent, journal.Single, 0, policy.DigestOf(w.request), struct {
 		Approval claw.ApprovalID `json:"approval"`
 		State    approval.State  `json:"state"`
 		Scope    string          `json:"scope,omitempty"`
 		By       claw.Principal  `json:"by"`
 		Reason   string          `json:"reason,omitempty"`
-	}{id, a.State, a.Scope, a.By, g.opt.Redact().String(a.Reason)})
+		// Decision is the entry of the question.
+		Decision uint64     `json:"decision,omitempty"`
+		Until    *time.Time `json:"until,omitempty"`
+		// Stores are the rules that the answer makes.
+		Stores []standing.Rule `json:"stores,omitempty"`
+	}{id, a.State, a.Scope, a.By, g.opt.Redact().String(a.Reason), w.asked, until, stores})
 }
 
 func (g *Gate) recordIntent(ctx context.Context, c Call, q policy.Request, decided uint64) (uint64, error) {

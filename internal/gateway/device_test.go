@@ -182,6 +182,7 @@ func TestCallersKnowWhatIsBuilt(t *testing.T) {
 		o.Sessions = &clearing{}
 		o.Posture, o.Logs, o.Channels, o.Models = &vouching{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
 		o.Exposer, o.Runs = &lender{}, struct{ gateway.OperatorRuns }{}
+		o.Standing = struct{ gateway.Standing }{}
 	})
 	for glob, pattern := range map[string]string{
 		"../webui/static/*.js": `(?:request|optional|has)\('([a-z][a-zA-Z.]*\.[a-zA-Z.]+)'`,

@@ -63,6 +63,7 @@ func (s *Server) buildMethods() {
 	s.addSessions()
 	s.addApprovals()
 	s.addPosture()
+	s.addStanding()
 	s.addDevices()
 	s.addExposer()
 	s.addRuns()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/openclaw-go/openclaw/internal/approval"
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -63,17 +64,30 @@ func (c *conn) approvalResolve(p struct {
 	ID       claw.ApprovalID `json:"id"`
 	Decision string          `json:"decision"`
 	Scope    string          `json:"scope"`
-	Digest   string          `json:"digest"`
-	Reason   string          `json:"reason"`
+	// ForMs is how long the scope "agent" holds.
+	ForMs  int64  `json:"forMs"`
+	Digest string `json:"digest"`
+	Reason string `json:"reason"`
 }) (any, error) {
 	if len(p.Reason) > 1000 {
 		return nil, invalid("reason has %d bytes, at most 1000", len(p.Reason))
 	}
-	a, err := c.s.opt.Approvals.Answer(approval.Reply{ID: p.ID, Decision: p.Decision, Scope: p.Scope, Digest: p.Digest, Reason: p.Reason, By: c.by()})
+	if p.ForMs < 0 || p.ForMs > maxForMs {
+		return nil, invalid("forMs is %d, expected at most %d", p.ForMs, maxForMs)
+	}
+	r := approval.Reply{ID: p.ID, Decision: p.Decision, Scope: p.Scope, For: time.Duration(p.ForMs) * time.Millisecond, Digest: p.Digest, Reason: p.Reason, By: c.by()}
+	if err := c.reach(&r); err != nil {
+		return nil, err
+	}
+	a, err := c.s.opt.Approvals.Answer(r)
 	if err != nil {
 		return nil, approvalFault(err)
 	}
-	return map[string]any{"id": p.ID, "decision": p.Decision, "state": a.State, "scope": a.Scope}, nil
+	out := map[string]any{"id": p.ID, "decision": p.Decision, "state": a.State, "scope": a.Scope}
+	if !a.Until.IsZero() {
+		out["untilMs"] = a.Until.UnixMilli()
+	}
+	return out, nil
 }
 
 func (c *conn) approvalExtend(p approvalID) (any, error) {

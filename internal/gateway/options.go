@@ -52,17 +52,19 @@ type Options struct {
 	Agent     Agent
 	Sessions  Sessions
 	Approvals Approvals
-	Tools     Tools
-	Models    Models
-	Journal   Journal
-	Posture   Posture
-	Logs      Logs
-	Channels  Channels
-	Ready     Readiness
-	Exposer   Exposer
-	Runs      OperatorRuns
-	Identity  Identity
-	Devices   *devices.Book
+	// Standing are the answers that last; without it there is no list of them.
+	Standing Standing
+	Tools    Tools
+	Models   Models
+	Journal  Journal
+	Posture  Posture
+	Logs     Logs
+	Channels Channels
+	Ready    Readiness
+	Exposer  Exposer
+	Runs     OperatorRuns
+	Identity Identity
+	Devices  *devices.Book
 	// UI serves everything below /ui/ but POST /ui/login; UIHeaders puts its
 	// security headers on an answer.
 	UI        http.Handler

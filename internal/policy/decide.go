@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/standing"
 )
 
 // ownerOnly tools never run for anybody but the operator (DESIGN §4).
@@ -34,7 +35,7 @@ func (t *tally) decide(r *Rules, q *Request) {
 	t.understood(q)
 	t.files(&r.Files, &q.Facts)
 	if q.Facts.Exec != nil {
-		for _, s := range judgeExec(r.Exec, r.Files, q.Facts.Exec, r.Confinement.Level) {
+		for _, s := range judgeExec(r.Exec, r.Files, q.Facts.Exec, r.Confinement.Level, standing.Run{Programs: q.Facts.Programs, Scripts: q.Facts.Scripts}) {
 			t.step(s)
 		}
 		t.launchConfig(q.Facts.LaunchConfig)

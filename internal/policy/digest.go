@@ -14,7 +14,7 @@ import (
 // field is written with its length, so no two requests have one form.
 func DigestOf(q Request) Digest {
 	var few [1024]byte
-	f := form{b: append(few[:0], "openclaw request v2\x00"...)}
+	f := form{b: append(few[:0], "openclaw request v3\x00"...)}
 	f.text(string(q.Agent), string(q.Session), string(q.Run), string(q.Call), string(q.Tool), q.Generation, q.Nonce)
 	f.json(q.Arguments)
 	p := &q.Principal
@@ -93,6 +93,10 @@ func (f *form) facts(x *Facts) bool {
 	f.num(len(x.Programs))
 	for i := range x.Programs {
 		f.text(x.Programs[i].Path, x.Programs[i].SHA256)
+	}
+	f.num(len(x.Scripts))
+	for i := range x.Scripts {
+		f.text(x.Scripts[i].Path, x.Scripts[i].SHA256)
 	}
 	f.num(len(x.Env))
 	if len(x.Env) > 0 {

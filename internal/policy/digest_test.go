@@ -20,7 +20,7 @@ func full() Request {
 		Principal: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Paired, Channel: "telegram", Account: "default", Sender: "1", Device: "d", Name: "x"},
 		Labels:    claw.Private,
 		Facts: Facts{Why: "w", Reads: []Path{{Abs: "/a", Text: "a", Labels: claw.Private, Digest: "d"}}, Writes: []Path{{Abs: "/b", Text: "b", Labels: claw.Private, Digest: "e"}},
-			Exec: &exec, Programs: []Program{{Path: "/bin/git", SHA256: "s"}}, Cwd: "/ws", Env: map[string]string{"LANG": "C"},
+			Exec: &exec, Programs: []Program{{Path: "/bin/git", SHA256: "s"}}, Scripts: []Program{{Path: "/ws/x.py", SHA256: "t"}}, Cwd: "/ws", Env: map[string]string{"LANG": "C"},
 			LaunchConfig: []LaunchConfig{{Path: "/ws/.git/config", SHA256: "s"}}, Hosts: []Host{{Name: "h", Port: 1, Scheme: "https", Method: "GET"}},
 			Sends: []Send{{Channel: "telegram", To: "1", Files: []string{"/f"}}}, Secrets: []string{"s"}, Spawns: []claw.AgentID{"b"}, Jobs: []string{"j"}, Sessions: []claw.SessionKey{"k"}}}
 }

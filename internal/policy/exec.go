@@ -7,17 +7,18 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/cmdline"
+	"github.com/openclaw-go/openclaw/internal/standing"
 )
 
 // JudgeCommand judges one command line by itself: what Decide does with it,
 // without a tool, a session or labels. The strictest step wins.
 func JudgeCommand(r ExecRules, files FileRules, facts *cmdline.Facts, level Level) Decision {
-	return conclude(judgeExec(r, files, facts, level), Confinement{}, Digest{})
+	return conclude(judgeExec(r, files, facts, level, standing.Run{}), Confinement{}, Digest{})
 }
 
 // judgeExec judges a command line. Every part of it gets its own steps; what
 // is refused by the denylist can never be approved.
-func judgeExec(r ExecRules, files FileRules, f *cmdline.Facts, level Level) []Step {
+func judgeExec(r ExecRules, files FileRules, f *cmdline.Facts, level Level, run standing.Run) []Step {
 	if r.Security == ExecDeny {
 		return []Step{{Layer: LayerExec, Rule: "exec.security_deny", Where: r.SecurityRef, Reason: "this agent may not run commands",
 			Hint: `set tools.exec.security to "allowlist" for this agent if it should`}}
@@ -25,12 +26,12 @@ func judgeExec(r ExecRules, files FileRules, f *cmdline.Facts, level Level) []St
 	if f == nil || r.Security != ExecAllowlist && r.Security != ExecFull {
 		return []Step{{Layer: LayerExec, Rule: "exec.not_understood", Reason: "nothing is known about this command"}}
 	}
-	j := execJudge{r: r, files: files, f: f, full: r.Security == ExecFull}
+	j := execJudge{r: r, files: files, f: f, run: run, full: r.Security == ExecFull}
 	j.understood(level)
 	j.assignments()
 	j.redirects()
 	for i := range f.Commands {
-		j.command(&f.Commands[i])
+		j.command(i)
 	}
 	return j.asked()
 }
@@ -39,6 +40,7 @@ type execJudge struct {
 	r     ExecRules
 	files FileRules
 	f     *cmdline.Facts
+	run   standing.Run
 	full  bool
 	steps []Step
 }
@@ -200,7 +202,8 @@ func (j *execJudge) denied(e ExecEntry, what string) {
 }
 
 // command judges one simple command at whatever depth.
-func (j *execJudge) command(c *cmdline.Command) {
+func (j *execJudge) command(i int) {
+	c := &j.f.Commands[i]
 	shown := program(c)
 	if len(c.RawDisk) > 0 {
 		j.add(Deny, "exec.raw_disk", claw.ConfigRef{}, fmt.Sprintf("%s would write the raw disk %q", shown, c.RawDisk[0]), "a raw disk is never written by an agent")
@@ -224,7 +227,8 @@ func (j *execJudge) command(c *cmdline.Command) {
 		return
 	}
 	entry, listed := j.entry(c)
-	if !listed && !c.Steering {
+	answered := !listed && j.answered(i)
+	if !listed && !answered && !c.Steering {
 		j.add(Ask, "exec.not_on_allowlist", j.r.AllowlistRef, fmt.Sprintf("%s is not on the allowlist", shown), "allow it once, or add it to tools.exec.allowlist")
 		return
 	}
@@ -279,4 +283,34 @@ func (j *execJudge) entry(c *cmdline.Command) (ExecEntry, bool) {
 		}
 	}
 	return ExecEntry{}, false
+}
+
+// answered reports whether a standing answer covers command i, and notes which
+// one. It takes the place of an allowlist entry and of nothing else: whatever
+// a listed command is still asked about or refused for holds for it too.
+func (j *execJudge) answered(i int) bool {
+	for k := range j.r.Standing {
+		r := &j.r.Standing[k]
+		if r.Covers(j.f, i, j.run) {
+			j.add(Allow, RuleStanding, claw.ConfigRef{File: "exec-approvals.json", Pointer: "agents." + string(r.Agent) + ".allowlist." + r.ID},
+				fmt.Sprintf("%s runs by a standing answer", program(&j.f.Commands[i])), "openclaw approvals rules list")
+			return true
+		}
+	}
+	return false
+}
+
+// RuleStanding allows a command that a person allowed for longer than once.
+const RuleStanding = "exec.standing_answer"
+
+// Unlisted are the commands of a line, by index, that are on no list and need
+// to be on one.
+func (r *ExecRules) Unlisted(f *cmdline.Facts) (out []int) {
+	j := execJudge{r: *r, f: f}
+	for i := range f.Commands {
+		if _, listed := j.entry(&f.Commands[i]); !listed && !f.Commands[i].Steering {
+			out = append(out, i)
+		}
+	}
+	return out
 }

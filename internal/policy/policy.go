@@ -8,6 +8,7 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/cmdline"
+	"github.com/openclaw-go/openclaw/internal/standing"
 )
 
 // Verdict is the outcome of a decision or of one of its layers. The zero value
@@ -131,10 +132,12 @@ type Facts struct {
 	Reads      []Path `json:"reads,omitempty"`
 	Writes     []Path `json:"writes,omitempty"`
 	// Exec is set when the call runs a command line.
-	Exec     *cmdline.Facts    `json:"exec,omitempty"`
-	Programs []Program         `json:"programs,omitempty"`
-	Cwd      string            `json:"cwd,omitempty"`
-	Env      map[string]string `json:"env,omitempty"` // delta asked for by the call
+	Exec     *cmdline.Facts `json:"exec,omitempty"`
+	Programs []Program      `json:"programs,omitempty"`
+	// Scripts are the files whose text the programs would run.
+	Scripts []Program         `json:"scripts,omitempty"`
+	Cwd     string            `json:"cwd,omitempty"`
+	Env     map[string]string `json:"env,omitempty"` // delta asked for by the call
 	// LaunchConfig is the configuration that an allowed program executes from
 	// (package.json scripts, .git/config …) with provenance (R01).
 	LaunchConfig []LaunchConfig    `json:"launchConfig,omitempty"`
@@ -160,10 +163,7 @@ type Path struct {
 }
 
 // Program is an executable that a call starts, at the content it was judged.
-type Program struct {
-	Path   string `json:"path"`
-	SHA256 string `json:"sha256"`
-}
+type Program = standing.Content
 
 // LaunchConfig is a file that a program executes from.
 type LaunchConfig struct {

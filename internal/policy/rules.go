@@ -1,6 +1,9 @@
 package policy
 
-import "github.com/openclaw-go/openclaw/internal/claw"
+import (
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/standing"
+)
 
 // Rules is what takes effect for one agent. posture.Of makes it; nothing else
 // interprets configuration. The zero value denies every tool.
@@ -111,6 +114,9 @@ type ExecRules struct {
 	AllowlistRef claw.ConfigRef `json:"allowlistRef,omitzero"`
 	Denylist     []ExecEntry    `json:"denylist,omitempty"`
 	Elevated     bool           `json:"elevated"`
+	// Standing are the answers that are in force for this agent now. They are
+	// no part of a posture.
+	Standing []standing.Rule `json:"-"`
 }
 
 // ExecEntry is one allowlist entry (a sequence of argv words) or one denylist

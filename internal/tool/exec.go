@@ -67,7 +67,7 @@ func (execTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 	line := analyze(s, a.Command, dir)
 	plan, planErr := plan(s, line)
 	p := Prepared{Arguments: canonical(a), Text: a.Command, Command: line.Display(), Warnings: warnings(line),
-		Facts: policy.Facts{Understood: true, Exec: &line, Programs: plan.programs, Cwd: dir, Env: a.Env, LaunchConfig: launchConfig(s, line), Hosts: hosts(line)}}
+		Facts: policy.Facts{Understood: true, Exec: &line, Programs: plan.programs, Scripts: scripts(s, line), Cwd: dir, Env: a.Env, LaunchConfig: launchConfig(s, line), Hosts: hosts(line)}}
 	if planErr != nil {
 		p.Facts.Understood, p.Facts.Why = false, planErr.Error()
 	}
@@ -207,6 +207,22 @@ func launchConfig(s Scope, line cmdline.Facts) []policy.LaunchConfig {
 	for _, f := range cmdline.LaunchFiles(line) {
 		if c, ok := s.Files.Launch(f); ok {
 			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// scripts are the files whose text the line would run, each at its content.
+func scripts(s Scope, line cmdline.Facts) []policy.Program {
+	var out []policy.Program
+	for i := range line.Commands {
+		for _, u := range line.Commands[i].Scripts {
+			for _, p := range u.Paths {
+				c, ok := s.Files.Launch(p)
+				if ok && !slices.ContainsFunc(out, func(o policy.Program) bool { return o.Path == p }) {
+					out = append(out, policy.Program{Path: p, SHA256: c.SHA256})
+				}
+			}
 		}
 	}
 	return out
