@@ -65,7 +65,7 @@ type Blocker struct {
 // for all; no other is left out.
 func (w *World) Can(q Question) Answer {
 	out := Answer{Who: q.Who, What: q.What.String(), Agent: q.Agent}
-	s := search{w: w, goal: q.What, only: q.Agent, ways: map[wayKey][]way{}}
+	s := search{w: w, goal: q.What, only: q.Agent, ways: map[wayKey][]way{}, refused: map[refusalKey][]refusal{}}
 	for _, least := range []policy.Verdict{policy.Allow, policy.Ask} {
 		s.seen, s.queue = map[state]bool{}, nil
 		s.begin(q.Who)
@@ -127,13 +127,26 @@ type wayKey struct {
 	goal  Goal
 }
 
+// refusal is a place where every way to a goal was refused: so it is wherever
+// there are as many labels and no more standing.
+type refusal struct {
+	labels   claw.Labels
+	standing claw.Standing
+}
+
+type refusalKey struct {
+	wayKey
+	least policy.Verdict
+}
+
 type search struct {
-	w     *World
-	goal  Goal
-	only  claw.AgentID
-	ways  map[wayKey][]way
-	seen  map[state]bool
-	queue []*node
+	w       *World
+	goal    Goal
+	only    claw.AgentID
+	ways    map[wayKey][]way
+	refused map[refusalKey][]refusal
+	seen    map[state]bool
+	queue   []*node
 
 	states, calls int
 }
@@ -175,16 +188,15 @@ func (s *search) run(least policy.Verdict) *node {
 	return nil
 }
 
-// of lists the ways to a goal that are not hopeless.
-func (s *search) of(a *posture.Agent, g Goal) []way {
+// every lists the ways to a goal, each weighed once.
+func (s *search) every(a *posture.Agent, g Goal) []way {
 	k := wayKey{a.ID, g}
 	got, ok := s.ways[k]
 	if !ok {
-		for _, x := range s.w.ways(a, g) {
+		got = s.w.ways(a, g)
+		for i := range got {
 			s.calls++
-			if !s.w.hopeless(a, &x) {
-				got = append(got, x)
-			}
+			s.w.hopeless(a, &got[i])
 		}
 		s.ways[k] = got
 	}
@@ -193,9 +205,19 @@ func (s *search) of(a *posture.Agent, g Goal) []way {
 
 // step tries the ways to a goal from a node.
 func (s *search) step(n *node, a *posture.Agent, g Goal, least policy.Verdict) (Hop, bool) {
-	ways := s.of(a, g)
+	if a.Rules.Surfaces != nil && !slices.Contains(a.Rules.Surfaces, n.at.principal.Surface) {
+		return Hop{}, false // closed to this surface, whatever is called
+	}
+	key, here := refusalKey{wayKey{a.ID, g}, least}, refusal{n.labels, n.at.principal.Standing}
+	if g.Kind != Reply && slices.ContainsFunc(s.refused[key], here.follows) {
+		return Hop{}, false
+	}
+	ways := s.every(a, g)
 	for i := range ways {
 		x := &ways[i]
+		if x.never != nil {
+			continue
+		}
 		s.calls++
 		r := s.w.judge(a, &n.at, n.labels, x)
 		if r.Verdict < least {
@@ -208,8 +230,13 @@ func (s *search) step(n *node, a *posture.Agent, g Goal, least policy.Verdict) (
 		return Hop{Kind: kind, Agent: a.ID, Text: x.text, Tool: x.tool, Verdict: r.Verdict, Rule: r.Rule, Where: r.Where, Labels: n.labels,
 			NotBuilt: !x.reply && s.w.notBuilt(x.tool)}, true
 	}
+	s.refused[key] = append(s.refused[key], here)
 	return Hop{}, false
 }
+
+// follows reports whether what was refused at o is refused at r too. Of a
+// reply that is not known: its readers differ.
+func (r refusal) follows(o refusal) bool { return r.labels.Has(o.labels) && r.standing <= o.standing }
 
 // reached reports whether the goal is one step away. A leak is two goals: the
 // file is read, which labels the session, and something goes out.
@@ -282,20 +309,7 @@ func isTarget(text string) bool {
 // edges follow what lets somebody else act: another agent, a job, a file that
 // the owner's session reads later. Labels go along.
 func (s *search) edges(n *node, a *posture.Agent, least policy.Verdict) {
-	for i := range s.w.Posture.Agents {
-		b := &s.w.Posture.Agents[i]
-		if b.ID == a.ID || s.only != "" && b.ID != s.only {
-			continue
-		}
-		h, ok := s.step(n, a, Goal{Kind: Spawn, Arg: string(b.ID)}, least)
-		if !ok {
-			break // who else is started makes no difference to policy
-		}
-		h.Text += fmt.Sprintf("; agent %s goes on with the same labels", b.ID)
-		at := n.at
-		at.agent, at.principal.Surface = b.ID, claw.SurfaceAgent
-		s.push(&node{at: at, labels: n.labels, got: n.got, hop: h, before: n})
-	}
+	s.spawns(n, a, least)
 	if n.at.principal.Surface != claw.SurfaceCron {
 		if h, ok := s.step(n, a, Goal{Kind: Schedule}, least); ok {
 			h.Text += "; the job runs later with the same labels"
@@ -314,6 +328,33 @@ func (s *search) edges(n *node, a *posture.Agent, least policy.Verdict) {
 			at.audience = policy.Send{Channel: "cli", To: string(sessionOf(a.ID)), OriginOnly: true, OwnersOnly: true}
 			s.push(&node{at: at, labels: labels, hop: h, before: n})
 		}
+	}
+}
+
+// spawns follows starting another agent. Which one makes no difference to
+// policy, so it is asked once, and only where somebody new is reached.
+func (s *search) spawns(n *node, a *posture.Agent, least policy.Verdict) {
+	var h Hop
+	for i := range s.w.Posture.Agents {
+		b := &s.w.Posture.Agents[i]
+		if b.ID == a.ID || s.only != "" && b.ID != s.only {
+			continue
+		}
+		there := n.state()
+		there.agent, there.surface = b.ID, claw.SurfaceAgent
+		if s.seen[there] {
+			continue
+		}
+		if h.Kind == "" {
+			var ok bool
+			if h, ok = s.step(n, a, Goal{Kind: Spawn}, least); !ok {
+				return
+			}
+		}
+		next := &node{at: n.at, labels: n.labels, got: n.got, hop: h, before: n}
+		next.at.agent, next.at.principal.Surface = b.ID, claw.SurfaceAgent
+		next.hop.Text = fmt.Sprintf("sessions_spawn %[1]s; agent %[1]s goes on with the same labels", b.ID)
+		s.push(next)
 	}
 }
 
@@ -349,7 +390,7 @@ func (s *search) blockers(who []Sender) []Blocker {
 				goals = append(goals, s.leaves(at)...)
 			}
 			for _, g := range goals {
-				ways := s.w.ways(a, g)
+				ways := s.every(a, g)
 				for j := range ways {
 					r := s.w.blocks(a, at, &ways[j])
 					if r.Verdict == policy.Deny {

@@ -29,7 +29,7 @@ func TestR36LabelsGoAlongToOtherAgents(t *testing.T) {
 // TestR37JobsKeepTheLabelsOfWhoMadeThem: nothing becomes clean by waiting.
 func TestR37JobsKeepTheLabelsOfWhoMadeThem(t *testing.T) {
 	w := worldOf(t, laundry)
-	s := search{w: &w, goal: Goal{Kind: Configure}, ways: map[wayKey][]way{}, seen: map[state]bool{}}
+	s := search{w: &w, goal: Goal{Kind: Configure}, ways: map[wayKey][]way{}, refused: map[refusalKey][]refusal{}, seen: map[state]bool{}}
 	who, err := w.Who("api")
 	if err != nil {
 		t.Fatal(err)
