@@ -14,16 +14,25 @@ import (
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 // diagnosis is one thing that doctor looked at.
 type diagnosis struct {
 	What   string `json:"what"`
-	State  string `json:"state"` // ok | limited | problem | unmeasured
+	State  string `json:"state"`
 	Detail string `json:"detail,omitempty"`
 	Fix    string `json:"fix,omitempty"`
 }
+
+// States of a diagnosis.
+const (
+	statePass       = "pass"
+	stateLimited    = "limited" // it works, with less than this program can do
+	stateFail       = "fail"
+	stateUnmeasured = "unmeasured" // Detail says why
+)
 
 func (e *env) cmdDoctor() *cobra.Command {
 	return &cobra.Command{
@@ -31,7 +40,8 @@ func (e *env) cmdDoctor() *cobra.Command {
 		Short: "Look for what keeps the gateway from working",
 		Long: `Look for what keeps the gateway from working.
 
-Changes nothing. Exit status 1 when a problem was found. Whether the home is
+Each line is pass, fail, limited (it works, with less) or unmeasured, with the
+reason. Changes nothing. Exit status 1 when something failed. Whether the home is
 safe is the audit's question, not this command's.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -42,7 +52,7 @@ safe is the audit's question, not this command's.`,
 			found := e.diagnose(p)
 			bad := false
 			for _, d := range found {
-				bad = bad || d.State == "problem"
+				bad = bad || d.State == stateFail
 			}
 			if e.print.json {
 				if err := e.print.value(map[string]any{"checks": found}); err != nil {
@@ -51,7 +61,7 @@ safe is the audit's question, not this command's.`,
 			} else {
 				for _, d := range found {
 					e.print.line("%-10s %-14s %s", d.State, d.What, d.Detail)
-					if d.Fix != "" && d.State == "problem" {
+					if d.Fix != "" && d.State != statePass {
 						e.print.line("%-10s %-14s fix: %s", "", "", d.Fix)
 					}
 				}
@@ -66,41 +76,49 @@ safe is the audit's question, not this command's.`,
 
 func (e *env) diagnose(p configfile.Paths) []diagnosis {
 	out := []diagnosis{e.diagnoseHome(p), diagnoseModes(p), e.diagnoseConfig(p), e.diagnoseJournal(p)}
-	d := diagnosis{What: "gateway", State: "ok", Detail: "does not run"}
-	if pid, held := store.Holder(p.State); held {
+	d := diagnosis{What: "gateway", State: statePass, Detail: "does not run"}
+	pid, held := store.Holder(p.State)
+	if held {
 		d.Detail = fmt.Sprintf("runs, process %d", pid)
 	}
-	return append(out, d, diagnoseSandbox(p))
+	out = append(out, d)
+	if state, err := app.LookHome(p); err != nil || state != app.HomeOurs {
+		for _, what := range []string{"labels", "redaction", "sandbox", "level", "launcher"} {
+			out = append(out, diagnosis{What: what, State: stateUnmeasured, Detail: "there is no home yet"})
+		}
+		return out
+	}
+	m, why := e.measured(held)
+	box, support := diagnoseSandbox(p)
+	return append(out, diagnoseLabels(p, m, held, why), diagnoseSecrets(m, why), box, e.diagnoseLevel(p, m, support), diagnoseStage(support))
 }
 
-func diagnoseSandbox(p configfile.Paths) diagnosis {
-	if state, err := app.LookHome(p); err != nil || state != app.HomeOurs {
-		return diagnosis{What: "sandbox", State: "unmeasured", Detail: "there is no home yet"}
-	}
+// diagnoseSandbox measures what this machine can hold.
+func diagnoseSandbox(p configfile.Paths) (diagnosis, *sandbox.Support) {
 	s, err := app.MeasureSandbox(p)
 	if err != nil {
-		return diagnosis{What: "sandbox", State: "problem", Detail: err.Error()}
+		return diagnosis{What: "sandbox", State: stateFail, Detail: err.Error()}, nil
 	}
-	d := diagnosis{What: "sandbox", State: "ok", Detail: fmt.Sprintf("levels %v, stage %s", s.Levels, s.Stage)}
+	d := diagnosis{What: "sandbox", State: statePass, Detail: fmt.Sprintf("levels %v", s.Levels)}
 	for _, m := range s.Missing {
-		d.State, d.Detail = "limited", m.Guarantee+": "+m.Why
+		d.State, d.Detail = stateLimited, m.Guarantee+": "+m.Why
 	}
 	if !s.Supports(policy.LevelIsolated) {
-		d.State, d.Fix = "problem", "openclaw sandbox test says more"
+		d.State, d.Fix = stateFail, "openclaw sandbox test says more"
 	}
-	return d
+	return d, &s
 }
 
 func (e *env) diagnoseHome(p configfile.Paths) diagnosis {
-	d := diagnosis{What: "home", State: "ok", Detail: p.Short(p.State)}
+	d := diagnosis{What: "home", State: statePass, Detail: p.Short(p.State)}
 	state, err := app.LookHome(p)
 	switch {
 	case err != nil:
-		d.State, d.Detail = "problem", err.Error()
+		d.State, d.Detail = stateFail, err.Error()
 	case state == app.HomeAbsent:
-		d.State, d.Detail, d.Fix = "problem", "there is none at "+p.Short(p.State), "openclaw up"
+		d.State, d.Detail, d.Fix = stateFail, "there is none at "+p.Short(p.State), "openclaw up"
 	case state == app.HomeUpstream:
-		d.State, d.Detail, d.Fix = "problem", p.Short(p.State)+" belongs to another OpenClaw", "openclaw --profile NAME up"
+		d.State, d.Detail, d.Fix = stateFail, p.Short(p.State)+" belongs to another OpenClaw", "openclaw --profile NAME up"
 	case state == app.HomeOurs:
 	}
 	return d
@@ -108,9 +126,9 @@ func (e *env) diagnoseHome(p configfile.Paths) diagnosis {
 
 // diagnoseModes looks at who may read the home.
 func diagnoseModes(p configfile.Paths) diagnosis {
-	d := diagnosis{What: "modes", State: "ok", Detail: "only you can read the home"}
+	d := diagnosis{What: "modes", State: statePass, Detail: "only you can read the home"}
 	if runtime.GOOS == "windows" {
-		return diagnosis{What: "modes", State: "unmeasured", Detail: "access lists are not read on Windows"}
+		return diagnosis{What: "modes", State: stateUnmeasured, Detail: "access lists are not read on Windows"}
 	}
 	for _, path := range []string{p.State, p.Config, p.Secrets, p.Credentials, p.Logs} {
 		st, err := os.Lstat(path)
@@ -118,14 +136,14 @@ func diagnoseModes(p configfile.Paths) diagnosis {
 			continue
 		}
 		if err != nil {
-			return diagnosis{What: "modes", State: "unmeasured", Detail: err.Error()}
+			return diagnosis{What: "modes", State: stateUnmeasured, Detail: err.Error()}
 		}
 		if st.Mode().Perm()&0o077 != 0 {
 			want := "600"
 			if st.IsDir() {
 				want = "700"
 			}
-			d.State, d.Detail, d.Fix = "problem", fmt.Sprintf("%s has mode %o", p.Short(path), st.Mode().Perm()), "chmod "+want+" "+p.Short(path)
+			d.State, d.Detail, d.Fix = stateFail, fmt.Sprintf("%s has mode %o", p.Short(path), st.Mode().Perm()), "chmod "+want+" "+p.Short(path)
 		}
 	}
 	return d
@@ -135,24 +153,24 @@ func (e *env) diagnoseConfig(p configfile.Paths) diagnosis {
 	l, err := configfile.Load(p, configfile.Options{Env: e.lookup})
 	switch {
 	case err != nil:
-		return diagnosis{What: "config", State: "problem", Detail: err.Error()}
+		return diagnosis{What: "config", State: stateFail, Detail: err.Error()}
 	case l.Problems.HasErrors():
-		return diagnosis{What: "config", State: "problem", Detail: l.Problems.Only(0)[0].String(), Fix: "openclaw config validate"}
+		return diagnosis{What: "config", State: stateFail, Detail: l.Problems.Only(0)[0].String(), Fix: "openclaw config validate"}
 	case l.Absent:
-		return diagnosis{What: "config", State: "ok", Detail: "no file; the hardened baseline holds"}
+		return diagnosis{What: "config", State: statePass, Detail: "no file; the hardened baseline holds"}
 	}
-	return diagnosis{What: "config", State: "ok", Detail: fmt.Sprintf("valid, %d warning(s)", len(l.Problems))}
+	return diagnosis{What: "config", State: statePass, Detail: fmt.Sprintf("valid, %d warning(s)", len(l.Problems))}
 }
 
 func (e *env) diagnoseJournal(p configfile.Paths) diagnosis {
 	rep, err := journal.Verify(app.JournalFiles(p, e.lookup), chain.Expect{})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return diagnosis{What: "journal", State: "ok", Detail: "none yet"}
+		return diagnosis{What: "journal", State: statePass, Detail: "none yet"}
 	case err != nil:
-		return diagnosis{What: "journal", State: "unmeasured", Detail: err.Error()}
+		return diagnosis{What: "journal", State: stateUnmeasured, Detail: err.Error()}
 	case !rep.OK():
-		return diagnosis{What: "journal", State: "problem", Detail: rep.String(), Fix: "openclaw journal verify; keep a copy of the files"}
+		return diagnosis{What: "journal", State: stateFail, Detail: rep.String(), Fix: "openclaw journal verify; keep a copy of the files"}
 	}
-	return diagnosis{What: "journal", State: "ok", Detail: rep.String()}
+	return diagnosis{What: "journal", State: statePass, Detail: rep.String()}
 }

@@ -181,7 +181,7 @@ func TestCallersKnowWhatIsBuilt(t *testing.T) {
 	w := newWorld(t, func(o *gateway.Options) {
 		o.Sessions = &clearing{}
 		o.Posture, o.Logs, o.Channels, o.Models = &vouching{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
-		o.Exposer, o.Runs = &lender{}, struct{ gateway.OperatorRuns }{}
+		o.Exposer, o.Runs, o.Measures = &lender{}, struct{ gateway.OperatorRuns }{}, struct{ gateway.Measures }{}
 		o.Standing = struct{ gateway.Standing }{}
 	})
 	for glob, pattern := range map[string]string{

@@ -63,6 +63,7 @@ type Options struct {
 	Ready    Readiness
 	Exposer  Exposer
 	Runs     OperatorRuns
+	Measures Measures
 	Identity Identity
 	Devices  *devices.Book
 	// UI serves everything below /ui/ but POST /ui/login; UIHeaders puts its
