@@ -154,7 +154,9 @@ func (a agentJobs) List() []tool.Process {
 	defer a.b.mu.Unlock()
 	var out []tool.Process
 	for _, j := range a.b.jobs[a.agent] {
-		out = append(out, j.snapshot())
+		p := j.snapshot()
+		p.Labels, p.From = j.account.labels(), "background command "+p.ID // what it was told to run is text too
+		out = append(out, p)
 	}
 	return out
 }

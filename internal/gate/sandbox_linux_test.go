@@ -465,12 +465,18 @@ func TestBackgroundIsAccountedFor(t *testing.T) {
 		}
 		return out
 	}
+	if got := permitted(map[string]any{"action": "list"}, 0); got.Labels != private || !strings.Contains(got.Text, "p1") {
+		t.Errorf("listed: %v, %q", got.Labels, got.Text)
+	}
 	permitted(map[string]any{"action": "submit", "sessionId": "p1", "data": "first"}, private)
 	c.filled("one")
 	if got := c.labelsOf("one"); got != private {
 		t.Errorf("while it runs: %v", got)
 	}
 	permitted(map[string]any{"action": "submit", "sessionId": "p1", "data": "second, from a page"}, strict)
+	if got := permitted(map[string]any{"action": "list"}, private); got.Labels != strict {
+		t.Errorf("listed in another session: %v", got.Labels)
+	}
 	ended := permitted(map[string]any{"action": "poll", "sessionId": "p1", "timeout": 30000}, private)
 	if !strings.Contains(ended.Text, "exit status 0") || ended.Labels != strict {
 		t.Errorf("%v: %s", ended.Labels, ended.Text)

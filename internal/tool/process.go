@@ -84,7 +84,7 @@ func (a processArgs) action(ps Processes) (runFunc, error) {
 	}
 	switch a.Action {
 	case "list":
-		return func(context.Context, policy.Permit) (Result, error) { return Result{Text: processList(ps.List())}, nil }, nil
+		return func(context.Context, policy.Permit) (Result, error) { return processList(ps.List()), nil }, nil
 	case "poll":
 		return func(ctx context.Context, _ policy.Permit) (Result, error) {
 			p, err := ps.Wait(ctx, a.SessionID, min(time.Duration(a.Timeout)*time.Millisecond, processMaxWait))
@@ -131,13 +131,20 @@ func (p Process) state() string {
 	return fmt.Sprintf("exit status %d", p.Report.ExitCode)
 }
 
-func processList(list []Process) string {
+// processList brings the labels of what is listed: a command may have been
+// written in another session.
+func processList(list []Process) Result {
 	if len(list) == 0 {
-		return "no background commands"
+		return Result{Text: "no background commands"}
 	}
+	r := Result{Content: true}
 	var b strings.Builder
 	for _, p := range list {
 		fmt.Fprintf(&b, "%s  %s  %d bytes  %s\n", p.ID, p.state(), p.Bytes, p.Command)
+		if r.Labels |= p.Labels; r.From == "" || p.Labels.Has(claw.Untrusted) {
+			r.From = p.From
+		}
 	}
-	return b.String()
+	r.Text = b.String()
+	return r
 }
