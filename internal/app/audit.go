@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/gateway/access"
 	"github.com/openclaw-go/openclaw/internal/posture"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/survey"
 )
 
@@ -28,6 +31,8 @@ type AuditOptions struct {
 	Now     time.Time
 	// Deep looks at the machine too: sockets, the gateway, the sandbox.
 	Deep bool
+	// Support says what the sandbox holds; nil measures it.
+	Support func() (sandbox.Support, error)
 	// Compose are container deployments to judge besides.
 	Compose []string
 	// Progress is told what is being looked at.
@@ -63,23 +68,32 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
 	if foreign {
 		world.Owner = posture.Upstream
 	}
-	for _, a := range posture.Of(l.Config, world).Agents {
+	now := posture.Of(l.Config, world)
+	for _, a := range now.Agents {
 		if a.Workspace != "" {
 			w.Workspaces = append(w.Workspaces, a.Workspace)
+		}
+		for _, e := range a.Rules.Exec.Allowlist {
+			if name, _, _ := strings.Cut(e.Text, " "); strings.HasPrefix(p.Expand(name), "/") && !strings.ContainsAny(name, "*?[") {
+				w.Further[audit.RoleAllowed] = append(w.Further[audit.RoleAllowed], p.Expand(name))
+			}
 		}
 	}
 	w.Processes = o.Deep || owner == audit.NoHome
 	in.Snapshot = survey.Take(w)
-	in.Snapshot.Secrets = auditSecrets(p, l.Config, o)
+	secrets, values := auditSecrets(p, l.Config, w.Redactor, o)
+	in.Snapshot.Secrets = secrets
+	in.Redact = maskOf(w.Redactor, values)
 	if o.Deep {
-		in.Snapshot.Live = lookDeep(p, posture.Of(l.Config, world).Gateway.Port, owner, o)
+		in.Snapshot.Live = lookDeep(p, now.Gateway.Port, owner, o)
 	}
 	return in, nil
 }
 
 // lookDeep looks at what the machine does.
 func lookDeep(p configfile.Paths, port int, owner audit.HomeOwner, o AuditOptions) *audit.Live {
-	live := survey.Live(context.Background(), survey.Deep{Port: port, Progress: o.Progress})
+	holder, _ := store.Holder(p.State)
+	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Progress: o.Progress})
 	if o.Ask != nil && owner == audit.OurHome {
 		live.NotInForce, live.Asked = o.Ask()
 	}
@@ -90,7 +104,11 @@ func lookDeep(p configfile.Paths, port int, owner audit.HomeOwner, o AuditOption
 	if o.Progress != nil {
 		o.Progress("the sandbox")
 	}
-	s, err := MeasureSandbox(p)
+	measure := o.Support
+	if measure == nil {
+		measure = func() (sandbox.Support, error) { return MeasureSandbox(p) }
+	}
+	s, err := measure()
 	if err != nil {
 		live.SandboxErr = err.Error()
 		return live
@@ -161,10 +179,12 @@ func furtherFiles(c *config.Config, p configfile.Paths) map[audit.Role][]string 
 }
 
 // auditSecrets is what the audit may know of credentials: never a value.
-func auditSecrets(p configfile.Paths, c *config.Config, o AuditOptions) []audit.Secret {
+func auditSecrets(p configfile.Paths, c *config.Config, red *filter.Redactor, o AuditOptions) ([]audit.Secret, []string) {
+	var values []string
 	groups := map[string]int{}
 	measure := func(x audit.Secret, value string) audit.Secret {
-		x.Length, x.Bits, x.Placeholder = len(value), filter.Bits(value), access.Sample(value)
+		x.Length, x.Bits, x.Placeholder, x.Shaped = len(value), filter.Bits(value), access.Sample(value), red.String(value) != value
+		values = append(values, value)
 		if value != "" {
 			if groups[value] == 0 {
 				groups[value] = len(groups) + 1
@@ -208,7 +228,25 @@ func auditSecrets(p configfile.Paths, c *config.Config, o AuditOptions) []audit.
 			out = append(out, measure(audit.Secret{Pointer: "gateway.auth.token", Source: "env"}, v))
 		}
 	}
-	return out
+	return out, values
+}
+
+// maskOf masks known credentials and whatever has the form of one. A value too
+// weak to be masked anywhere else is masked here: a finding has no need of it.
+func maskOf(red *filter.Redactor, values []string) func(string) string {
+	red = red.With(values)
+	weak := slices.DeleteFunc(slices.Clone(values), func(v string) bool {
+		return len(v) < 8 || filter.Maskable(v) || strings.Trim(v, "abcdefghijklmnopqrstuvwxyz") == ""
+	})
+	return func(text string) string {
+		if text == "" {
+			return text
+		}
+		for _, v := range weak {
+			text = strings.ReplaceAll(text, v, "[redacted]")
+		}
+		return red.String(text)
+	}
 }
 
 // PathsOf are the paths of another home by its state directory.

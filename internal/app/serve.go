@@ -104,8 +104,10 @@ func (a *App) stop(server *gateway.Server) error {
 }
 
 // background starts what goes on beside requests: the configuration is
-// watched, questions expire, the record is verified once.
+// watched, questions expire, the record is verified once, the home is audited
+// at night.
 func (a *App) background(server *gateway.Server) {
+	a.wg.Go(a.nights)
 	a.wg.Add(3)
 	go func() {
 		defer a.wg.Done()

@@ -34,6 +34,8 @@ type Listener struct {
 	UID  int    `json:"uid"`
 	PID  int    `json:"pid,omitempty"` // 0 when nobody could tell
 	Name string `json:"name,omitempty"`
+	// Holder: the process holds the lock of this home.
+	Holder bool `json:"holder,omitempty"`
 }
 
 // Process is a gateway that runs, its command line without values that may be
@@ -257,7 +259,7 @@ func portOwner(s *Subject, l *Live) Outcome {
 			continue
 		}
 		n++
-		known := x.Name == "" || strings.HasPrefix(x.Name, "openclaw") || s.Snapshot.Home.Owner == UpstreamHome && (x.Name == "node" || x.Name == "bun" || x.Name == "MainThread")
+		known := x.Holder || x.Name == "" || strings.HasPrefix(x.Name, "openclaw") || s.Snapshot.Home.Owner == UpstreamHome && (x.Name == "node" || x.Name == "bun" || x.Name == "MainThread")
 		owner := s.Snapshot.System.UID
 		for _, f := range s.byRole[RoleState] {
 			if f.Type != Absent && f.Err == "" {

@@ -24,6 +24,8 @@ const (
 type Deep struct {
 	// Port of the gateway.
 	Port int
+	// Holder is the process that holds the home's lock, 0 for none.
+	Holder int
 	// Progress is told what is being looked at; nil is silent.
 	Progress func(string)
 }
@@ -40,6 +42,9 @@ func Live(ctx context.Context, d Deep) *audit.Live {
 	l := &audit.Live{}
 	d.say("listening sockets")
 	l.Listeners = listeners(d.Port)
+	for i := range l.Listeners {
+		l.Listeners[i].Holder = d.Holder != 0 && l.Listeners[i].PID == d.Holder
+	}
 	to := net.JoinHostPort("127.0.0.1", strconv.Itoa(d.Port))
 	d.say("the gateway at " + to)
 	health := probe(ctx, audit.ProbeHealth, to, "GET /healthz HTTP/1.1", to)
