@@ -16,6 +16,7 @@ func recordText(r journal.Record) string {
 		Verdict   string     `json:"verdict"`
 		Rule      string     `json:"rule"`
 		Status    string     `json:"status"`
+		Reason    string     `json:"reason"`
 		Command   [][]string `json:"command"`
 		Direction string     `json:"direction"`
 		Bytes     int        `json:"bytes"`
@@ -43,6 +44,8 @@ func recordText(r journal.Record) string {
 		return "starts " + commandText(d.Command)
 	case r.Phase == chain.Intent:
 		return fmt.Sprintf("starts %s (decided in %d)", d.Tool, d.Decision)
+	case r.Phase == chain.Outcome && d.Status == "unknown":
+		return fmt.Sprintf("outcome unknown of %d: %s", r.Ref, d.Reason)
 	case r.Phase == chain.Outcome && d.Run.Enforced != "":
 		return fmt.Sprintf("%s: exit %d, %s, %d ms", d.Status, d.Run.ExitCode, d.Run.Enforced, d.TookMs)
 	case r.Phase == chain.Outcome:
