@@ -72,7 +72,7 @@ func (g *Gate) offer(ctx context.Context, v *approval.View, q policy.Request, ru
 		v.NoStanding = g.opt.Redact().String(why)
 		return nil
 	}
-	v.Standing = g.imagine(ctx, q, rules, offered)
+	v.Standing = g.imagine(ctx, v.Seq, q, rules, offered)
 	v.Scopes = append(v.Scopes, approval.ScopeAgent, approval.ScopeAlways)
 	return offered
 }
@@ -132,18 +132,19 @@ func asSeen(q, shown policy.Request) policy.Request {
 }
 
 // imagine says what rules would let through: of the past, and near this call.
-func (g *Gate) imagine(ctx context.Context, q policy.Request, rules policy.Rules, offered []standing.Rule) *approval.Standing {
+func (g *Gate) imagine(ctx context.Context, this uint64, q policy.Request, rules policy.Rules, offered []standing.Rule) *approval.Standing {
 	out := &approval.Standing{Also: []approval.Past{}, Near: []approval.Near{}}
 	for i := range offered {
 		out.Rules = append(out.Rules, offered[i].Text())
 	}
 	after := with(rules, offered)
 	if g.opt.History != nil {
-		past, err := g.opt.History(ctx, lookBack)
+		past, err := g.opt.History(ctx, lookBack+1)
 		if err != nil {
 			past = nil // Looked says that nothing was looked at
 		}
-		for i := range past {
+		past = slices.DeleteFunc(past, func(p Decided) bool { return p.Seq == this })
+		for i := range past[:min(len(past), lookBack)] {
 			g.also(out, &past[i], q, rules, after)
 		}
 	}

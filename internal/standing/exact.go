@@ -56,7 +56,7 @@ func exact(line *cmdline.Facts, i int, run Run) (e Exact, why string) {
 		return e, argv[0] + " runs text that is in no file"
 	case c.Redefines != "" || len(c.RawDisk) > 0:
 		return e, argv[0] + " changes what other commands mean or writes a raw disk"
-	case len(c.Upstream) == 0 && c.Input.Origin != cmdline.OriginNone && c.Input.Origin != cmdline.OriginFile:
+	case !bound(c):
 		return e, argv[0] + " reads text that is written in the line"
 	}
 	if why := kind(line, i, argv[0]); why != "" {
@@ -87,7 +87,7 @@ func exact(line *cmdline.Facts, i int, run Run) (e Exact, why string) {
 		}
 		up := &line.Commands[k]
 		w, ok := words(up)
-		if !ok || len(up.Upstream) == 0 && up.Input.Origin != cmdline.OriginNone && up.Input.Origin != cmdline.OriginFile {
+		if !ok || !bound(up) {
 			return e, argv[0] + " reads text that is known only at run time or is written in the line"
 		}
 		e.Upstream = append(e.Upstream, w)
@@ -98,6 +98,19 @@ func exact(line *cmdline.Facts, i int, run Run) (e Exact, why string) {
 		}
 	}
 	return e, ""
+}
+
+// bound reports whether what a command reads is named by files or by the
+// commands before it. Text of the line itself is in no fact.
+func bound(c *cmdline.Command) bool {
+	switch c.Input.Origin {
+	case cmdline.OriginNone, cmdline.OriginFile:
+		return true
+	case cmdline.OriginOutput, cmdline.OriginDownload:
+		return len(c.Upstream) > 0
+	case cmdline.OriginConstant, cmdline.OriginUnknown:
+	}
+	return false
 }
 
 // kind refuses programs of which a rule would say nothing.

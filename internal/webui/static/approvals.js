@@ -8,12 +8,14 @@ export const title = 'Approvals';
 const ARMING = 700; // ms in which a card that has just moved takes no answer
 const LONG = { lines: 20, chars: 2000 };
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
+const lengths = { session: 'for this session', agent: 'for this agent, for a time', always: 'for this agent until revoked' };
 const quoted = (a) => (PLAIN.test(a) ? a : `'${a.replaceAll("'", "'\\''")}'`);
 
 export function mount(root, app, where) {
   const at = (name) => slot(root, name);
   const cards = new Map(); // id -> card
-  let tab = where.query.get('tab') === 'answered' ? 'answered' : 'waiting';
+  const tabOf = (query) => (['answered', 'rules'].includes(query.get('tab')) ? query.get('tab') : 'waiting');
+  let tab = tabOf(where.query);
   let shown = where.arg;
   let wanted = Boolean(where.arg); // focus goes to the headline once it is there
   let older = [];
@@ -31,6 +33,9 @@ export function mount(root, app, where) {
   function draw() {
     if (!app.ready) return;
     for (const a of root.querySelectorAll('.tabs a')) { if (a.dataset.tab === tab) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current'); }
+    at('rules').hidden = tab !== 'rules';
+    root.querySelector('.split').hidden = tab === 'rules';
+    if (tab === 'rules') { at('lead').textContent = 'Answers that last, and stored approvals that are not used.'; return; }
     const list = all();
     const open = app.waiting();
     if (!list.some((q) => q.id === shown) && !(shown && wanted)) shown = list[0]?.id ?? '';
@@ -146,10 +151,26 @@ export function mount(root, app, where) {
   }
 
   function more(v) {
-    if (!(v.scopes ?? []).includes('session')) return el('p', { class: 'meta' }, 'Not offered for this call: ', outside(v.noMore || 'the gateway gave no reason'), '.');
-    return [el('fieldset', null, el('legend', { class: 'vh' }, 'How long'), el('label', null, el('input', { type: 'radio', name: `scope-${v.id}`, value: 'session', checked: true }), ' this session')),
-      el('p', { class: 'meta' }, 'Opens: exactly this call may run again in session ', outside(v.session ?? '', 'code'), ' without asking, as long as the session gains no new label.'),
-      el('p', { class: 'actions' }, el('button', { 'data-do': 'allow-session', 'data-acts': '', 'data-slot': 'session' }, 'Allow for this session'))];
+    const offered = v.scopes ?? [];
+    if (offered.length < 2) return el('p', { class: 'meta' }, 'Not offered for this call: ', outside(v.noMore || 'the gateway gave no reason'), '.');
+    const rows = [['session', ' this session'], ['agent', ' this agent for 24 h'], ['always', ' this agent until revoked']].filter(([s]) => offered.includes(s));
+    const out = [el('fieldset', null, el('legend', { class: 'vh' }, 'How long'), rows.map(([s, word], i) => el('label', null, el('input', { type: 'radio', name: `scope-${v.id}`, value: s, checked: i === 0 }), word)))];
+    if (offered.includes('session')) out.push(el('p', { class: 'meta' }, 'This session opens: exactly this call may run again in session ', outside(v.session ?? '', 'code'), ' without asking, as long as the session gains no new label.'));
+    if (v.standing) out.push(standing(v.standing));
+    else if (v.noStanding) out.push(el('p', { class: 'meta' }, 'No rule is offered: ', outside(v.noStanding), '.'));
+    out.push(el('p', { class: 'actions' }, el('button', { 'data-do': 'allow-more', 'data-acts': '' }, 'Allow as chosen')));
+    return out;
+  }
+
+  // standing shows the rule before it is stored, and what else it would let run.
+  function standing(s) {
+    const out = [el('p', null, 'For the agent, this rule would be stored:'), (s.rules ?? []).map((r) => el('ul', { class: 'rule' }, r.map((line) => el('li', null, outside(line, 'code')))))];
+    const also = s.also ?? [];
+    out.push(el('p', null, `It would also have allowed ${also.length} of the last ${count(s.looked ?? 0, 'decision')}`, s.unknown ? `; ${s.unknown} could not be judged again` : '', '.'));
+    if (also.length) out.push(el('ul', null, also.map((a) => el('li', null, `#${a.seq} `, outside(a.command ?? '', 'code'), ': ', outside(a.became ?? '')))));
+    const near = s.near ?? [];
+    if (near.length) out.push(el('p', null, 'Commands near it:'), el('ul', null, near.map((n) => el('li', null, n.verdict === 'allow' ? 'allowed' : n.verdict === 'ask' ? 'asks' : 'refused', ': ', outside(n.command ?? '', 'code'), ' (', outside(n.what ?? ''), ')'))));
+    return el('div', { class: 'standing' }, out);
   }
 
   // arm starts the time in which the card on screen takes no answer.
@@ -171,7 +192,7 @@ export function mount(root, app, where) {
     const off = (name, reason) => { for (const b of node.querySelectorAll(name)) { b.dataset.off = reason ? '1' : ''; b.dataset.reason = reason; } };
     const busy = !open ? 'This was answered.' : over ? 'The time is over.' : c.sending ? 'Sending.' : !ready(c) ? 'The card has just appeared or moved. Wait a moment.' : '';
     off('[data-do=deny], [data-do=why], [data-slot=reason] [type=submit]', busy);
-    off('[data-do=allow], [data-do=allow-session]', busy || (c.folded ? 'Show all of it first.' : ''));
+    off('[data-do=allow], [data-do=allow-more]', busy || (c.folded ? 'Show all of it first.' : ''));
     off('[data-do=extend]', !open || over || c.sending ? 'No longer open.' : q.extensionsLeft === 0 ? 'It was extended three times already.' : '');
     node.classList.toggle('done', !open);
     node.dataset.armed = String(!busy);
@@ -213,7 +234,7 @@ export function mount(root, app, where) {
   function outcome(q) {
     const a = q.answer ?? {};
     const at = Number.isFinite(millis(a.at)) ? [', ', when(millis(a.at), app.now())] : '';
-    if (q.state === 'allowed') return [badge('fine', ''), ' Allowed ', a.scope === 'session' ? 'for this session' : 'once', who(a.by), at, '. The result is in ', el('a', { href: `/ui/chat/${encodeURIComponent(q.view.session ?? '')}` }, 'the chat'), '.'];
+    if (q.state === 'allowed') return [badge('fine', ''), ' Allowed ', lengths[a.scope] ?? 'once', who(a.by), at, '. The result is in ', el('a', { href: `/ui/chat/${encodeURIComponent(q.view.session ?? '')}` }, 'the chat'), '.'];
     if (q.state === 'denied') return [badge('na', ''), ' Denied', who(a.by), at, '. Nothing ran.', a.reason ? [' The agent was told: ', outside(a.reason)] : ''];
     if (q.state === 'expired') return [badge('na', ''), ' Expired ', when(q.expiresAtMs, app.now()), ', refused. Nothing ran.'];
     if (q.state === 'voided') return [badge('look', ''), ' The facts changed before an answer, so it was refused. Nothing ran.'];
@@ -265,7 +286,8 @@ export function mount(root, app, where) {
   const acts = {
     deny: (b) => answer(cardOf(b), 'deny'),
     allow: (b) => answer(cardOf(b), 'allow-once'),
-    'allow-session': (b) => answer(cardOf(b), 'allow-always', { scope: 'session' }),
+    'allow-more': (b) => answer(cardOf(b), 'allow-always', { scope: b.closest('details').querySelector('input:checked')?.value ?? 'session' }),
+    revoke: (b) => revoke(b),
     why: (b) => why(cardOf(b), slot(cardOf(b).node, 'reason').hidden),
     'why-close': (b) => why(cardOf(b), false),
     unfold: (b) => { const c = cardOf(b); c.folded = false; slot(c.node, 'box').classList.remove('folded'); b.hidden = true; slot(c.node, 'text').focus(); arm(); },
@@ -298,15 +320,38 @@ export function mount(root, app, where) {
     } catch (e) { if (!(e instanceof Offline)) fill(at('load'), problem(e, 'Answered requests')).hidden = false; }
   }
 
+  // rules lists what stands; a stored approval that is unsafe says why.
+  async function rules() {
+    const got = await app.load(at('load'), () => app.request('exec.approvals.rules'));
+    if (!got) return;
+    const rows = (got.rules ?? []).map((r) => el('li', null, r.text.map((line) => el('div', null, outside(line, 'code'))),
+      el('p', { class: 'meta' }, r.expired ? 'ended' : r.untilMs ? ['until ', when(r.untilMs, app.now())] : 'until revoked', r.by ? [', by ', outside(r.by, 'code')] : ', an entry of the file', r.atMs ? [', ', when(r.atMs, app.now())] : ''),
+      r.id ? el('p', { class: 'actions' }, el('button', { type: 'button', 'data-do': 'revoke', 'data-acts': '', 'data-id': r.id }, 'Revoke')) : null));
+    const unused = (got.unused ?? []).map((u) => el('li', null, icon('look'), ' not used: ', outside(u.what ?? '', 'code'), ': ', outside(u.reason ?? '')));
+    fill(at('rules'), got.problem ? el('p', { role: 'alert' }, 'No command may run: ', outside(got.problem)) : null,
+      rows.length ? el('ul', { class: 'rulelist' }, rows) : el('p', { class: 'empty' }, 'No standing answers.'), unused.length ? el('ul', { class: 'rulelist' }, unused) : null);
+    app.guard();
+  }
+
+  async function revoke(b) {
+    b.disabled = true;
+    try {
+      await app.request('exec.approvals.rules.remove', { id: b.dataset.id });
+      app.say('Revoked.');
+      await rules();
+    } catch (e) { b.disabled = false; fill(at('load'), problem(e, 'Revoking')).hidden = false; }
+  }
+
   draw();
   return {
-    snapshot() { draw(); if (tab === 'answered') history(); },
+    snapshot() { draw(); if (tab === 'answered') history(); if (tab === 'rules') rules(); },
     move(next) {
-      tab = next.query.get('tab') === 'answered' ? 'answered' : 'waiting';
+      tab = tabOf(next.query);
       shown = next.arg;
       wanted = Boolean(next.arg);
       draw();
       if (tab === 'answered' && app.live) history();
+      if (tab === 'rules' && app.live) rules();
     },
     onEvent(name) { if (name.startsWith('exec.approval')) draw(); },
     tick() { const c = cards.get(shown); if (c) update(c); if (tab === 'waiting' && app.ready) at('lead').textContent = sentence(app.waiting()); },
