@@ -27,6 +27,8 @@ var (
 	ErrReadOnly = errors.New("files: the root is read-only")
 	// ErrChanged: the content is not the one that was expected.
 	ErrChanged = errors.New("files: the file changed meanwhile")
+	// ErrShut: a folder may not be listed, so what changed in it is not known.
+	ErrShut = errors.New("files: a folder may not be listed")
 	// ErrUnsupported: the platform cannot give the guarantee.
 	ErrUnsupported = errors.New("files: not supported on this platform")
 )

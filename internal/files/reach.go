@@ -104,6 +104,9 @@ func (l *Labels) folder(dir string) (claw.Labels, bool) {
 // workspace adds what the files of a snapshot carry. Only those are opened
 // whose content may be one that an agent wrote from outside.
 func (w *Watch) workspace(ctx context.Context, s Snapshot, r Reach, out *Brought) error {
+	if s.shut {
+		out.add(strict, "a folder that may not be listed")
+	}
 	suspects := w.tree.labels.suspects(s, r, w.id, out)
 	for _, path := range suspects {
 		if err := ctx.Err(); err != nil {
@@ -212,6 +215,9 @@ func (w *Watch) readRoot(ctx context.Context, root string, r Reach, out *Brought
 	l.mu.Lock()
 	state, vouched := l.trees[root]
 	l.mu.Unlock()
+	if s.shut {
+		out.add(strict, "folder "+root)
+	}
 	if vouched && state == s.state() {
 		out.add(claw.Private, "")
 		return nil

@@ -53,6 +53,9 @@ func LookAt(ctx context.Context, path string) (Vouched, error) {
 	if err != nil {
 		return Vouched{}, err
 	}
+	if s.shut {
+		return Vouched{}, fmt.Errorf("files: beneath %q: %w", real, ErrShut)
+	}
 	v := Vouched{Path: real, SHA256: s.state(), Folder: true}
 	for _, p := range slices.Sorted(maps.Keys(s.files)) {
 		if !s.files[p].mode.IsRegular() {

@@ -41,6 +41,7 @@ type Snapshot struct {
 	files map[string]stamp
 	dirs  map[string]bool
 	large bool // too many to look at
+	shut  bool // a folder that may not be listed
 }
 
 // Len is the number of files.
@@ -61,6 +62,9 @@ func take(ctx context.Context, root string, most int) (Snapshot, error) {
 		switch {
 		case isNotExist(err):
 			return nil
+		case errors.Is(err, fs.ErrPermission) && path != root:
+			s.shut = true
+			return fs.SkipDir
 		case err != nil:
 			return err
 		case len(s.files)+len(s.dirs) >= most:
@@ -189,12 +193,16 @@ func (w *Watch) Carries(f func() claw.Labels) {
 
 // End compares, records every changed file with labels and the view's own, and
 // closes the account. When it fails the account stays open, so that what
-// changed counts as unknown. It may be called again for a background run: each
+// changed counts as unknown; so it does with ErrShut, which comes with the
+// changes that were seen. It may be called again for a background run: each
 // call tells of the changes since the last one, and only done closes.
 func (w *Watch) End(ctx context.Context, labels claw.Labels) ([]Change, error) {
 	changes, err := w.Sofar(ctx, labels)
 	if err != nil {
 		return nil, err
+	}
+	if w.was.shut {
+		return changes, fmt.Errorf("files: beneath %q: %w", w.was.root, ErrShut)
 	}
 	if w.tree.labels != nil {
 		if err := w.tree.labels.append(line{End: w.id}); err != nil {
