@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -136,6 +137,8 @@ func (a *App) background(server *gateway.Server) {
 			if _, err := a.record.Verify(a.life); err != nil {
 				a.log.Error("the journal was not verified", "error", err)
 			}
+			// What the start and this check took is not needed again.
+			debug.FreeOSMemory()
 		case <-a.life.Done():
 		}
 	}()
