@@ -239,14 +239,14 @@ func (e *env) cmdGatewayUninstall() *cobra.Command {
 // unitText is a hardened user unit. User namespaces stay allowed: the sandbox
 // of agents' commands is made of them.
 func unitText(self string, p configfile.Paths) string {
-	env := "OPENCLAW_STATE_DIR=" + p.State
+	env := unitQuote("OPENCLAW_STATE_DIR=" + p.State)
 	return `[Unit]
 Description=OpenClaw gateway (` + unitName(p) + `)
 After=network-online.target
 
 [Service]
-ExecStart="` + self + `" gateway run
-Environment="` + env + `"
+ExecStart=` + unitQuote(self) + ` gateway run
+Environment=` + env + `
 Restart=on-failure
 RestartSec=2
 NoNewPrivileges=yes
@@ -260,13 +260,19 @@ WantedBy=default.target
 `
 }
 
+// unitQuote writes a word so that systemd takes it as it is.
+func unitQuote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(s) + `"`
+}
+
 func plistText(self string, p configfile.Paths) string {
+	x := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 	return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0"><dict>
-<key>Label</key><string>dev.openclaw.` + unitName(p) + `</string>
-<key>ProgramArguments</key><array><string>` + self + `</string><string>gateway</string><string>run</string></array>
-<key>EnvironmentVariables</key><dict><key>OPENCLAW_STATE_DIR</key><string>` + p.State + `</string></dict>
+<key>Label</key><string>dev.openclaw.` + x(unitName(p)) + `</string>
+<key>ProgramArguments</key><array><string>` + x(self) + `</string><string>gateway</string><string>run</string></array>
+<key>EnvironmentVariables</key><dict><key>OPENCLAW_STATE_DIR</key><string>` + x(p.State) + `</string></dict>
 <key>RunAtLoad</key><true/>
 <key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>
 </dict></plist>

@@ -295,7 +295,9 @@ func (e *env) cmdDashboard() *cobra.Command {
 			return e.print.value(map[string]string{"url": link})
 		}
 		e.print.line("%s", link)
-		e.print.note("it works once, within two minutes; from another machine: ssh -L 8765:127.0.0.1:8765 first")
+		at := strings.TrimSuffix(strings.TrimPrefix(base, "http://"), "/ui/")
+		_, port, _ := strings.Cut(at, ":")
+		e.print.note("it works once, within two minutes; from another machine: ssh -L %s:%s first", port, at)
 		return nil
 	}}
 	c.Flags().BoolVar(&noOpen, "no-open", false, "accepted for scripts; nothing is opened")
