@@ -189,7 +189,46 @@ func programs(a *posture.Agent) []string {
 			}
 		}
 	}
+	for i := range a.Rules.Exec.Standing {
+		switch r := &a.Rules.Exec.Standing[i]; {
+		case r.Exact != nil && len(r.Exact.Argv) > 0:
+			words := make([]string, 0, len(r.Exact.Argv))
+			for _, w := range r.Exact.Argv {
+				words = append(words, quoted(w))
+			}
+			out = append(out, strings.Join(words, " "))
+		case r.Entry != nil && r.Entry.Pattern != "":
+			out = append(out, quoted(r.Entry.Pattern))
+		}
+	}
 	return append(out, otherProgram)
+}
+
+// known are the programs and scripts that standing answers were given for, as
+// they were then: a question is about a machine on which none has changed.
+func known(r *policy.ExecRules) (programs, scripts []policy.Program) {
+	add := func(to *[]policy.Program, p policy.Program) {
+		if p.SHA256 == "" {
+			p.SHA256 = "unchanged"
+		}
+		if p.Path != "" && !slices.ContainsFunc(*to, func(o policy.Program) bool { return o.Path == p.Path }) {
+			*to = append(*to, p)
+		}
+	}
+	for i := range r.Standing {
+		switch x := &r.Standing[i]; {
+		case x.Exact != nil:
+			add(&programs, x.Exact.Program)
+			for _, s := range x.Exact.Scripts {
+				add(&scripts, s)
+			}
+		case x.Entry != nil && strings.Contains(x.Entry.Pattern, "/"):
+			add(&programs, policy.Program{Path: x.Entry.Pattern})
+		case x.Entry != nil:
+			add(&programs, policy.Program{Path: "/usr/bin/" + x.Entry.Pattern})
+		}
+	}
+	return programs, scripts
 }
 
 // quoted writes a word so that a shell takes it as it is.
@@ -288,6 +327,7 @@ func (w *World) parse(a *posture.Agent, x *way) {
 	x.parsed = true
 	facts := cmdline.Analyze(x.line, cmdline.Env{Home: w.Home, Cwd: a.Workspace, Workspace: a.Workspace})
 	x.facts = policy.Facts{Exec: &facts, Cwd: a.Workspace}
+	x.facts.Programs, x.facts.Scripts = known(&a.Rules.Exec)
 	for _, h := range facts.Hosts {
 		x.facts.Hosts = append(x.facts.Hosts, policy.Host{Name: h, CarriesData: true})
 	}

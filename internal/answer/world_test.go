@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/cmdline"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/posture"
+	"github.com/openclaw-go/openclaw/internal/standing"
 )
 
 // built are the tools of the tests' program.
@@ -173,5 +175,26 @@ func TestAdmission(t *testing.T) {
 		if r := d.admits(class); r.Verdict != policy.Deny {
 			t.Errorf("a policy that is none admits %s by %s", class, r.Rule)
 		}
+	}
+}
+
+// TestStandingAnswersCount: what a person allowed for longer than once is
+// allowed here too, and nothing beside it.
+func TestStandingAnswersCount(t *testing.T) {
+	w := homeWith(t, "")
+	a := w.agent("workbench")
+	line := cmdline.Analyze("sort -u 'all day.txt'", cmdline.Env{Home: "/home/u", Cwd: a.Workspace, Workspace: a.Workspace})
+	rules, why := standing.Of("workbench", &line, []int{0}, standing.Run{Programs: []standing.Content{{Path: "/usr/bin/sort", SHA256: "x"}}})
+	if len(rules) != 1 {
+		t.Fatal(why)
+	}
+	a.Rules.Exec.Standing = append(rules, standing.Rule{ID: "2", Agent: "workbench", Entry: &standing.Entry{Pattern: "/usr/bin/uname"}})
+	for what, want := range map[string]policy.Verdict{"run sort -u 'all day.txt'": policy.Allow, "run sort none": policy.Ask, "run /usr/bin/uname -a": policy.Allow, "run /opt/uname -a": policy.Ask} {
+		if got := w.ask(t, "cli", what); got.Verdict != want {
+			t.Errorf("%s: %s, want %s: %+v", what, got.Verdict, want, got.Path)
+		}
+	}
+	if got := w.ask(t, "cli", "read /usr/share/dict/words"); got.Verdict != policy.Allow {
+		t.Errorf("a listed program opens what its run shows: %s", got.Verdict)
 	}
 }

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/openclaw-go/openclaw/internal/answer"
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -15,6 +17,8 @@ import (
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/posture"
+	"github.com/openclaw-go/openclaw/internal/standing"
+	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/tool"
 )
 
@@ -24,7 +28,49 @@ func Answers(p configfile.Paths, c *config.Config) answer.World {
 	for _, t := range builtTools() {
 		built = append(built, t.Name())
 	}
-	return answer.Of(c, posture.Of(c, World(p)), p.Home, built)
+	return answer.Of(c, withStanding(posture.Of(c, World(p)), p), p.Home, built)
+}
+
+// withStanding are the rules of a posture with the answers that stand for its
+// agents in this home: what people allowed for longer than once.
+func withStanding(post posture.Posture, p configfile.Paths) posture.Posture {
+	doc, rules, err := peekStanding(p)
+	now := time.Now()
+	for i := range post.Agents {
+		a := &post.Agents[i]
+		if err != nil {
+			a.Rules.Exec = posture.Unreadable(a.Rules.Exec)
+			continue
+		}
+		a.Rules.Exec = posture.Strictest(a.Rules.Exec, a.ID, doc.Limits(a.ID))
+		for j := range rules {
+			if rules[j].For(a.ID, now) {
+				a.Rules.Exec.Standing = append(a.Rules.Exec.Standing, rules[j])
+			}
+		}
+	}
+	return post
+}
+
+// peekStanding reads what stands without holding the home.
+func peekStanding(p configfile.Paths) (*standing.Document, []standing.Rule, error) {
+	doc := standing.New()
+	b, err := store.PeekApprovals(p.State)
+	if err == nil && b != nil {
+		doc, err = standing.Parse(b)
+	}
+	var k kept
+	if err == nil {
+		b, err = store.PeekDocument(p.State, store.FolderApprovals, answersFile)
+	}
+	if err == nil && b != nil {
+		err = json.Unmarshal(b, &k)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, _ := doc.Rules(p.Home, k.Rules)
+	return doc, rules, nil
 }
 
 // Imagined is a call that nobody made.
@@ -40,7 +86,7 @@ type Imagined struct {
 // followed as they lie now; nothing is opened, run or recorded, and what
 // programs execute from is not looked at.
 func Imagine(ctx context.Context, p configfile.Paths, c *config.Config, call Imagined) policy.Decision {
-	post := posture.Of(c, World(p))
+	post := withStanding(posture.Of(c, World(p)), p)
 	if call.Agent == "" {
 		call.Agent = post.Default()
 	}
