@@ -18,6 +18,11 @@ func reachOf(line *cmdline.Facts, g files.Ground) files.Reach {
 		return all
 	}
 	var r files.Reach
+	for _, a := range line.Assigns {
+		if !quietName(a.Name) {
+			return all
+		}
+	}
 	for i := range line.Commands {
 		paths, ok := operandsOf(&line.Commands[i], g)
 		if !ok {
@@ -52,9 +57,13 @@ func operandsOf(c *cmdline.Command, g files.Ground) (paths []string, ok bool) {
 	if kind == notPlain || wrapped || len(c.Inline) > 0 || len(c.Unchecked) > 0 || c.Redefines != "" {
 		return nil, false
 	}
+	if len(c.Argv) == 0 || strings.Contains(c.Argv[0].Text, "/") && !slices.Contains(systemDirs, path.Dir(c.Argv[0].Text)) {
+		return nil, false // a file of that name, not the program
+	}
 	globs := 0
 	for _, w := range c.Argv {
-		if !w.Known {
+		name, _, assigns := strings.Cut(w.Text, "=")
+		if !w.Known || assigns && c.Program == "env" && !quietName(name) {
 			return nil, false
 		}
 		if w.Glob {
@@ -72,6 +81,12 @@ func operandsOf(c *cmdline.Command, g files.Ground) (paths []string, ok bool) {
 		paths = append(paths, g.Workspace)
 	}
 	return paths, true
+}
+
+// quietName reports whether a variable tells programs nothing about where to
+// find code or files.
+func quietName(name string) bool {
+	return name == strings.ToLower(name) || name == "LANG" || name == "TERM" || name == "NO_COLOR" || strings.HasPrefix(name, "LC_")
 }
 
 // literal are the paths of a use; of a pattern the folder that it begins in.

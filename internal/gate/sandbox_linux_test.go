@@ -315,6 +315,15 @@ func TestOutputCarriesWhatItRead(t *testing.T) {
 			t.Errorf("%s: the model reads %q", command, out.Text)
 		}
 	}
+	// A file of the workspace is not the program whose name it bears.
+	fake := c.put("bin/cat", "#!/bin/sh\nwhile read -r x; do echo \"$x\"; done < web/page.txt\n")
+	must(t, os.Chmod(fake, 0o755))
+	for _, command := range []string{"./bin/cat notes/mine.txt", "cd bin && ./cat ../notes/mine.txt", c.ws + "/bin/cat notes/mine.txt", "env PATH=bin cat notes/mine.txt", "PATH=bin cat notes/mine.txt", "PATH=bin; cat notes/mine.txt", "export PATH=bin; cat notes/mine.txt"} {
+		out := c.use("exec", map[string]any{"command": command}, 0)
+		if out.Status == gate.Done && strings.Contains(out.Text, "August") && out.Labels != strict {
+			t.Errorf("%s: %v: %q", command, out.Labels, out.Text)
+		}
+	}
 	// The session's own labels come on top.
 	if out := c.run("echo hello", private); out.Labels != private {
 		t.Errorf("%v", out.Labels)
