@@ -138,6 +138,19 @@ func (c *conn) end(why error) {
 	if c.ending.CompareAndSwap(false, true) {
 		c.mute()
 		go c.farewell(why)
+	} else if errors.Is(why, errCrowded) {
+		c.cut()
+	}
+}
+
+// partingTime is for the other side to answer a close frame.
+const partingTime = 2 * time.Second
+
+// cut ends the connection under the WebSocket: while it parts, the library
+// reads on as long as bytes of an unfinished frame come, at any pace.
+func (c *conn) cut() {
+	if c.peer.raw != nil {
+		_ = c.peer.raw.Close() // whoever reads sees the error
 	}
 }
 
@@ -157,6 +170,8 @@ func (c *conn) farewell(why error) {
 	case <-c.wrote:
 	case <-ctx.Done():
 	}
+	late := time.AfterFunc(partingTime, c.cut)
+	defer late.Stop()
 	_ = c.ws.Close(code, reason) // the other side may be gone
 }
 
