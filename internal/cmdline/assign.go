@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"slices"
+	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
 )
