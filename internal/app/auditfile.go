@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -43,7 +44,47 @@ func WriteSnapshot(path string, p configfile.Paths, in audit.Input, env func(str
 	if err != nil {
 		return err
 	}
+	if b, err = maskedJSON(b, in.Redact); err != nil {
+		return err
+	}
 	return atomicfile.Write(path, append(b, '\n'))
+}
+
+// maskedJSON masks every text of a snapshot, keys of objects too. The copies
+// of the configuration are masked already, position by position.
+func maskedJSON(b []byte, mask func(string) string) ([]byte, error) {
+	if mask == nil {
+		return b, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	var walk func(v any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case string:
+			return mask(v)
+		case []any:
+			for i := range v {
+				v[i] = walk(v[i])
+			}
+		case map[string]any:
+			out := make(map[string]any, len(v))
+			for k, x := range v {
+				if k == "sources" {
+					out[k] = x
+					continue
+				}
+				out[mask(k)] = walk(x)
+			}
+			return out
+		}
+		return v
+	}
+	return json.MarshalIndent(walk(v), "", " ")
 }
 
 // ReadSnapshot gives what the audit judges from a snapshot taken elsewhere.
@@ -94,6 +135,7 @@ func ReadSnapshot(path string) (audit.Input, error) {
 	// A variable that was set there is taken as set: what was wrong with the
 	// configuration there is in the snapshot.
 	l, err := configfile.Load(p, configfile.Options{Env: func(name string) (string, bool) { return strings.ToLower(name), true }, Foreign: s.Home.Owner == audit.UpstreamHome})
+	in.Redact = maskOf(filter.New(filter.Options{}), nil)
 	in.Config, in.Problems, in.Unreadable = l.Config, s.Problems, s.Unreadable
 	if err != nil && in.Unreadable == "" {
 		in.Unreadable = err.Error()

@@ -163,16 +163,18 @@ func exposureChecks() []Check {
 		}},
 		{ID: "tools.profile_full", Area: AreaBlast, Severity: claw.Critical, Why: "The agent has every tool there is.", Fix: `Set tools.profile: "messaging" and add what is needed`, Source: "guide, Tool Policy", Run: func(s *Subject) Outcome {
 			return s.perAgent(func(a posture.Agent) *Finding {
-				for _, l := range a.Rules.Tools {
-					if l.Layer == policy.LayerProfile && l.Name == "full" {
-						severity := claw.Warn
-						if len(s.open()) > 0 && reachable(a) {
-							severity = claw.Critical
-						}
-						return &Finding{Severity: severity, Title: "The tool profile is full", Where: at(l.Where), Observed: "full", Expected: "messaging"}
-					}
+				if !has(a, "a-tool-of-nobody") {
+					return nil
 				}
-				return nil
+				ref, observed := s.profileOf(a.ID)
+				severity := claw.Warn
+				switch {
+				case observed == "unset":
+					severity = claw.Info // upstream's own default
+				case len(s.open()) > 0 && reachable(a):
+					severity = claw.Critical
+				}
+				return &Finding{Severity: severity, Title: "The agent has every tool", Where: at(ref), Observed: observed, Expected: "messaging"}
 			})
 		}},
 		{ID: "tools.profile_minimal_overridden", Area: AreaBlast, Severity: claw.Warn, Why: "The global profile says minimal, an agent has more.", Fix: "Remove the agent's profile, or the global one", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
@@ -298,6 +300,30 @@ func exposureChecks() []Check {
 			return pass("on")
 		}},
 	}
+}
+
+// profileOf is where an agent's set of tools comes from, and its name.
+func (s *Subject) profileOf(id claw.AgentID) (claw.ConfigRef, string) {
+	t := s.Config.Tools
+	blocks := []config.ToolSet{t.ToolSet}
+	if own := t.Agents.Get(string(id)); own != nil {
+		blocks = append(blocks, *own)
+	}
+	for _, c := range s.Config.Agents.All() {
+		if c.ID.V == string(id) {
+			blocks = append(blocks, c.Tools)
+		}
+	}
+	slices.Reverse(blocks)
+	for _, b := range blocks {
+		switch {
+		case b.Profile.Set:
+			return b.Profile.Ref, string(b.Profile.V)
+		case slices.Contains(config.Strings(b.Allow), "*"):
+			return b.Allow.Ref, "*"
+		}
+	}
+	return t.Profile.Ref, "unset"
 }
 
 func onOff(b bool) string {

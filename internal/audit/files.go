@@ -40,9 +40,12 @@ func (p permits) check() Check {
 			if f.Type == Irregular || f.Mode&p.any == 0 || f.Mode&p.none != 0 {
 				return nil
 			}
-			short := s.Snapshot.Home.Short(f.Path)
+			short, mode := s.Snapshot.Home.Short(f.Path), p.mode
+			if f.Type == Dir { // a directory that is read must be entered too
+				mode |= mode & 0o444 >> 2
+			}
 			return &Finding{Severity: p.severity, Title: fmt.Sprintf("The %s can be %s by %s", p.noun, p.verb, p.who), Detail: fmt.Sprintf("%s has mode %04o. %s", short, f.Mode, p.why),
-				Where: s.atFile(f), Observed: fmt.Sprintf("%04o", f.Mode), Expected: fmt.Sprintf("%04o", p.mode), Remediation: fmt.Sprintf("chmod %o %s", p.mode, short)}
+				Where: s.atFile(f), Observed: fmt.Sprintf("%04o", f.Mode), Expected: fmt.Sprintf("%04o", mode), Remediation: fmt.Sprintf("chmod %o %s", mode, short)}
 		})
 	}}
 }
@@ -282,6 +285,16 @@ func irregular(s *Subject) Outcome {
 	})
 }
 
+// count is how many files, not directories, there are of a role.
+func (s *Subject) count(role Role) (n int) {
+	for _, f := range s.byRole[role] {
+		if f.Type != Dir && f.Type != Absent {
+			n++
+		}
+	}
+	return n
+}
+
 // socketName reports names under which programs put their sockets.
 func socketName(p string) bool {
 	name := path.Base(p)
@@ -290,7 +303,7 @@ func socketName(p string) bool {
 
 // fileName reports names that only files have.
 func fileName(p string) bool {
-	return slices.Contains([]string{".json", ".jsonl", ".sqlite", ".md", ".env", ".key", ".pem", ".age", ".bak"}, path.Ext(p))
+	return slices.Contains([]string{".json", ".jsonl", ".sqlite", ".md", ".env", ".key", ".pem", ".age", ".bak", ".log", ".js", ".mjs", ".ts", ".py", ".sh"}, path.Ext(p))
 }
 
 func synced(s *Subject) Outcome {

@@ -113,10 +113,10 @@ func hookChecks() []Check {
 			if !v.V {
 				return pass("off")
 			}
-			if len(s.byRole[RoleHook]) == 0 {
+			if s.count(RoleHook) == 0 {
 				return pass("on, and there is no code of yours")
 			}
-			return fail(Finding{Severity: claw.Warn, Title: fmt.Sprintf("%d files of hook code run in the gateway", len(s.byRole[RoleHook])), Where: at(v.Ref), Observed: "true"})
+			return fail(Finding{Severity: claw.Warn, Title: fmt.Sprintf("%d files of hook code run in the gateway", s.count(RoleHook)), Where: at(v.Ref), Observed: "true"})
 		}},
 		installs("hooks", func(s *Subject) string { return "hooks.internal.installs" }, "unpinned_npm_specs"),
 		installs("hooks", func(s *Subject) string { return "hooks.internal.installs" }, "missing_integrity"),

@@ -164,7 +164,7 @@ func pluginChecks() []Check {
 			switch {
 			case v.Set && v.V == "open":
 				return fail(Finding{Severity: claw.Warn, Title: "Skills load without a list", Where: at(v.Ref), Observed: "open", Expected: "allowlist"})
-			case s.Snapshot.Home.Owner == UpstreamHome && !v.Set && len(s.byRole[RoleSkill]) > 0:
+			case s.Snapshot.Home.Owner == UpstreamHome && !v.Set && s.count(RoleSkill) > 0:
 				return fail(Finding{Severity: claw.Info, Title: "Skills load without a list", Detail: "Upstream loads every skill it finds.", Where: at(v.Ref)})
 			}
 			return pass("only listed skills load")

@@ -105,8 +105,12 @@ func secretChecks() []Check {
 		}},
 		{ID: "secrets.in_file", Area: AreaSecrets, Severity: claw.Critical, Why: "A credential in a file of the home or the workspace is read by whoever reads the file, agents included.", Fix: "Move it into a secret reference and remove it from the file", Source: guide, Run: func(s *Subject) Outcome {
 			var found []Finding
+			partly := ""
 			for i := range s.Snapshot.Files {
 				f := &s.Snapshot.Files[i]
+				if f.Partly && len(f.Hits) == 0 {
+					partly = s.Snapshot.Home.Short(f.Path)
+				}
 				if len(f.Hits) == 0 || f.Role == RoleConfig || f.Role == RoleInclude || f.Role == RoleSecrets || f.Role == RoleAuthProfile || f.Role == RoleCreds || f.Role == RoleTokenFile || f.Role == RoleTLSKey || f.Role == RoleIdentity {
 					continue
 				}
@@ -120,6 +124,9 @@ func secretChecks() []Check {
 				x := Finding{Severity: severity, Title: "A credential stands in a file", Detail: fmt.Sprintf("%s: %s.", s.Snapshot.Home.Short(f.Path), hits(f.Hits)), Where: s.atFile(f), Observed: hits(f.Hits)}
 				x.Where.Line = f.Hits[0].Line
 				found = append(found, x)
+			}
+			if len(found) == 0 && partly != "" {
+				return unmeasured("%s is too large to be read whole", partly)
 			}
 			return verdict(found, "no credential was seen")
 		}},

@@ -120,6 +120,8 @@ type File struct {
 	ACL []string `json:"acl,omitempty"`
 	// Hits are credentials seen in its text.
 	Hits []Hit `json:"hits,omitempty"`
+	// Partly: only its start was read.
+	Partly bool `json:"partly,omitempty"`
 	// Err says why it could not be looked at.
 	Err string `json:"err,omitempty"`
 }

@@ -122,6 +122,15 @@ func (s Severity) String() string {
 // MarshalText prints error or warning.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads it; an unknown word is an error's.
+func (s *Severity) UnmarshalText(b []byte) error {
+	*s = Error
+	if string(b) == Warning.String() {
+		*s = Warning
+	}
+	return nil
+}
+
 // Code is the kind of a problem.
 type Code string
 

@@ -30,6 +30,7 @@ var places = []struct {
 	{"run", true, placed{role: audit.RoleOther, stop: true}},
 	{"sandboxes", true, placed{role: audit.RoleOther, stop: true}},
 	{"cache", true, placed{role: audit.RoleOther, stop: true}},
+	{"browser", true, placed{role: audit.RoleOther, stop: true}},
 	{"home.json", false, placed{role: audit.RoleOther}},
 	{"openclaw.json*", false, placed{role: audit.RoleBackup, scan: true}},
 	{"*.bak*", false, placed{role: audit.RoleBackup, scan: true}},
@@ -64,6 +65,12 @@ var places = []struct {
 	{"extensions/*/node_modules", true, placed{role: audit.RoleExtension, stop: true}},
 	{"extensions/**", false, placed{role: audit.RoleExtension}},
 	{"extensions/**", true, placed{role: audit.RoleExtension}},
+	{"extensions", true, placed{role: audit.RoleExtension}},
+	{"hooks/*/node_modules", true, placed{role: audit.RoleHook, stop: true}},
+	{"hooks/**", true, placed{role: audit.RoleHook}},
+	{"hooks", true, placed{role: audit.RoleHook}},
+	{"skills/**", true, placed{role: audit.RoleSkill}},
+	{"skills", true, placed{role: audit.RoleSkill}},
 	{"skills/**", false, placed{role: audit.RoleSkill, scan: true}},
 	{"memory/**", false, placed{role: audit.RoleMemory}},
 	{"state/**", false, placed{role: audit.RoleAuthProfile}},
@@ -85,6 +92,13 @@ func rule(name string, dir bool) placed {
 			return p.placed
 		}
 	}
+	if dir { // a directory in place of a file keeps the file's role
+		for _, p := range places {
+			if ok, err := path.Match(p.pattern, name); err == nil && ok && !p.dir && !strings.HasSuffix(p.pattern, "/**") {
+				return placed{role: p.role, stop: true}
+			}
+		}
+	}
 	return placed{role: audit.RoleOther}
 }
 
@@ -102,7 +116,7 @@ func covers(pattern, name string) bool {
 // document keeps JSON that parses.
 func (s *survey) document(p string, b []byte) {
 	if !json.Valid(b) {
-		s.out.Skipped = append(s.out.Skipped, audit.Skip{What: s.where.Home.Short(p), Why: "it is no JSON"})
+		s.skip(p, "it is no JSON")
 		return
 	}
 	if s.out.Documents == nil {

@@ -214,7 +214,7 @@ func (s *survey) state() {
 // directories are noted and not followed.
 func (s *survey) walk(dir, rel string, depth int) {
 	if depth > maxDepth || s.entries > maxEntries {
-		s.out.Skipped = append(s.out.Skipped, audit.Skip{What: s.where.Home.Short(dir), Why: "too deep or too many entries"})
+		s.skip(dir, "too deep, or too many entries")
 		return
 	}
 	list, err := os.ReadDir(dir)
@@ -249,9 +249,18 @@ func (s *survey) fail(dir string, err error) {
 	}
 }
 
-// text reads a small file for what its role asks: a document, or credentials.
+func (s *survey) skip(path, why string) {
+	s.out.Skipped = append(s.out.Skipped, audit.Skip{What: s.where.Home.Short(path), Why: why})
+}
+
+// text reads the start of a file for what its role asks: a document, or
+// credentials.
 func (s *survey) text(f *audit.File, r placed) {
-	if f.Type != audit.Regular && f.Type != audit.Symlink || f.Err != "" || !r.document && !r.scan || f.Size > maxText {
+	if f.Type != audit.Regular && f.Type != audit.Symlink || f.Err != "" || !r.document && !r.scan {
+		return
+	}
+	if r.document && f.Size > maxDocument {
+		s.skip(f.Path, "it is too large to be read")
 		return
 	}
 	b, err := read(f.Path, maxText)
@@ -259,9 +268,10 @@ func (s *survey) text(f *audit.File, r placed) {
 		f.Err = cause(err)
 		return
 	}
-	if r.document && len(b) <= maxDocument {
+	if r.document {
 		s.document(f.Path, b)
 	}
+	f.Partly = f.Size > maxText
 	if r.scan {
 		s.credentials(f, string(b))
 	}
@@ -305,7 +315,7 @@ func (s *survey) workspace(dir string) {
 			s.tree(path, audit.RoleMemory)
 		case slices.Contains(steering, e.Name()):
 			s.text(s.look(path, audit.RoleSteering), placed{scan: true})
-		case e.Type().IsRegular():
+		case !e.IsDir() || filepath.Ext(path) == ".md":
 			if f := s.look(path, audit.RoleText); f != nil {
 				s.text(f, placed{scan: true})
 			}
@@ -333,7 +343,7 @@ func (s *survey) tree(dir string, role audit.Role) {
 		}
 		s.entries++
 		if s.entries > maxEntries {
-			s.out.Skipped = append(s.out.Skipped, audit.Skip{What: s.where.Home.Short(dir), Why: "too many entries"})
+			s.skip(dir, "too many entries")
 			return fs.SkipAll
 		}
 		if err != nil {
