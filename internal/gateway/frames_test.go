@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -61,7 +63,7 @@ func (w *world) upgraded(t testing.TB) (net.Conn, *bufio.Reader) {
 func cut(t *testing.T, r io.Reader) {
 	t.Helper()
 	_, err := io.Copy(io.Discard, r)
-	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection is kept")
 	}
 }
