@@ -63,10 +63,11 @@ type Standing struct {
 	// Rules are the exact texts, one for each command that would be covered.
 	Rules [][]string `json:"rules"`
 	// Looked is how many of the newest decisions were judged again with the
-	// rule, Unknown how many of them could not be. Also are those that would
-	// have been allowed without a question.
+	// rule, Unknown how many of them could not be. Covered of them would have
+	// been allowed without a question; Also are the newest of these.
 	Looked  int    `json:"looked"`
 	Unknown int    `json:"unknown,omitempty"`
+	Covered int    `json:"covered"`
 	Also    []Past `json:"also"`
 	// Near are commands like this one, and whether the rule lets them run.
 	Near []Near `json:"near"`

@@ -183,7 +183,7 @@ func (p *printer) standing(v approval.View) {
 	for _, r := range s.Rules {
 		p.line("%-14s %s", "Would store", strings.Join(r, "; "))
 	}
-	p.line("%-14s %d of the last %d decisions", "Also allowed", len(s.Also), s.Looked)
+	p.line("%-14s %d of the last %d decisions", "Also allowed", s.Covered, s.Looked)
 	if s.Unknown > 0 {
 		p.line("%-14s %d of them cannot be judged again", "", s.Unknown)
 	}

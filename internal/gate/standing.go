@@ -167,7 +167,10 @@ func (g *Gate) also(out *approval.Standing, p *Decided, q policy.Request, before
 	}
 	was := asSeen(p.Call.Request(p.Caller), q)
 	before.Generation, after.Generation = was.Generation, was.Generation
-	if policy.Judge(&before, &was).Verdict == policy.Allow || policy.Judge(&after, &was).Verdict != policy.Allow || len(out.Also) >= listAlso {
+	if policy.Judge(&before, &was).Verdict == policy.Allow || policy.Judge(&after, &was).Verdict != policy.Allow {
+		return
+	}
+	if out.Covered++; out.Covered > listAlso {
 		return
 	}
 	became := "asked"
