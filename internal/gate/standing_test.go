@@ -117,7 +117,7 @@ func TestAStandingAnswerIsShownKeptAndUsed(t *testing.T) {
 	if text := strings.Join(v.Standing.Rules[0], "\n"); !strings.Contains(text, "exactly: cp a b") {
 		t.Error(text)
 	}
-	if s := v.Standing; s.Looked != 1 || len(s.Also) != 1 || s.Also[0].Command != "cp a b" {
+	if s := v.Standing; s.Looked != 1 || s.Covered != 1 || len(s.Also) != 1 || s.Also[0].Command != "cp a b" {
 		t.Errorf("the past: %+v", v.Standing)
 	}
 	for _, n := range v.Standing.Near {

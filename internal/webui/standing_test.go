@@ -16,7 +16,7 @@ func TestStandingRuleIsShownBeforeItIsStored(t *testing.T) {
 	b.signIn(f)
 	v := plainView("ap-9", "git")
 	v["scopes"] = []string{"once", "session", "agent", "always"}
-	v["standing"] = obj{"rules": [][]string{{"agent main may run exactly: git status", "program /usr/bin/git", "in /ws\u202e"}}, "looked": 500,
+	v["standing"] = obj{"rules": [][]string{{"agent main may run exactly: git status", "program /usr/bin/git", "in /ws\u202e"}}, "looked": 500, "covered": 61,
 		"also": []obj{{"seq": 7, "command": "git status", "became": "denied by owner"}},
 		"near": []obj{{"what": "with one more word", "command": "git status --all", "verdict": "ask"}}}
 	f.ask(v)
@@ -24,7 +24,7 @@ func TestStandingRuleIsShownBeforeItIsStored(t *testing.T) {
 	b.has("main wants to run git.")
 	b.wait("document.querySelector('.card')?.dataset.armed === 'true'")
 	b.click(".card details summary")
-	for _, want := range []string{"agent main may run exactly: git status", "program /usr/bin/git", "1 of the last 500 decisions", "#7 git status: denied by owner", "asks: git status --all"} {
+	for _, want := range []string{"agent main may run exactly: git status", "program /usr/bin/git", "61 of the last 500 decisions", "#7 git status: denied by owner", "asks: git status --all"} {
 		b.has(want)
 	}
 	b.lacks("\u202e")

@@ -166,7 +166,7 @@ export function mount(root, app, where) {
   function standing(s) {
     const out = [el('p', null, 'For the agent, this rule would be stored:'), (s.rules ?? []).map((r) => el('ul', { class: 'rule' }, r.map((line) => el('li', null, outside(line, 'code')))))];
     const also = s.also ?? [];
-    out.push(el('p', null, `It would also have allowed ${also.length} of the last ${count(s.looked ?? 0, 'decision')}`, s.unknown ? `; ${s.unknown} could not be judged again` : '', '.'));
+    out.push(el('p', null, `It would also have allowed ${s.covered ?? also.length} of the last ${count(s.looked ?? 0, 'decision')}`, s.unknown ? `; ${s.unknown} could not be judged again` : '', '.'));
     if (also.length) out.push(el('ul', null, also.map((a) => el('li', null, `#${a.seq} `, outside(a.command ?? '', 'code'), ': ', outside(a.became ?? '')))));
     const near = s.near ?? [];
     if (near.length) out.push(el('p', null, 'Commands near it:'), el('ul', null, near.map((n) => el('li', null, n.verdict === 'allow' ? 'allowed' : n.verdict === 'ask' ? 'asks' : 'refused', ': ', outside(n.command ?? '', 'code'), ' (', outside(n.what ?? ''), ')'))));
