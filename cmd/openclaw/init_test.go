@@ -24,7 +24,7 @@ func heavy() map[string]string {
 	return map[string]string{
 		"unicode":                              "tables of scripts; everything that reads text",
 		"html/template":                        "pages of the Control UI",
-		"golang.org/x/net/html":                "web_fetch: two maps of 2,231 entities, 0.1 ms on a quiet machine; a parser of our own would have to be as exact",
+		"golang.org/x/net/html":                "web_fetch: two maps of 2,231 entities; a parser of our own would have to be as exact",
 		"golang.org/x/text/encoding/htmlindex": "web_fetch: names of character sets",
 		"mvdan.cc/sh/v3/fileutil":              "patterns of first lines; the shell parser imports it",
 		"go.yaml.in/yaml/v3":                   "the audit of Compose files: a pattern of numbers, a map of words",

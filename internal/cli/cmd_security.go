@@ -19,7 +19,7 @@ import (
 
 func (e *env) cmdSecurity() *cobra.Command {
 	c := &cobra.Command{Use: "security", Short: "Audit a home"}
-	c.AddCommand(e.cmdSecurityAudit(), e.cmdSecurityChecks(), e.cmdSecurityChecklist())
+	c.AddCommand(e.cmdSecurityAudit(), e.cmdSecurityChecks(), e.cmdSecurityChecklist(), e.cmdPolicyMatrix())
 	return c
 }
 
@@ -69,50 +69,21 @@ func (e *env) securityAudit(f auditFlags) error {
 	if f.explain != "" {
 		return e.explainCheck(f.explain)
 	}
-	if f.from != "" && (f.fix || f.undo || f.deep || f.stateDir != "") {
-		return usage("--from judges a snapshot: --fix, --undo, --deep and --state-dir need the home itself")
-	}
-	least, err := severityOf(f.failOn)
+	least, err := f.check()
 	if err != nil {
 		return err
 	}
-	for _, g := range append(append([]string{}, f.only...), f.skip...) {
-		if _, err := path.Match(g, ""); err != nil {
-			return usage("%q is no pattern: %w", g, err)
-		}
-	}
-	var owner audit.HomeOwner
-	switch f.as {
-	case "":
-	case "ours", "upstream":
-		owner = audit.HomeOwner(f.as)
-	default:
-		return usage("--as %q: expected ours or upstream", f.as)
-	}
 	p, err := e.paths()
+	if err == nil && f.stateDir != "" {
+		p, err = app.PathsOf(f.stateDir, e.getenv)
+	}
 	if err != nil {
 		return usage("%w", err)
-	}
-	if f.stateDir != "" {
-		if p, err = app.PathsOf(f.stateDir, e.getenv); err != nil {
-			return usage("%w", err)
-		}
 	}
 	if f.undo {
 		return e.auditUndo(p)
 	}
-	look := func() (audit.Input, audit.Report, error) {
-		if f.from != "" {
-			in, err := app.ReadSnapshot(f.from)
-			if err != nil {
-				return in, audit.Report{}, usage("%w", err)
-			}
-			return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), nil
-		}
-		in, err := app.LookForAudit(p, app.AuditOptions{Owner: owner, Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Compose: f.compose, Progress: e.progress(), Ask: e.askNotInForce})
-		return in, audit.Run(in, audit.Options{Only: f.only, Skip: f.skip}), err
-	}
-	in, r, err := look()
+	in, r, err := e.look(f, p)
 	if err != nil {
 		return err
 	}
@@ -121,43 +92,81 @@ func (e *env) securityAudit(f auditFlags) error {
 			return cannot(err, "")
 		}
 	}
-	if f.baseline != "" {
-		if err := sinceBaseline(&r, f.baseline); err != nil {
-			return err
-		}
-	}
 	var fix *fixJSON
 	if f.fix {
 		if fix, err = e.auditFix(p, in, r, f.dryRun); err != nil {
 			return err
 		}
-		if !f.dryRun {
-			if _, r, err = look(); err != nil {
-				return err
-			}
+		if _, r, err = e.look(f, p); err != nil {
+			return err
 		}
 	}
-	switch {
-	case fix != nil && e.print.json:
-		err = e.print.value(struct {
-			Fix               *fixJSON     `json:"fix"`
-			Report            audit.Report `json:"report"`
-			SecretDiagnostics []string     `json:"secretDiagnostics"`
-		}{fix, r, r.SecretDiagnostics})
-	case f.sarif:
-		err = e.print.value(audit.SARIF(r))
-	case e.print.json:
-		err = e.print.value(r)
-	default:
-		e.printAudit(r, p)
+	if f.baseline != "" {
+		if err := sinceBaseline(&r, f.baseline); err != nil {
+			return err
+		}
 	}
-	if err != nil {
+	if err := e.showAudit(f, fix, r, p); err != nil {
 		return err
 	}
 	found, unknown := r.Reaches(least)
 	if f.failOn != "" && (found || unknown && !f.allowUnmeasured) {
 		return silent(exitFindings)
 	}
+	return nil
+}
+
+// check refuses flags that make no sense, and says what --fail-on means.
+func (f auditFlags) check() (claw.Severity, error) {
+	if f.from != "" && (f.fix || f.undo || f.deep || f.stateDir != "") {
+		return 0, usage("--from judges a snapshot: --fix, --undo, --deep and --state-dir need the home itself")
+	}
+	for _, g := range append(append([]string{}, f.only...), f.skip...) {
+		if _, err := path.Match(g, ""); err != nil {
+			return 0, usage("%q is no pattern: %w", g, err)
+		}
+	}
+	if f.as != "" && f.as != string(audit.OurHome) && f.as != string(audit.UpstreamHome) {
+		return 0, usage("--as %q: expected ours or upstream", f.as)
+	}
+	return severityOf(f.failOn)
+}
+
+// look takes a snapshot, or reads one, and judges it.
+func (e *env) look(f auditFlags, p configfile.Paths) (in audit.Input, r audit.Report, err error) {
+	if f.from != "" {
+		if in, err = app.ReadSnapshot(f.from); err != nil {
+			return in, r, usage("%w", err)
+		}
+	} else {
+		o := app.AuditOptions{Owner: audit.HomeOwner(f.as), Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Compose: f.compose, Progress: e.progress()}
+		if f.stateDir == "" { // the gateway that can be asked is that of this home
+			o.Ask = e.askNotInForce
+		}
+		if in, err = app.LookForAudit(p, o); err != nil {
+			return in, r, err
+		}
+	}
+	r = audit.Run(in, audit.Options{Only: f.only, Skip: f.skip})
+	r.Deep = in.Snapshot.Live != nil
+	return in, r, nil
+}
+
+// showAudit prints the report in the form that was asked for.
+func (e *env) showAudit(f auditFlags, fix *fixJSON, r audit.Report, p configfile.Paths) error {
+	switch {
+	case fix != nil && e.print.json:
+		return e.print.value(struct {
+			Fix               *fixJSON     `json:"fix"`
+			Report            audit.Report `json:"report"`
+			SecretDiagnostics []string     `json:"secretDiagnostics"`
+		}{fix, r, r.SecretDiagnostics})
+	case f.sarif:
+		return e.print.value(audit.SARIF(r))
+	case e.print.json:
+		return e.print.value(r)
+	}
+	e.printAudit(r, p)
 	return nil
 }
 

@@ -25,6 +25,7 @@ func TestShutFolderHidesNothing(t *testing.T) {
 		must(t, os.Chown(mine, uid, uid))
 		runtime.LockOSThread() // the thread ends with the test's goroutine
 		must(t, unix.Setfsuid(uid))
+		t.Cleanup(func() { must(t, unix.Setfsuid(0)) }) // to remove the folder
 		w.tree.owners = []int{uid}
 	}
 	run, err := w.tree.As(strict, "s").Begin(t.Context(), w.ws)
