@@ -12,7 +12,7 @@ LDFLAGS := -s -w -X github.com/openclaw-go/openclaw/internal/cli.version=$(VERSI
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: build install run test check bench soak deps lint cross stage clean
+.PHONY: build install run test check bench bench-audit soak deps lint cross stage clean
 
 stage:
 	@scripts/build-stage
@@ -43,6 +43,9 @@ check: deps lint build cross
 
 bench: build
 	@scripts/bench
+
+bench-audit: build
+	@scripts/bench-audit
 
 soak: deps build
 	@scripts/soak
