@@ -27,7 +27,6 @@ func heavy() map[string]string {
 		"golang.org/x/net/html":                "web_fetch: two maps of 2,231 entities; a parser of our own would have to be as exact",
 		"golang.org/x/text/encoding/htmlindex": "web_fetch: names of character sets",
 		"mvdan.cc/sh/v3/fileutil":              "patterns of first lines; the shell parser imports it",
-		"go.yaml.in/yaml/v3":                   "the audit of Compose files: a pattern of numbers, a map of words",
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/openclaw-go/openclaw/internal/audit"
 )
 
@@ -43,23 +41,19 @@ func (s *survey) compose() {
 // services reads a Compose file. Of a found file only those count that run a
 // gateway; of a given one all.
 func services(b []byte, all bool) (out []audit.Service, err error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(b, &doc); err != nil {
+	root, err := readYAML(b)
+	if err != nil {
 		return nil, err
 	}
-	if len(doc.Content) == 0 {
-		return nil, errors.New("the file is empty")
-	}
-	root := doc.Content[0]
-	list := get(root, "services")
-	if list == nil || list.Kind != yaml.MappingNode {
+	list := root.get("services")
+	if list == nil || list.kind != yamlMap {
 		return nil, errors.New("it has no services")
 	}
 	internal := map[string]bool{}
-	each(get(root, "networks"), func(name *yaml.Node, n *yaml.Node) {
-		internal[name.Value] = text(get(n, "internal")) == "true"
+	root.get("networks").each(func(name, n *yamlNode) {
+		internal[name.value] = n.get("internal").text() == "true"
 	})
-	each(list, func(name, n *yaml.Node) {
+	list.each(func(name, n *yamlNode) {
 		x := service(name, n, internal)
 		if all || strings.Contains(x.Image, "openclaw") || strings.Contains(x.Name, "openclaw") {
 			out = append(out, x)
@@ -68,98 +62,27 @@ func services(b []byte, all bool) (out []audit.Service, err error) {
 	return out, nil
 }
 
-// get is the value of a key of a mapping, aliases and merge keys followed.
-func get(n *yaml.Node, key string) *yaml.Node {
-	var found *yaml.Node
-	each(n, func(k, v *yaml.Node) {
-		if k.Value == key && found == nil {
-			found = v
-		}
-	})
-	return found
-}
-
-// maxMerges bounds merge keys that name each other.
-const maxMerges = 8
-
-func each(n *yaml.Node, f func(k, v *yaml.Node)) { eachOf(n, f, 0) }
-
-func eachOf(n *yaml.Node, f func(k, v *yaml.Node), depth int) {
-	n = follow(n)
-	if n == nil || n.Kind != yaml.MappingNode || depth > maxMerges {
-		return
-	}
-	var merged []*yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
-		if k.Value == "<<" {
-			merged = append(merged, v)
-			continue
-		}
-		f(k, follow(v))
-	}
-	for _, m := range merged {
-		if m = follow(m); m.Kind == yaml.SequenceNode {
-			for _, x := range m.Content {
-				eachOf(x, f, depth+1)
-			}
-			continue
-		}
-		eachOf(m, f, depth+1)
-	}
-}
-
-func follow(n *yaml.Node) *yaml.Node {
-	for i := 0; n != nil && n.Kind == yaml.AliasNode && i < maxMerges; i++ {
-		n = n.Alias
-	}
-	return n
-}
-
-func text(n *yaml.Node) string {
-	if n == nil || n.Kind != yaml.ScalarNode {
-		return ""
-	}
-	return n.Value
-}
-
-func texts(n *yaml.Node) (out []string) {
-	n = follow(n)
-	if n == nil {
-		return nil
-	}
-	if n.Kind == yaml.ScalarNode {
-		return []string{n.Value}
-	}
-	for _, c := range n.Content {
-		if c = follow(c); c.Kind == yaml.ScalarNode {
-			out = append(out, c.Value)
+func service(name, n *yamlNode, internal map[string]bool) audit.Service {
+	x := audit.Service{Name: name.value, Line: name.line, Lines: map[string]int{}}
+	n.each(func(k, _ *yamlNode) { x.Lines[k.value] = k.line })
+	x.Image, x.User = n.get("image").text(), n.get("user").text()
+	x.ReadOnly, x.Privileged = n.get("read_only").text() == "true", n.get("privileged").text() == "true"
+	x.CapDrop, x.CapAdd, x.SecurityOpt = n.get("cap_drop").texts(), n.get("cap_add").texts(), n.get("security_opt").texts()
+	x.NetworkMode, x.PID, x.IPC = n.get("network_mode").text(), n.get("pid").text(), n.get("ipc").text()
+	limits := n.get("deploy").get("resources").get("limits")
+	x.CPUs, x.Memory = first(limits.get("cpus").text(), n.get("cpus").text()), first(limits.get("memory").text(), n.get("mem_limit").text())
+	if p := n.get("ports"); p != nil {
+		for _, c := range p.values {
+			x.Ports = append(x.Ports, port(c))
 		}
 	}
-	return out
-}
-
-func service(name, n *yaml.Node, internal map[string]bool) audit.Service {
-	x := audit.Service{Name: name.Value, Line: name.Line, Lines: map[string]int{}}
-	each(n, func(k, _ *yaml.Node) { x.Lines[k.Value] = k.Line })
-	x.Image, x.User = text(get(n, "image")), text(get(n, "user"))
-	x.ReadOnly, x.Privileged = text(get(n, "read_only")) == "true", text(get(n, "privileged")) == "true"
-	x.CapDrop, x.CapAdd, x.SecurityOpt = texts(get(n, "cap_drop")), texts(get(n, "cap_add")), texts(get(n, "security_opt"))
-	x.NetworkMode, x.PID, x.IPC = text(get(n, "network_mode")), text(get(n, "pid")), text(get(n, "ipc"))
-	limits := get(get(get(n, "deploy"), "resources"), "limits")
-	x.CPUs, x.Memory = first(text(get(limits, "cpus")), text(get(n, "cpus"))), first(text(get(limits, "memory")), text(get(n, "mem_limit")))
-	if p := follow(get(n, "ports")); p != nil {
-		for _, c := range p.Content {
-			x.Ports = append(x.Ports, port(follow(c)))
+	if v := n.get("volumes"); v != nil {
+		for _, c := range v.values {
+			x.Mounts = append(x.Mounts, mount(c))
 		}
 	}
-	if v := follow(get(n, "volumes")); v != nil {
-		for _, c := range v.Content {
-			x.Mounts = append(x.Mounts, mount(follow(c)))
-		}
-	}
-	x.Internal = networks(get(n, "networks"), internal)
-	environmentOf(get(n, "environment"), &x)
+	x.Internal = networks(n.get("networks"), internal)
+	environmentOf(n.get("environment"), &x)
 	return x
 }
 
@@ -171,23 +94,23 @@ func first(a, b string) string {
 }
 
 // port is a published port as "host:published:target".
-func port(n *yaml.Node) string {
-	if n.Kind == yaml.ScalarNode {
-		return n.Value
+func port(n *yamlNode) string {
+	if n.kind == yamlScalar {
+		return n.value
 	}
-	host := text(get(n, "host_ip"))
+	host := n.get("host_ip").text()
 	if host != "" {
 		host += ":"
 	}
-	return host + text(get(n, "published")) + ":" + text(get(n, "target"))
+	return host + n.get("published").text() + ":" + n.get("target").text()
 }
 
-func mount(n *yaml.Node) audit.Mount {
-	if n.Kind != yaml.ScalarNode {
-		return audit.Mount{Source: text(get(n, "source")), Target: text(get(n, "target")), ReadOnly: text(get(n, "read_only")) == "true", Line: n.Line}
+func mount(n *yamlNode) audit.Mount {
+	if n.kind != yamlScalar {
+		return audit.Mount{Source: n.get("source").text(), Target: n.get("target").text(), ReadOnly: n.get("read_only").text() == "true", Line: n.line}
 	}
-	parts := strings.Split(n.Value, ":")
-	m := audit.Mount{Source: parts[0], Line: n.Line}
+	parts := strings.Split(n.value, ":")
+	m := audit.Mount{Source: parts[0], Line: n.line}
 	if len(parts) > 1 {
 		m.Target = parts[1]
 	}
@@ -201,15 +124,14 @@ func mount(n *yaml.Node) audit.Mount {
 
 // networks reports whether every network is internal; without any it is the
 // default one, which is not.
-func networks(n *yaml.Node, internal map[string]bool) bool {
-	n = follow(n)
-	if n == nil || len(n.Content) == 0 {
+func networks(n *yamlNode, internal map[string]bool) bool {
+	if n == nil || len(n.values) == 0 {
 		return internal["default"]
 	}
-	names := texts(n)
-	if n.Kind == yaml.MappingNode {
+	names := n.texts()
+	if n.kind == yamlMap {
 		names = nil
-		each(n, func(k, _ *yaml.Node) { names = append(names, k.Value) })
+		n.each(func(k, _ *yamlNode) { names = append(names, k.value) })
 	}
 	for _, name := range names {
 		if !internal[name] {
@@ -221,21 +143,20 @@ func networks(n *yaml.Node, internal map[string]bool) bool {
 
 // environmentOf notes variables whose name says credential and whose value is
 // written out.
-func environmentOf(n *yaml.Node, x *audit.Service) {
+func environmentOf(n *yamlNode, x *audit.Service) {
 	note := func(name, value string) {
 		if audit.SecretVariables(name) && value != "" && !strings.HasPrefix(value, "${") && !strings.HasPrefix(value, "$") && !strings.HasSuffix(name, "_FILE") {
 			x.Secrets = append(x.Secrets, name)
 		}
 	}
-	n = follow(n)
 	if n == nil {
 		return
 	}
-	if n.Kind == yaml.MappingNode {
-		each(n, func(k, v *yaml.Node) { note(k.Value, text(v)) })
+	if n.kind == yamlMap {
+		n.each(func(k, v *yamlNode) { note(k.value, v.text()) })
 		return
 	}
-	for _, kv := range texts(n) {
+	for _, kv := range n.texts() {
 		name, value, _ := strings.Cut(kv, "=")
 		note(name, value)
 	}
