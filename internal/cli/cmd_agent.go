@@ -132,9 +132,24 @@ func (f *follower) until(ctx context.Context, c *client) error {
 				return err
 			}
 		case <-c.closed:
-			return cannot(fmt.Errorf("agent: the connection ended before the answer: %w", c.err), "openclaw gateway status")
+			return f.rest(c)
 		case <-ctx.Done():
 			return cannot(fmt.Errorf("agent: no answer: %w", ctx.Err()), "the run goes on; see: openclaw sessions")
+		}
+	}
+}
+
+// rest takes what arrived before the connection ended: the answer may be among
+// it.
+func (f *follower) rest(c *client) error {
+	for {
+		select {
+		case ev := <-c.events:
+			if done, err := f.take(ev); done || err != nil {
+				return err
+			}
+		default:
+			return cannot(fmt.Errorf("agent: the connection ended before the answer: %w", c.err), "openclaw gateway status")
 		}
 	}
 }
