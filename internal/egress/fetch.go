@@ -137,7 +137,7 @@ func hopOf(u *url.URL) (hop, error) {
 			clean.Host = "[" + name + "]"
 		}
 	}
-	return hop{url: &clean, host: policy.Host{Name: name, Port: port, Scheme: u.Scheme, Method: http.MethodGet}}, nil
+	return hop{url: &clean, host: policy.Host{Name: name, Port: port, Scheme: u.Scheme, Method: http.MethodGet, Path: sentPath(&clean)}}, nil
 }
 
 // nextHop is where a redirect leads. What a server chose was not given by the
@@ -245,4 +245,12 @@ func accepted(media string, list []string) bool {
 		return true
 	}
 	return false
+}
+
+// sentPath is the path that is sent; an empty one is the root.
+func sentPath(u *url.URL) string {
+	if p := u.EscapedPath(); p != "" {
+		return p
+	}
+	return "/"
 }

@@ -302,6 +302,10 @@ func hostWords(rule RuleID, h *Host) (reason, hint string) {
 	case "egress.method":
 		return fmt.Sprintf("host %q is listed for reading, not for %s", h.Name, h.Method),
 			"give the host class \"write\" in tools.egress.hosts if agents may change things there"
+	case "egress.path":
+		return fmt.Sprintf("host %q is listed for other paths than %q", h.Name, h.Path), "add the path to the host's rule in tools.egress.hosts"
+	case "egress.path_unknown":
+		return fmt.Sprintf("host %q is listed for some paths only, and the path cannot be seen through a tunnel", h.Name), "use web_fetch, or list the host without paths"
 	}
 	return "no egress mode is in force", ""
 }
@@ -320,5 +324,37 @@ func (h *HostRule) judge(q *Host) (Verdict, RuleID, claw.ConfigRef) {
 		h.Class == HostRead && (q.CarriesData && q.Method != "" && !readOnlyMethod(q.Method)) {
 		return Deny, "egress.method", h.Where
 	}
+	switch {
+	case len(h.Paths) == 0 || q.Path == "" && q.Scheme == "": // a command line names hosts; its requests are judged one by one
+	case q.Path == "":
+		return Deny, "egress.path_unknown", h.Where
+	case !h.covers(q.Path):
+		return Deny, "egress.path", h.Where
+	}
 	return Allow, "egress.host_allowed", h.Where
+}
+
+// covers reports whether a path is one of the rule's, or lies below one. A
+// path that servers read in different ways is none.
+func (h *HostRule) covers(path string) bool {
+	if path[0] != '/' || strings.ContainsAny(path, "\\;%") && !plainEscapes(path) {
+		return false
+	}
+	for _, part := range strings.Split(path[1:], "/") {
+		if part == "." || part == ".." {
+			return false
+		}
+	}
+	return slices.ContainsFunc(h.Paths, func(p string) bool {
+		return path == p || strings.HasPrefix(path, strings.TrimSuffix(p, "/")+"/")
+	})
+}
+
+// plainEscapes reports a path whose escapes cannot make a separator or a dot.
+func plainEscapes(path string) bool {
+	if strings.ContainsAny(path, "\\;") {
+		return false
+	}
+	low := strings.ToLower(path)
+	return !strings.Contains(low, "%2f") && !strings.Contains(low, "%5c") && !strings.Contains(low, "%2e") && !strings.Contains(low, "%25") && !strings.Contains(low, "%3b") && !strings.Contains(low, "%00")
 }

@@ -113,7 +113,7 @@ func (f *form) facts(x *Facts) bool {
 	f.num(len(x.Hosts))
 	for i := range x.Hosts {
 		h := &x.Hosts[i]
-		f.text(h.Name, h.Scheme, h.Method)
+		f.text(h.Name, h.Scheme, h.Method, h.Path)
 		f.num(h.Port)
 		f.b = append(f.b, flag(h.CarriesData))
 	}

@@ -181,6 +181,9 @@ type Host struct {
 	Port   int    `json:"port"`
 	Scheme string `json:"scheme,omitempty"`
 	Method string `json:"method,omitempty"`
+	// Path of the URL as it is sent, without the query; "" when it cannot be
+	// seen (a tunnel) or is not known yet (a command line).
+	Path string `json:"path,omitempty"`
 	// CarriesData: a method other than GET/HEAD, a body, or a URL that the
 	// operator did not give verbatim.
 	CarriesData bool `json:"carriesData,omitempty"`

@@ -88,7 +88,15 @@ func hostOf(raw string) (policy.Host, error) {
 			return policy.Host{}, fmt.Errorf("url %q: bad port", raw)
 		}
 	}
-	return policy.Host{Name: name, Port: port, Scheme: u.Scheme}, nil
+	return policy.Host{Name: name, Port: port, Scheme: u.Scheme, Path: pathOf(u)}, nil
+}
+
+// pathOf is the path that is sent; an empty one is the root.
+func pathOf(u *url.URL) string {
+	if p := u.EscapedPath(); p != "" {
+		return p
+	}
+	return "/"
 }
 
 // hosts are the destinations that a command line names. What a program sends
