@@ -56,6 +56,7 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 			return refuse(e)
 		}
 	}
+	since := c.s.revocations.Load()
 	g, e := c.admit(ctx, r, p)
 	if e != nil {
 		return refuse(e)
@@ -74,6 +75,11 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 	// The hub must not send before hello does: both hold the queue's order.
 	c.out.answer(wire.EncodeResult(req.ID, mustJSON(c.hello(g.auth))))
 	c.s.hub.add(c)
+	// Who was signed out after its credential was checked was not in the hub
+	// yet to be told.
+	if n, ok := c.s.revoked.Load(c.device); ok && n.(uint64) > since {
+		c.end(errRevoked)
+	}
 	return nil
 }
 

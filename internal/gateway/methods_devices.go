@@ -113,6 +113,7 @@ func (c *conn) change(id claw.DeviceID, what string) error {
 // signOut ends the other connections of a device; its own one ends after the
 // answer.
 func (c *conn) signOut(id claw.DeviceID) {
+	c.s.revoked.Store(id, c.s.revocations.Add(1))
 	c.s.hub.each(func(o *conn) {
 		if o.device == id && o != c {
 			o.end(errRevoked)

@@ -42,11 +42,14 @@ type Server struct {
 	tcp, unix http.Server
 	started   time.Time
 	draining  atomic.Bool
-	stop      context.CancelFunc
-	life      context.Context
-	once      sync.Once
-	unhook    []func()
-	tickSeq   int
+	// revoked holds, by device, the number of its last sign-out.
+	revoked     sync.Map
+	revocations atomic.Uint64
+	stop        context.CancelFunc
+	life        context.Context
+	once        sync.Once
+	unhook      []func()
+	tickSeq     int
 }
 
 // New checks the options and makes a Server that listens nowhere yet.
