@@ -90,7 +90,7 @@ func (t *turnState) replace(ctx context.Context, req model.Request, cut, room in
 }
 
 // Shortened is by how much a session was shortened: tokens of its context, and
-// how many messages a summary stands for now; none means that nothing was done.
+// how many messages the summary now stands in for; none means that nothing was done.
 type Shortened struct {
 	Before   int `json:"before"`
 	After    int `json:"after"`

@@ -273,9 +273,9 @@ func TestEntriesOfAHome(t *testing.T) {
 func TestEntriesCoverPlainUsesOnly(t *testing.T) {
 	any, some := Rule{Entry: &Entry{Pattern: "/usr/bin/rg"}}, Rule{Entry: &Entry{Pattern: "rg", Args: `^-n \w+$`}}
 	for line, want := range map[string][2]bool{
-		"rg x": {true, false}, "rg -n TODO": {true, true}, "rg -n 'a b'": {true, false}, "rg '-n TODO'": {true, false}, "rg -n TODO > f": {false, false},
-		"timeout 5 rg -n TODO": {false, false}, "./rg -n TODO": {false, false}, "/tmp/rg -n TODO": {false, false}, "rg -n $X": {false, false}, "echo $(rg -n TODO)": {false, false},
-		"cat f | rg -n TODO": {true, true}, "rg2 -n TODO": {false, false}, "/usr/bin/rg -n TODO": {true, false},
+		"rg x": {true, false}, "rg -n FIND": {true, true}, "rg -n 'a b'": {true, false}, "rg '-n FIND'": {true, false}, "rg -n FIND > f": {false, false},
+		"timeout 5 rg -n FIND": {false, false}, "./rg -n FIND": {false, false}, "/tmp/rg -n FIND": {false, false}, "rg -n $X": {false, false}, "echo $(rg -n FIND)": {false, false},
+		"cat f | rg -n FIND": {true, true}, "rg2 -n FIND": {false, false}, "/usr/bin/rg -n FIND": {true, false},
 	} {
 		f := analyze(line)
 		i := slices.IndexFunc(f.Commands, func(c cmdline.Command) bool { return path.Base(c.Program) == "rg" })

@@ -96,7 +96,7 @@ func (g gateway) run(t *testing.T, script string, out any) {
 	t.Helper()
 	node := filepath.Join("node_modules", ".bin", "node")
 	if _, err := os.Stat(node); err != nil {
-		t.Skip("the clients are not installed: npm ci in test/clients")
+		t.Fatal("the clients are not installed: scripts/test-deps, or npm ci in test/clients")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
