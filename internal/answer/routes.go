@@ -108,18 +108,7 @@ func (w *World) reads(a *posture.Agent, abs, text string) []way {
 		{tool: "read", text: "read " + text, facts: policy.Facts{Reads: file}},
 		{tool: "edit", text: "edit " + text, facts: policy.Facts{Reads: file, Writes: file}},
 	}
-	seen := w.shows(&a.Rules.Confinement, abs, cmdline.Read)
-	for _, p := range programs(a) {
-		c := command(p + " " + quoted(abs))
-		c.hidden = !seen
-		out = append(out, c)
-		if seen {
-			c := command(p)
-			c.text += " (the program opens " + text + " by itself)"
-			out = append(out, c)
-		}
-	}
-	return out
+	return append(out, byPrograms(a, " "+quoted(abs), "opens "+text, w.shows(&a.Rules.Confinement, abs, cmdline.Read))...)
 }
 
 func (w *World) writes(a *posture.Agent, abs, text string) []way {
@@ -129,14 +118,19 @@ func (w *World) writes(a *posture.Agent, abs, text string) []way {
 		{tool: "edit", text: "edit " + text, facts: policy.Facts{Reads: file, Writes: file}},
 		{tool: "apply_patch", text: "apply_patch " + text, facts: policy.Facts{Writes: file}},
 	}
-	seen := w.shows(&a.Rules.Confinement, abs, cmdline.Write)
+	return append(out, byPrograms(a, " > "+quoted(abs), "writes "+text, w.shows(&a.Rules.Confinement, abs, cmdline.Write))...)
+}
+
+// byPrograms are the agent's programs with the file named on their line, and,
+// where a run sees the file, touching it by themselves.
+func byPrograms(a *posture.Agent, tail, does string, seen bool) (out []way) {
 	for _, p := range programs(a) {
-		c := command(p + " > " + quoted(abs))
+		c := command(p + tail)
 		c.hidden = !seen
 		out = append(out, c)
 		if seen {
 			c := command(p)
-			c.text += " (the program writes " + text + " by itself)"
+			c.text += " (the program " + does + " by itself)"
 			out = append(out, c)
 		}
 	}
