@@ -254,6 +254,53 @@ func TestNothingHappensAfterTheEnd(t *testing.T) {
 	}
 }
 
+// Who is signed out between the check of its credential and hello is out.
+func TestSignedOutWhileConnecting(t *testing.T) {
+	for name, signOut := range map[string]func(w *world, owner *client){
+		"another secret": func(w *world, _ *client) {
+			if err := w.s.SetAuth(access.Config{Mode: access.Token, Secret: "another-token-of-more-than-32-characters"}); err != nil {
+				t.Error(err)
+			}
+		},
+		"the device removed": func(_ *world, owner *client) {
+			owner.must("device.pair.remove", map[string]any{"deviceId": deviceOf(1)}, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var greeted atomic.Pointer[func()]
+			w := newWorld(t, func(o *gateway.Options) { o.Agent = greeter{o.Agent.(*memAgent), &greeted} })
+			first, f := w.as(1, wire.Credentials{Token: rightToken}, wire.Read)
+			if !f.OK {
+				t.Fatal(f.Error)
+			}
+			_ = first.ws.CloseNow()
+			owner := w.owner()
+			once := sync.OnceFunc(func() { signOut(w, owner) })
+			greeted.Store(&once)
+			late, f := w.as(1, wire.Credentials{Token: rightToken}, wire.Read)
+			if !f.OK {
+				t.Fatal(f.Error)
+			}
+			if ce := late.closed(); ce.Code != websocket.StatusPolicyViolation {
+				t.Errorf("%v", ce)
+			}
+		})
+	}
+}
+
+// greeter calls what greeted holds while a hello is written.
+type greeter struct {
+	*memAgent
+	greeted *atomic.Pointer[func()]
+}
+
+func (a greeter) Agents() []gateway.AgentRow {
+	if f := a.greeted.Load(); f != nil {
+		(*f)()
+	}
+	return a.memAgent.Agents()
+}
+
 // Requests in flight end with their connection.
 func TestWaitEndsWithItsConnection(t *testing.T) {
 	waits := make(chan error, 1)

@@ -56,8 +56,8 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 			return refuse(e)
 		}
 	}
-	since := c.s.revocations.Load()
-	g, e := c.admit(ctx, r, p)
+	k, since := c.s.keeper.Load(), c.s.revocations.Load()
+	g, e := c.admit(ctx, r, p, k)
 	if e != nil {
 		return refuse(e)
 	}
@@ -77,11 +77,16 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 	c.s.hub.add(c)
 	// Who was signed out after its credential was checked was not in the hub
 	// yet to be told.
-	if n, ok := c.s.revoked.Load(c.device); ok && n.(uint64) > since {
+	n, ok := c.s.revoked.Load(c.device)
+	if ok && n.(uint64) > since || c.bySecret() && !c.s.keeper.Load().SameSecret(k) {
 		c.end(errRevoked)
 	}
 	return nil
 }
+
+// bySecret tells whether the connection stands on what the configuration says
+// of authentication.
+func (c *conn) bySecret() bool { return c.via != viaOwner && c.via != viaDevice }
 
 // where names the other end for the record.
 func (c *conn) where() string {
@@ -125,13 +130,12 @@ func shared() []wire.Scope { return []wire.Scope{wire.Read, wire.Write, wire.App
 
 // admit weighs credentials in a fixed order: the owner's socket, a trusted
 // proxy, a shared secret, a device.
-func (c *conn) admit(ctx context.Context, r *http.Request, p wire.Connect) (grant, *wire.Error) {
+func (c *conn) admit(ctx context.Context, r *http.Request, p wire.Connect, k *access.Keeper) (grant, *wire.Error) {
 	if c.peer.owner {
 		g := grant{via: viaOwner, principal: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}}
 		g.scopes, _ = wire.Narrow(p.Scopes, wire.AllScopes())
 		return g, nil
 	}
-	k := c.s.keeper.Load()
 	_, local := k.Client(c.peer.addr, r.Header)
 	surface := claw.SurfaceAPI
 	if p.Client.Mode == "ui" || p.Client.Mode == "webchat" {

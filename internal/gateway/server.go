@@ -169,7 +169,7 @@ func (s *Server) SetAuth(c access.Config) error {
 	old := s.keeper.Swap(k)
 	if !k.SameSecret(old) {
 		s.hub.each(func(c *conn) {
-			if c.via != viaOwner && c.via != viaDevice {
+			if c.bySecret() {
 				c.end(errRevoked)
 			}
 		})
