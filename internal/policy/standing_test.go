@@ -86,3 +86,25 @@ func TestAStandingAnswerSparesItsOwnQuestion(t *testing.T) {
 		t.Fatal("a standing answer beats the denylist")
 	}
 }
+
+// A standing answer holds while a session has nothing from outside in it,
+// whatever the flow rules are set to.
+func TestR67AnAnswerHoldsWhereItWasGiven(t *testing.T) {
+	f := cmdline.Analyze("git push", cmdline.Env{Home: "/h", Cwd: "/w", Workspace: "/w"})
+	r := Rules{Agent: "a", Tools: []ToolLayer{{Layer: LayerProfile, Name: "full"}}, Files: FileRules{Workspace: "/w", WorkspaceOnly: true, Home: "/h"},
+		Exec: ExecRules{Security: ExecAllowlist, Ask: AskOnMiss}}
+	q := Request{Agent: "a", Tool: "exec", Facts: Facts{Understood: true, Exec: &f, Programs: programsOf(&f)}}
+	r.Exec.Standing, _ = standing.Of("a", &f, r.Exec.Unlisted(&f), standing.Run{Programs: q.Facts.Programs})
+	for _, mode := range []FlowMode{FlowEnforce, FlowObserve, FlowOff} {
+		for labels, want := range map[claw.Labels]Verdict{0: Allow, claw.Private: Allow, claw.Untrusted: Ask, claw.Untrusted | claw.Private: Ask} {
+			r.Flow.Mode, q.Labels = mode, labels
+			if d := Decide(r, q); d.Verdict != want {
+				t.Errorf("flow mode %v, session %s: %s by %s", mode, labels, d.Verdict, d.Rule)
+			}
+		}
+		q.Labels = claw.Secret
+		if d := Decide(r, q); mode != FlowEnforce && d.Verdict == Allow {
+			t.Errorf("flow mode %v: a session with a secret runs by an old answer", mode)
+		}
+	}
+}
