@@ -18,7 +18,8 @@ var rules = map[string]rule{
 	"json5":   {ring: 0},
 	"config":  {ring: 0, may: []string{"json5"}},
 	"cmdline": {ring: 0},
-	"policy":  {ring: 0, may: []string{"cmdline", "standing"}},
+	"policy":  {ring: 0, may: []string{"budget", "cmdline", "standing"}},
+	"budget":  {ring: 0},
 
 	"standing": {ring: 0, may: []string{"cmdline"}},
 	"posture":  {ring: 0, may: []string{"config", "json5", "policy", "standing"}},
