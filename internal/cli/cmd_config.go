@@ -82,7 +82,7 @@ func (e *env) configGet(args []string) error {
 
 // configEdit changes the file, says what is new of it, and has a running
 // gateway accept what this act itself loosens.
-func (e *env) configEdit(path string, edit func(configfile.Paths, json5.Path) (config.Problems, error)) error {
+func (e *env) configEdit(path, value string, edit func(configfile.Paths, json5.Path) (config.Problems, error)) error {
 	at, err := json5.ParsePath(path)
 	if err != nil {
 		return &failure{code: exitUsage, err: err}
@@ -100,7 +100,7 @@ func (e *env) configEdit(path string, edit func(configfile.Paths, json5.Path) (c
 		return &failure{code: code, err: err, hint: "the file was left as it was"}
 	}
 	e.warnings(ps)
-	if err := e.acceptEdit(p); err != nil {
+	if err := e.acceptEdit(p, path, value); err != nil {
 		e.print.note("%v", err)
 	}
 	if e.print.json {
@@ -111,8 +111,9 @@ func (e *env) configEdit(path string, edit func(configfile.Paths, json5.Path) (c
 }
 
 // acceptEdit accepts the posture of a change that the operator just made with
-// this command (DESIGN §8): config set is an operator's act.
-func (e *env) acceptEdit(p configfile.Paths) error {
+// this command (DESIGN §8): config set is an operator's act, unless a model
+// suggested it and nobody can be asked.
+func (e *env) acceptEdit(p configfile.Paths, path, value string) error {
 	state, err := app.LookHome(p)
 	if err != nil || state != app.HomeOurs {
 		return err
@@ -132,12 +133,16 @@ func (e *env) acceptEdit(p configfile.Paths) error {
 		e.print.note("the running gateway asks for a word: openclaw config accept")
 		return nil
 	}
+	if e.suggested(p, append(keysOf(changes), path, telling(value))...) && !(isTerminal(e.stdin) && e.yes("Put it in force?")) {
+		e.print.note("it waits for: openclaw config accept")
+		return nil
+	}
 	_, err = app.AcceptHere(e.ctx, p, l.Config)
 	return err
 }
 
 func (e *env) configSet(path, value string) error {
-	return e.configEdit(path, func(p configfile.Paths, at json5.Path) (config.Problems, error) {
+	return e.configEdit(path, value, func(p configfile.Paths, at json5.Path) (config.Problems, error) {
 		doc := json5.Parse("VALUE", []byte(value))
 		if len(doc.Errors) > 0 || doc.Root == nil {
 			if strings.ContainsAny(value, "{[") {
@@ -150,7 +155,7 @@ func (e *env) configSet(path, value string) error {
 }
 
 func (e *env) configUnset(path string) error {
-	return e.configEdit(path, func(p configfile.Paths, at json5.Path) (config.Problems, error) {
+	return e.configEdit(path, "", func(p configfile.Paths, at json5.Path) (config.Problems, error) {
 		return configfile.Unset(p, configfile.Options{Env: e.lookup}, at)
 	})
 }
@@ -200,13 +205,13 @@ is for scripts of yours.`,
 				return &failure{code: exitUsage, err: err}
 			}
 			if _, held := store.Holder(p.State); held {
-				return e.withGateway(func(ctx context.Context, c *client) error { return e.acceptRunning(ctx, c, yes) })
+				return e.withGateway(func(ctx context.Context, c *client) error { return e.acceptRunning(ctx, c, p, yes) })
 			}
 			changes, err := app.LooserThanSealed(p, l.Config)
 			if err != nil {
 				return cannot(err, "")
 			}
-			if !e.showChanges(changes, yes) {
+			if !e.showChanges(p, changes, yes) {
 				return silent(exitRefused)
 			}
 			if _, err := app.AcceptHere(e.ctx, p, l.Config); err != nil {
@@ -220,7 +225,7 @@ is for scripts of yours.`,
 	return c
 }
 
-func (e *env) acceptRunning(ctx context.Context, c *client, yes bool) error {
+func (e *env) acceptRunning(ctx context.Context, c *client, p configfile.Paths, yes bool) error {
 	var pending *app.Proposal
 	if err := c.call(ctx, "config.pending", nil, &pending); err != nil {
 		return err
@@ -229,7 +234,7 @@ func (e *env) acceptRunning(ctx context.Context, c *client, yes bool) error {
 		e.print.line("nothing waits: the configuration is in force")
 		return nil
 	}
-	if !e.showChanges(pending.Changes, yes) {
+	if !e.showChanges(p, pending.Changes, yes) {
 		return silent(exitRefused)
 	}
 	if err := c.call(ctx, "config.accept", map[string]string{"hash": pending.Hash}, nil); err != nil {
@@ -239,9 +244,10 @@ func (e *env) acceptRunning(ctx context.Context, c *client, yes bool) error {
 	return nil
 }
 
-func (e *env) showChanges(changes []posture.Change, yes bool) bool {
+func (e *env) showChanges(p configfile.Paths, changes []posture.Change, yes bool) bool {
 	for _, ch := range changes {
 		e.print.line("loosens %s", ch)
 	}
+	e.suggested(p, keysOf(changes)...)
 	return yes || len(changes) == 0 || isTerminal(e.stdin) && e.yes("Put it in force?")
 }

@@ -37,6 +37,9 @@ read all of it. The journal records it as your act.`,
 			if err != nil {
 				return err
 			}
+			if !e.meant(p, "policy", "trust", args[0]) {
+				return silent(exitRefused)
+			}
 			var v files.Vouched
 			if _, held := store.Holder(p.State); held {
 				err = e.withGateway(func(ctx context.Context, c *client) error {

@@ -163,6 +163,7 @@ func (e *env) confirmLooser(p configfile.Paths, c *config.Config) bool {
 	for _, ch := range changes {
 		e.print.note("  %s", ch)
 	}
+	e.suggested(p, keysOf(changes)...)
 	return e.yes("Put it in force?")
 }
 
