@@ -7,6 +7,6 @@ func Catalogue() []Check {
 	return slices.Concat(
 		gatewayChecks(), authChecks(), channelChecks(), hookChecks(),
 		execChecks(), exposureChecks(), sandboxChecks(), pluginChecks(), modelChecks(),
-		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(), liveChecks(), composeChecks(), versionChecks(),
+		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(), liveChecks(), composeChecks(), containerChecks(), unitChecks(), networkChecks(), versionChecks(),
 	)
 }

@@ -51,10 +51,20 @@ type Mount struct {
 	Line     int    `json:"line,omitempty"`
 }
 
-// composed judges every service; bad gives a title, the key it is about, and
-// what was seen.
-func composed(id string, severity claw.Severity, why, fix string, bad func(Service) (title, key, observed string)) Check {
-	return Check{ID: id, Area: AreaSandbox, Severity: severity, Why: why, Fix: fix, Source: "guide, Docker Security Hardening", Run: func(s *Subject) Outcome {
+// hardening is one rule of the guide about a container, whether a Compose file
+// describes it or an engine runs it.
+type hardening struct {
+	id       string // beneath "compose." and "container."
+	severity claw.Severity
+	why, fix string
+	// bad gives a title, the key of a Compose file that it is about, and what
+	// was seen.
+	bad func(Service) (title, key, observed string)
+}
+
+// composed judges every service of every Compose file.
+func (h hardening) composed() Check {
+	return Check{ID: "compose." + h.id, Area: AreaSandbox, Severity: h.severity, Why: h.why, Fix: h.fix, Source: "guide, Docker Security Hardening", Run: func(s *Subject) Outcome {
 		if len(s.Snapshot.Compose) == 0 {
 			return notApplicable("no Compose file")
 		}
@@ -66,12 +76,12 @@ func composed(id string, severity claw.Severity, why, fix string, bad func(Servi
 			}
 			for _, x := range c.Services {
 				n++
-				if title, key, observed := bad(x); title != "" {
+				if title, key, observed := h.bad(x); title != "" {
 					line := x.Lines[key]
 					if line == 0 {
 						line = x.Line
 					}
-					found = append(found, Finding{Severity: severity, Title: fmt.Sprintf("Service %s %s", x.Name, title), Where: Where{File: s.Snapshot.Home.Short(c.Path), Line: line, Column: 1, Pointer: "services." + x.Name}, Observed: observed})
+					found = append(found, Finding{Severity: h.severity, Title: fmt.Sprintf("Service %s %s", x.Name, title), Where: Where{File: s.Snapshot.Home.Short(c.Path), Line: line, Column: 1, Pointer: "services." + x.Name}, Observed: observed})
 				}
 			}
 		}
@@ -88,83 +98,103 @@ func composed(id string, severity claw.Severity, why, fix string, bad func(Servi
 }
 
 func composeChecks() []Check {
-	return []Check{
-		composed("compose.root_user", claw.Critical, "A way out of the container is then a way to root.", `user: "1000:1000"`, func(x Service) (string, string, string) {
+	var out []Check
+	for _, h := range append(hardenings(), envSecret()) {
+		out = append(out, h.composed())
+	}
+	return out
+}
+
+// envSecret is about the file alone: what an engine runs has its environment
+// written out in any case.
+func envSecret() hardening {
+	return hardening{"env_secret", claw.Critical, "Everybody who may inspect the container, or reads the file, has the credential.", "Use secrets: or an env_file outside the repository", func(x Service) (string, string, string) {
+		if len(x.Secrets) > 0 {
+			return "has a credential written out", "environment", quoted(x.Secrets)
+		}
+		return "", "", ""
+	}}
+}
+
+// hardenings hold for files and for what runs.
+func hardenings() []hardening {
+	return []hardening{
+		{"root_user", claw.Critical, "A way out of the container is then a way to root.", `user: "1000:1000"`, func(x Service) (string, string, string) {
 			if u, _, _ := strings.Cut(x.User, ":"); u == "" || u == "0" || u == "root" {
 				return "runs as root", "user", x.User
 			}
 			return "", "", ""
-		}),
-		composed("compose.writable_root", claw.Warn, "What is written into the root survives, programs too.", "read_only: true", func(x Service) (string, string, string) {
+		}},
+		{"writable_root", claw.Warn, "What is written into the root survives, programs too.", "read_only: true", func(x Service) (string, string, string) {
 			if !x.ReadOnly {
 				return "has a writable root", "read_only", "false"
 			}
 			return "", "", ""
-		}),
-		composed("compose.caps_kept", claw.Warn, "The container keeps privileges that it does not need.", "cap_drop: [ALL]", func(x Service) (string, string, string) {
+		}},
+		{"caps_kept", claw.Warn, "The container keeps privileges that it does not need.", "cap_drop: [ALL]", func(x Service) (string, string, string) {
 			if !slices.ContainsFunc(x.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") }) {
 				return "keeps capabilities", "cap_drop", quoted(x.CapDrop)
 			}
 			return "", "", ""
-		}),
-		composed("compose.caps_added", claw.Critical, "The capability is a step towards the host.", "Remove it from cap_add", func(x Service) (string, string, string) {
+		}},
+		{"caps_added", claw.Critical, "The capability is a step towards the host.", "Remove it from cap_add", func(x Service) (string, string, string) {
 			bad := slices.DeleteFunc(slices.Clone(x.CapAdd), func(c string) bool { return capability(c) == "NET_BIND_SERVICE" })
 			if len(bad) > 0 {
 				return "adds capabilities", "cap_add", quoted(bad)
 			}
 			return "", "", ""
-		}),
-		composed("compose.net_bind_unused", claw.Info, "The port is above 1023, so the capability does nothing.", "Remove NET_BIND_SERVICE", func(x Service) (string, string, string) {
+		}},
+		{"net_bind_unused", claw.Info, "The port is above 1023, so the capability does nothing.", "Remove NET_BIND_SERVICE", func(x Service) (string, string, string) {
 			if slices.ContainsFunc(x.CapAdd, func(c string) bool { return capability(c) == "NET_BIND_SERVICE" }) {
 				return "has NET_BIND_SERVICE and does not need it", "cap_add", "NET_BIND_SERVICE"
 			}
 			return "", "", ""
-		}),
-		composed("compose.new_privileges", claw.Warn, "A setuid program in the container gains its owner's rights.", "security_opt: [no-new-privileges:true]", func(x Service) (string, string, string) {
+		}},
+		{"new_privileges", claw.Warn, "A setuid program in the container gains its owner's rights.", "security_opt: [no-new-privileges:true]", func(x Service) (string, string, string) {
 			if !slices.ContainsFunc(x.SecurityOpt, func(o string) bool {
 				return strings.HasPrefix(strings.ReplaceAll(o, "=", ":"), "no-new-privileges") && !strings.HasSuffix(o, "false")
 			}) {
 				return "may gain privileges", "security_opt", quoted(x.SecurityOpt)
 			}
 			return "", "", ""
-		}),
-		composed("compose.unconfined", claw.Critical, "The kernel's filters are off for the container.", "Remove seccomp:unconfined and apparmor:unconfined", func(x Service) (string, string, string) {
+		}},
+		{"unconfined", claw.Critical, "The kernel's filters are off for the container.", "Remove seccomp:unconfined and apparmor:unconfined", func(x Service) (string, string, string) {
 			for _, o := range x.SecurityOpt {
 				if strings.HasSuffix(o, "unconfined") || o == "label:disable" || o == "label=disable" {
 					return "is unconfined", "security_opt", o
 				}
 			}
 			return "", "", ""
-		}),
-		composed("compose.privileged", claw.Critical, "A privileged container is the host.", "Remove privileged: true", func(x Service) (string, string, string) {
+		}},
+		{"privileged", claw.Critical, "A privileged container is the host.", "Remove privileged: true", func(x Service) (string, string, string) {
 			if x.Privileged {
 				return "is privileged", "privileged", "true"
 			}
 			return "", "", ""
-		}),
-		composed("compose.no_limits", claw.Warn, "One command can use all memory and every processor of the machine.", "deploy.resources.limits: { cpus: '2', memory: 4G }", func(x Service) (string, string, string) {
+		}},
+		{"no_limits", claw.Warn, "One command can use all memory and every processor of the machine.", "deploy.resources.limits: { cpus: '2', memory: 4G }", func(x Service) (string, string, string) {
 			if x.CPUs == "" || x.Memory == "" {
 				return "has no limits", "deploy", strings.TrimSpace(x.CPUs + " " + x.Memory)
 			}
 			return "", "", ""
-		}),
-		composed("compose.config_writable", claw.Warn, "The agent's process can rewrite its own rules.", "Mount the configuration with :ro", func(x Service) (string, string, string) {
+		}},
+		{"config_writable", claw.Warn, "The agent's process can rewrite its own rules.", "Mount the configuration with :ro", func(x Service) (string, string, string) {
 			for _, m := range x.Mounts {
 				if !m.ReadOnly && (strings.HasSuffix(m.Target, "/config") || strings.HasSuffix(m.Target, "openclaw.json")) {
 					return "can write its configuration", "volumes", m.Source + ":" + m.Target
 				}
 			}
 			return "", "", ""
-		}),
-		composed("compose.docker_sock", claw.Critical, "Who has the engine's socket is root on the host.", "Remove the mount", func(x Service) (string, string, string) {
+		}},
+		{"docker_sock", claw.Critical, "Who has the engine's socket is root on the host.", "Remove the mount", func(x Service) (string, string, string) {
 			for _, m := range x.Mounts {
 				if strings.HasSuffix(m.Source, ".sock") && (strings.Contains(m.Source, "docker") || strings.Contains(m.Source, "podman") || strings.Contains(m.Source, "containerd")) {
 					return "has the engine's socket", "volumes", m.Source
 				}
 			}
 			return "", "", ""
-		}),
-		composed("compose.host_mount", claw.Critical, "Files of the host are in the agent's reach.", "Mount directories of its own", func(x Service) (string, string, string) {
+		}},
+		{"host_mount", claw.Critical, "Files of the host are in the agent's reach.", "Mount directories of its own", func(x Service) (string, string, string) {
 			for _, m := range x.Mounts {
 				src := path.Clean(m.Source)
 				if src == "/" || secretDir().MatchString(src) || slices.ContainsFunc([]string{"/etc", "/root", "/home", "/proc", "/sys", "/dev", "/boot", "/run", "/var/run", "/var/lib/docker"}, func(d string) bool { return src == d }) || strings.HasPrefix(m.Source, "~/.ssh") || m.Source == "~" {
@@ -172,8 +202,8 @@ func composeChecks() []Check {
 				}
 			}
 			return "", "", ""
-		}),
-		composed("compose.host_namespace", claw.Critical, "The container sees the host's network, processes or memory.", "Remove network_mode, pid and ipc: host", func(x Service) (string, string, string) {
+		}},
+		{"host_namespace", claw.Critical, "The container sees the host's network, processes or memory.", "Remove network_mode, pid and ipc: host", func(x Service) (string, string, string) {
 			for _, e := range [][2]string{{"network_mode", x.NetworkMode}, {"pid", x.PID}, {"ipc", x.IPC}} {
 				key, v := e[0], e[1]
 				if v == "host" || strings.HasPrefix(v, "container:") || strings.HasPrefix(v, "service:") && key != "network_mode" {
@@ -181,33 +211,27 @@ func composeChecks() []Check {
 				}
 			}
 			return "", "", ""
-		}),
-		composed("compose.network_open", claw.Warn, "The container reaches every host and every host on its network reaches it.", "networks: { openclaw-internal: { internal: true } }", func(x Service) (string, string, string) {
+		}},
+		{"network_open", claw.Warn, "The container reaches every host and every host on its network reaches it.", "networks: { openclaw-internal: { internal: true } }", func(x Service) (string, string, string) {
 			if !x.Internal && x.NetworkMode != "none" {
 				return "is on a network that is not internal", "networks", ""
 			}
 			return "", "", ""
-		}),
-		composed("compose.ports_published", claw.Critical, "The engine opens the port past the host's firewall.", "Remove ports, and reach it by Tailscale or a reverse proxy", func(x Service) (string, string, string) {
+		}},
+		{"ports_published", claw.Critical, "The engine opens the port past the host's firewall.", "Remove ports, and reach it by Tailscale or a reverse proxy", func(x Service) (string, string, string) {
 			for _, p := range x.Ports {
 				if !strings.HasPrefix(p, "127.0.0.1:") && !strings.HasPrefix(p, "[::1]:") && !strings.HasPrefix(p, "localhost:") {
 					return "publishes a port", "ports", p
 				}
 			}
 			return "", "", ""
-		}),
-		composed("compose.image_unpinned", claw.Warn, "The image changes under its name.", "Name the image by digest (@sha256:…)", func(x Service) (string, string, string) {
+		}},
+		{"image_unpinned", claw.Warn, "The image changes under its name.", "Name the image by digest (@sha256:…)", func(x Service) (string, string, string) {
 			if x.Image != "" && !strings.Contains(x.Image, "@sha256:") {
 				return "runs an image that is not pinned", "image", x.Image
 			}
 			return "", "", ""
-		}),
-		composed("compose.env_secret", claw.Critical, "Everybody who may inspect the container, or reads the file, has the credential.", "Use secrets: or an env_file outside the repository", func(x Service) (string, string, string) {
-			if len(x.Secrets) > 0 {
-				return "has a credential written out", "environment", quoted(x.Secrets)
-			}
-			return "", "", ""
-		}),
+		}},
 	}
 }
 

@@ -90,6 +90,9 @@ func gatewayChecks() []Check {
 			if g.Loopback() {
 				return pass("loopback")
 			}
+			if name := s.onWireGuard(); name != "" {
+				return pass("only on the WireGuard interface %s", name)
+			}
 			return fail(Finding{Severity: claw.Warn, Title: "Gateway listens on " + s.listens(), Where: at(g.BindRef), Observed: string(g.Bind), Expected: "loopback"})
 		}},
 		{ID: "gateway.custom_host_public", Area: AreaNetwork, Severity: claw.Critical, Why: "A public address is reachable by everybody who scans for it.", Fix: "Bind to loopback or to the address of a WireGuard interface", Source: "guide, Network Isolation", Run: publicBind},

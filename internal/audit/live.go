@@ -25,6 +25,10 @@ type Live struct {
 	Missing []string `json:"missing,omitempty"`
 	// SandboxErr says why the sandbox could not be tried.
 	SandboxErr string `json:"sandboxError,omitempty"`
+	// Engines are the container engines with a socket here.
+	Engines []Engine `json:"engines,omitempty"`
+	// Tailscale is nil when nobody asked it.
+	Tailscale *Tailscale `json:"tailscale,omitempty"`
 }
 
 // Listener is one listening TCP socket.

@@ -34,6 +34,12 @@ type Snapshot struct {
 	Skipped []Skip `json:"skipped,omitempty"`
 	// Compose are container deployments.
 	Compose []Compose `json:"compose,omitempty"`
+	// Units are services of systemd that start a gateway.
+	Units []Unit `json:"units,omitempty"`
+	// Interfaces are this machine's network interfaces with an address;
+	// Firewall is nil where it is not looked at.
+	Interfaces []Interface `json:"interfaces,omitempty"`
+	Firewall   *Firewall   `json:"firewall,omitempty"`
 	// Gateways are those that run, of any user: looked for when there is no
 	// home, and with --deep.
 	Gateways []Process `json:"gateways,omitempty"`

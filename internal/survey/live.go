@@ -26,6 +26,13 @@ type Deep struct {
 	Port int
 	// Holder is the process that holds the home's lock, 0 for none.
 	Holder int
+	// Firewall of the snapshot, to which the kernel's rules are added; nil asks
+	// nothing.
+	Firewall *audit.Firewall
+	// Engines are sockets of container engines to ask (EngineSockets).
+	Engines []string
+	// Start runs helpers; nil leaves Tailscale unasked.
+	Start Starter
 	// Progress is told what is being looked at; nil is silent.
 	Progress func(string)
 }
@@ -67,6 +74,12 @@ func Live(ctx context.Context, d Deep) *audit.Live {
 		at := netip.AddrPortFrom(a, uint16(d.Port)).String() //nolint:gosec // a port
 		l.Probes = append(l.Probes, probe(ctx, audit.ProbeOutside, at, "GET /healthz HTTP/1.1", at))
 	}
+	if d.Firewall != nil {
+		d.say("the kernel's packet filter")
+		kernelRules(d.Firewall)
+	}
+	l.Engines = d.engines(ctx)
+	l.Tailscale = d.tailscale(ctx)
 	return l
 }
 

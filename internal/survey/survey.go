@@ -41,6 +41,8 @@ type Where struct {
 	Redactor *filter.Redactor
 	// Processes: look for gateways that run, of any user.
 	Processes bool
+	// Root stands for "/" where the machine itself is looked at; empty is "/".
+	Root string
 	// Compose are container deployments to look at; empty looks in the usual
 	// places.
 	Compose []string
@@ -68,6 +70,8 @@ func Take(w Where) audit.Snapshot {
 		}
 	}
 	s.units()
+	s.interfaces()
+	s.firewall()
 	s.compose()
 	s.environment()
 	if w.Processes {
@@ -355,25 +359,6 @@ func (s *survey) tree(dir string, role audit.Role) {
 		}
 		return nil
 	})
-}
-
-// units looks at service files of the user and the system.
-func (s *survey) units() {
-	dirs := []string{"/etc/systemd/system", "/Library/LaunchDaemons"}
-	if h := s.where.Home.Dir; h != "" {
-		dirs = append(dirs, filepath.Join(h, ".config/systemd/user"), filepath.Join(h, "Library/LaunchAgents"))
-	}
-	for _, d := range dirs {
-		for _, pattern := range []string{"openclaw*.service", "*openclaw*.plist"} {
-			found, err := filepath.Glob(filepath.Join(d, pattern))
-			if err != nil {
-				continue
-			}
-			for _, p := range found {
-				s.look(p, audit.RoleUnit)
-			}
-		}
-	}
 }
 
 // environment notes variables that matter, never a value.
