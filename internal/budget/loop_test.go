@@ -119,8 +119,8 @@ func FuzzLook(f *testing.F) {
 				t.Fatal("looking changes something")
 			}
 			n := min(len(past), keep)
-			if before.Times > n+1 || before.Still > n+1 {
-				t.Fatalf("%+v of %d calls", before, n)
+			if before.Times > n+1 || before.Still > len(past)+1 {
+				t.Fatalf("%+v of %d calls", before, len(past))
 			}
 			if (before.Times > 0) != (before.Pattern != budget.NoPattern) {
 				t.Fatalf("%+v", before)

@@ -49,6 +49,7 @@ func (t *tally) decide(r *Rules, q *Request) {
 	t.sends(r, q)
 	t.hosts(&r.Egress, q)
 	t.flow(&r.Flow, q)
+	t.budget(&r.Budget, q)
 }
 
 // DecideReply judges a model's answer on its way into the conversation that
@@ -70,6 +71,7 @@ func (t *tally) reply(r *Rules, q *Request) {
 	t.surface(r, q)
 	t.sends(r, q)
 	t.flow(&r.Flow, q)
+	t.messages(&r.Budget, q)
 }
 
 func (t *tally) surface(r *Rules, q *Request) {

@@ -33,6 +33,9 @@ func TestR25EveryFieldIsInTheDigest(t *testing.T) {
 	n := 0
 	var walk func(path string, at func(*Request) reflect.Value)
 	walk = func(path string, at func(*Request) reflect.Value) {
+		if path == "Request.Budget" {
+			return // counts, not what the call is: TestBudgetIsNotInTheDigest
+		}
 		sample := full()
 		v := at(&sample)
 		change := func(set func(reflect.Value)) {

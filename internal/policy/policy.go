@@ -102,8 +102,8 @@ type Decision struct {
 	Confinement Confinement `json:"-"`
 }
 
-// Request is one call with everything a decision may depend on. All of it is
-// covered by the digest.
+// Request is one call with everything a decision may depend on. All of it but
+// Budget is covered by the digest.
 type Request struct {
 	Agent     claw.AgentID    `json:"agent"`
 	Session   claw.SessionKey `json:"session"`
@@ -120,6 +120,8 @@ type Request struct {
 	Generation string `json:"generation"`
 	// Nonce makes every request its own question.
 	Nonce string `json:"nonce"`
+	// Budget is what was used until now.
+	Budget BudgetFacts `json:"budget,omitzero"`
 }
 
 // Facts is what a call would do, worked out by its tool before anything

@@ -21,6 +21,7 @@ type Recorded struct {
 	Facts      Facts           `json:"facts"`
 	Trace      []TraceStep     `json:"trace,omitempty"`
 	Unattended bool            `json:"unattended,omitempty"`
+	Budget     BudgetFacts     `json:"budget,omitzero"`
 	// Masked: a secret was taken out of what the decision was made on, so it
 	// can be made again only where that part does not matter.
 	Masked bool `json:"masked,omitempty"`
@@ -39,7 +40,7 @@ type TraceStep struct {
 // Record makes the record of a decision. The caller masks what it holds.
 func Record(q Request, d Decision) Recorded {
 	r := Recorded{Tool: q.Tool, Verdict: d.Verdict, Rule: d.Rule, Reason: d.Reason, Where: d.Where, Labels: q.Labels, Generation: q.Generation,
-		Arguments: q.Arguments, Facts: q.Facts, Unattended: q.Unattended}
+		Arguments: q.Arguments, Facts: q.Facts, Unattended: q.Unattended, Budget: q.Budget}
 	for _, s := range d.Trace {
 		r.Trace = append(r.Trace, TraceStep{s.Layer, s.Verdict, s.Rule})
 	}
@@ -61,7 +62,7 @@ type Caller struct {
 // another one, since a record has no nonce and no contents.
 func (r *Recorded) Request(c Caller) Request {
 	return Request{Agent: c.Agent, Session: c.Session, Run: c.Run, Call: c.Call, Tool: r.Tool, Arguments: r.Arguments, Principal: c.Principal,
-		Labels: r.Labels, Facts: r.Facts, Unattended: r.Unattended, Generation: r.Generation}
+		Labels: r.Labels, Facts: r.Facts, Unattended: r.Unattended, Generation: r.Generation, Budget: r.Budget}
 }
 
 // RuleDeniedBefore is the gate's own rule: a person has refused this very call

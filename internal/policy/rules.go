@@ -22,6 +22,7 @@ type Rules struct {
 	Exec   ExecRules   `json:"exec"`
 	Egress EgressRules `json:"egress"`
 	Flow   FlowRules   `json:"flow"`
+	Budget BudgetRules `json:"budget,omitzero"`
 	// Confinement is the profile that a run of this agent gets.
 	Confinement Confinement `json:"confinement"`
 }

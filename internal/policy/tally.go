@@ -51,7 +51,9 @@ func (t *tally) note(r Ruling) {
 	if t.n == 0 || r.Verdict < t.worst.Verdict {
 		t.worst, t.worstAt = r, t.n
 	}
-	t.last, t.lastAt = r, t.n
+	if r.Layer != LayerBudget || t.n == 0 {
+		t.last, t.lastAt = r, t.n // that something is left is no reason for a call
+	}
 	if r.Layer == LayerExec || r.Layer == LayerEgress || r.Layer == LayerFiles {
 		t.telling, t.tellingAt, t.hasTelling = r, t.n, true
 	}
