@@ -136,14 +136,14 @@ func text(b []byte) string { return strings.TrimRight(string(b), "\x00") }
 // inputChains are the filter chains at the input hook with what becomes of a
 // packet that no rule names.
 func inputChains(chains, rules []syscall.NetlinkMessage) []audit.Chain {
-	last, count := map[string][]byte{}, map[string]int{}
+	drops, count := map[string]bool{}, map[string]int{}
 	for _, m := range rules {
 		if len(m.Data) < 4 {
 			continue
 		}
 		a := attributes(m.Data[4:])
 		key := fmt.Sprint(m.Data[0], text(a[unix.NFTA_RULE_TABLE]), "\x00", text(a[unix.NFTA_RULE_CHAIN]))
-		last[key], count[key] = a[unix.NFTA_RULE_EXPRESSIONS], count[key]+1
+		drops[key], count[key] = drops[key] || dropsAll(a[unix.NFTA_RULE_EXPRESSIONS]), count[key]+1
 	}
 	var out []audit.Chain
 	for _, m := range chains {
@@ -159,7 +159,7 @@ func inputChains(chains, rules []syscall.NetlinkMessage) []audit.Chain {
 		key := fmt.Sprint(m.Data[0], text(a[unix.NFTA_CHAIN_TABLE]), "\x00", text(a[unix.NFTA_CHAIN_NAME]))
 		policy, ok := word(a[unix.NFTA_CHAIN_POLICY])
 		out = append(out, audit.Chain{Family: family, Table: text(a[unix.NFTA_CHAIN_TABLE]), Name: text(a[unix.NFTA_CHAIN_NAME]), Rules: count[key],
-			Drops: ok && policy == verdictDrop || dropsAll(last[key])})
+			Drops: ok && policy == verdictDrop || drops[key]})
 	}
 	return out
 }
