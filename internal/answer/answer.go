@@ -25,6 +25,8 @@ type World struct {
 	// Unconfined: another program serves this home and confines no run,
 	// whatever the posture says.
 	Unconfined bool
+	// Used of this day by each agent; nil means that nobody knows.
+	Used map[claw.AgentID]Used
 }
 
 // Of makes the world of a configuration.
@@ -55,6 +57,15 @@ func (w *World) agent(id claw.AgentID) *posture.Agent {
 		}
 	}
 	return nil
+}
+
+// used of this day by an agent; nil when nobody knows.
+func (w *World) used(id claw.AgentID) *Used {
+	u, ok := w.Used[id]
+	if !ok {
+		return nil
+	}
+	return &u
 }
 
 // AllLabels are the label sets that a session is asked about.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/policy"
-	"github.com/openclaw-go/openclaw/internal/posture"
 )
 
 // Effective is the policy of one agent as it takes effect, each part with the
@@ -28,7 +27,8 @@ type Effective struct {
 	ElsewhereRef claw.ConfigRef     `json:"sendElsewhereWhere,omitzero"`
 	Confinement  policy.Confinement `json:"confinement"`
 	Guarantees   []string           `json:"guarantees"`
-	Budget       posture.Budget     `json:"budget"`
+	Budget       []Limit            `json:"budget"`
+	Loops        policy.LoopRules   `json:"loopDetection"`
 	Generation   string             `json:"generation"`
 }
 
@@ -50,7 +50,7 @@ func (w *World) Show(only claw.AgentID) []Effective {
 		r := &a.Rules
 		e := Effective{Agent: a.ID, Default: a.ID == w.Posture.Default(), Workspace: a.Workspace, Surfaces: r.Surfaces, SurfacesRef: r.SurfacesRef, Doors: []string{},
 			Files: r.Files, Exec: r.Exec, Egress: r.Egress, Flow: r.Flow, Elsewhere: r.SendElsewhere, ElsewhereRef: r.SendElsewhereRef,
-			Confinement: r.Confinement, Guarantees: r.Confinement.Level.Guarantees().Names(), Budget: a.Budget, Generation: r.Generation}
+			Confinement: r.Confinement, Guarantees: r.Confinement.Level.Guarantees().Names(), Budget: Limits(r, w.used(a.ID)), Loops: r.Budget.Loop, Generation: r.Generation}
 		for i := range w.Doors {
 			d := &w.Doors[i]
 			routed := d.Agents == nil || slices.ContainsFunc(d.Agents, func(x Route) bool { return x.Agent == a.ID })

@@ -22,9 +22,9 @@ var rules = map[string]rule{
 	"budget":  {ring: 0},
 
 	"standing": {ring: 0, may: []string{"cmdline"}},
-	"posture":  {ring: 0, may: []string{"config", "json5", "policy", "standing"}},
+	"posture":  {ring: 0, may: []string{"budget", "config", "json5", "policy", "standing"}},
 	"audit":    {ring: 0, may: []string{"config", "json5", "policy", "posture"}, why: "the audit asks the enforcer"},
-	"answer":   {ring: 0, may: []string{"cmdline", "config", "policy", "posture"}, why: "who can cause what is asked of the enforcer; configuration is posture's to read"},
+	"answer":   {ring: 0, may: []string{"budget", "cmdline", "config", "policy", "posture"}, why: "who can cause what is asked of the enforcer; configuration is posture's to read"},
 	"filter":   {ring: 0},
 	"chain":    {ring: 0},
 

@@ -241,7 +241,7 @@ func exposureChecks() []Check {
 				return notApplicable("there is no home")
 			}
 			return s.perAgent(func(a posture.Agent) *Finding {
-				if a.Budget.TokensPerDay > 0 || a.Budget.CostPerDay > 0 || len(a.Models) == 0 || !slices.ContainsFunc(a.Models, func(m claw.ModelRef) bool { return !strings.HasPrefix(string(m), "operator/") }) {
+				if b := &a.Rules.Budget; b.Own.Tokens.Set || b.Own.Cost.Set || b.All.Tokens.Set || b.All.Cost.Set || len(a.Models) == 0 || !slices.ContainsFunc(a.Models, func(m claw.ModelRef) bool { return !strings.HasPrefix(string(m), "operator/") }) {
 					return nil
 				}
 				return &Finding{Severity: claw.Info, Title: "No spending limit is set", Where: at(s.Config.Tools.Budget.Ref)}
@@ -293,11 +293,12 @@ func exposureChecks() []Check {
 			return verdict(found, "no agent may start every other")
 		}},
 		{ID: "tools.loop_detection_off", Area: AreaBlast, Severity: claw.Info, Why: "A model that repeats one call is not stopped.", Fix: "Set tools.loopDetection.enabled: true", Source: "facts: upstream's catalogue", Run: func(s *Subject) Outcome {
-			v := s.Config.Tools.LoopDetection.Enabled
-			if v.Set && !v.V {
-				return fail(Finding{Severity: claw.Info, Title: "Loops are not detected", Where: at(v.Ref), Observed: "false"})
-			}
-			return pass("on")
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if l := &a.Rules.Budget.Loop; !l.Enabled {
+					return &Finding{Severity: claw.Info, Title: "Loops are not detected", Where: at(s.Config.Tools.LoopDetection.Enabled.Ref), Observed: "off"}
+				}
+				return nil
+			})
 		}},
 	}
 }

@@ -18,6 +18,7 @@ func (r *reader) cross(c *Config) {
 	r.crossAgents(c)
 	r.crossNames(c)
 	r.crossBind(&c.Gateway)
+	r.crossLoops(c)
 	if at := c.Security.Nightly.At; at.Set && !isClock(at.V) {
 		r.bad(&c.Security.Nightly.At.Origin, quote(at.V), `a time of day such as "03:00"`)
 	}
@@ -135,6 +136,29 @@ func (r *reader) crossBind(g *Gateway) {
 		if _, err := netip.ParsePrefix(v.V); err != nil && errAddr != nil {
 			r.bad(&v.Origin, quote(v.V), `an address such as "10.0.0.1" or "10.0.0.0/24"`)
 		}
+	}
+}
+
+// crossLoops refuses thresholds that do not rise: a model would be refused
+// before it was told, or the turn ended before it was refused.
+func (r *reader) crossLoops(c *Config) {
+	global := &c.Tools.LoopDetection
+	check := func(l, beneath *LoopDetection) {
+		warning, critical, breaker := l.Thresholds(beneath)
+		if !(l.Warning.Set || l.Critical.Set || l.Breaker.Set) || warning < critical && critical < breaker {
+			return
+		}
+		r.bad(&l.Origin, fmt.Sprintf("warningThreshold %d, criticalThreshold %d, globalCircuitBreakerThreshold %d", warning, critical, breaker), "each larger than the one before")
+	}
+	check(global, &LoopDetection{})
+	for i := range c.Tools.Agents {
+		check(&c.Tools.Agents[i].V.LoopDetection, global)
+	}
+	for i := range c.Agents.List {
+		check(&c.Agents.List[i].Tools.LoopDetection, global)
+	}
+	for i := range c.Agents.Entries {
+		check(&c.Agents.Entries[i].V.Tools.LoopDetection, global)
 	}
 }
 

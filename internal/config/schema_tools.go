@@ -236,20 +236,53 @@ type Content struct {
 	MaxChars           Value[int]  `key:"maxChars" min:"1" def:"50000" doc:"most text from outside per result"`
 }
 
-// Budget is tools.budget.
+// Budget is tools.budget. The global block bounds all agents together, the
+// block of an agent that agent; a limit of 0 allows nothing.
 type Budget struct {
 	Origin
-	TokensPerDay Value[int]     `key:"tokensPerDay" min:"0" doc:"model tokens per day"`
-	CostPerDay   Value[float64] `key:"costPerDay" min:"0" doc:"US dollars per day"`
-	CallsPerTurn Value[int]     `key:"callsPerTurn" min:"1" doc:"tool calls per turn"`
+	TokensPerDay   Value[int]     `key:"tokensPerDay" min:"0" max:"1000000000000" doc:"model tokens per day"`
+	CostPerDay     Value[float64] `key:"costPerDay" min:"0" max:"1000000" doc:"US dollars per day, for models"`
+	CallsPerTurn   Value[int]     `key:"callsPerTurn" min:"1" max:"1000" def:"60" doc:"tool calls per turn"`
+	CallsPerDay    Value[int]     `key:"callsPerDay" min:"0" max:"1000000000" doc:"tool calls per day"`
+	MessagesPerDay Value[int]     `key:"messagesPerDay" min:"0" max:"1000000000" doc:"messages sent per day: by the message tool, and replies on channels"`
 }
 
 // LoopDetection is tools.loopDetection.
 type LoopDetection struct {
 	Origin
-	Enabled  Value[bool] `key:"enabled" doc:"stop repeated calls"`
-	Warning  Value[int]  `key:"warningThreshold" min:"1" def:"10" doc:"repeats until the model is told"`
-	Critical Value[int]  `key:"criticalThreshold" min:"1" def:"20" doc:"repeats until the call is refused"`
-	Breaker  Value[int]  `key:"globalCircuitBreakerThreshold" min:"1" def:"30" doc:"repeats until the turn ends"`
-	_        struct{}    `upstream:"historySize detectors unknownToolThreshold postCompactionGuard"`
+	Enabled   Value[bool]   `key:"enabled" def:"true" doc:"notice calls of a turn that bring nothing new"`
+	History   Value[int]    `key:"historySize" min:"1" max:"1000" def:"30" doc:"calls of a turn that are looked at"`
+	Warning   Value[int]    `key:"warningThreshold" min:"2" max:"1000" def:"10" doc:"repeats until the model is told"`
+	Critical  Value[int]    `key:"criticalThreshold" min:"2" max:"1000" def:"20" doc:"repeats until the call is refused"`
+	Breaker   Value[int]    `key:"globalCircuitBreakerThreshold" min:"2" max:"1000" def:"30" doc:"calls without news until the turn ends"`
+	Detectors LoopDetectors `key:"detectors" doc:"what is looked for"`
+	_         struct{}      `upstream:"unknownToolThreshold postCompactionGuard"`
 }
+
+// LoopDetectors is tools.loopDetection.detectors.
+type LoopDetectors struct {
+	Origin
+	Repeat   Value[bool] `key:"genericRepeat" def:"true" doc:"the same call with the same result"`
+	Poll     Value[bool] `key:"knownPollNoProgress" def:"true" doc:"looks at a process that does not change"`
+	PingPong Value[bool] `key:"pingPong" def:"true" doc:"two calls in turn without a new result"`
+}
+
+// Thresholds are those of a block, else those of beneath, else the defaults.
+func (l *LoopDetection) Thresholds(beneath *LoopDetection) (warning, critical, breaker int) {
+	of := func(own, below Value[int], def int) int {
+		if own.Set {
+			return own.V
+		}
+		return below.Or(def)
+	}
+	return of(l.Warning, beneath.Warning, DefaultLoopWarning), of(l.Critical, beneath.Critical, DefaultLoopCritical), of(l.Breaker, beneath.Breaker, DefaultLoopBreaker)
+}
+
+// Defaults of tools.loopDetection, and of tools.budget.callsPerTurn.
+const (
+	DefaultLoopHistory  = 30
+	DefaultLoopWarning  = 10
+	DefaultLoopCritical = 20
+	DefaultLoopBreaker  = 30
+	DefaultCallsPerTurn = 60
+)

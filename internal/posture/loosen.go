@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/openclaw-go/openclaw/internal/budget"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/policy"
@@ -31,8 +33,7 @@ func (c Change) String() string {
 
 // Loosens lists what next allows or exposes and was not so before: what needs
 // a person's word before it takes effect (R07). A change that only restricts,
-// and models, names and budgets, are not in it; a key that would go to
-// another host is.
+// and models and names, are not in it; a key that would go to another host is.
 func Loosens(before, next Posture) []Change {
 	d := diff{}
 	d.gateway(before.Gateway, next.Gateway)
@@ -125,7 +126,46 @@ func (d *diff) rules(a, b policy.Rules) {
 		}
 	}
 	d.add(b.Flow.Mode > a.Flow.Mode, "flow rules", flowName(a.Flow.Mode), flowName(b.Flow.Mode), b.Flow.Where)
+	d.budget(a, b)
 	d.confinement(a.Confinement, b.Confinement)
+}
+
+// budget compares limits: one that is gone or higher lets more through.
+func (d *diff) budget(a, b policy.Rules) {
+	if a.Agent == "" {
+		return // a new agent: its tools are listed already
+	}
+	o, n := &a.Budget, &b.Budget
+	limit := func(what string, x, y policy.Limit, say func(int64) string) {
+		from, to := "no limit", "no limit"
+		if x.Set {
+			from = say(x.Max)
+		}
+		where := x.Where
+		if y.Set {
+			to, where = say(y.Max), y.Where
+		}
+		d.add(x.Set && (!y.Set || y.Max > x.Max), what, from, to, where)
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	dollars := func(n int64) string { return strconv.FormatFloat(budget.Dollars(n), 'f', -1, 64) }
+	for _, scope := range []struct {
+		name string
+		x, y policy.DayLimits
+	}{{"", o.Own, n.Own}, {" of all agents together", o.All, n.All}} {
+		limit("tokens a day"+scope.name, scope.x.Tokens, scope.y.Tokens, number)
+		limit("US dollars a day"+scope.name, scope.x.Cost, scope.y.Cost, dollars)
+		limit("tool calls a day"+scope.name, scope.x.Calls, scope.y.Calls, number)
+		limit("messages a day"+scope.name, scope.x.Messages, scope.y.Messages, number)
+	}
+	limit("tool calls a turn", o.CallsPerTurn, n.CallsPerTurn, number)
+	x, y := o.Loop, n.Loop
+	d.add(x.Enabled && !y.Enabled, "loop detection", "on", "off", y.Where)
+	if x.Enabled && y.Enabled {
+		d.add(y.Critical > x.Critical, "repeats until a call is refused", x.Critical, y.Critical, y.Where)
+		d.add(y.Breaker > x.Breaker, "calls without news until a turn ends", x.Breaker, y.Breaker, y.Where)
+		d.add(x.Detectors.Repeat && !y.Detectors.Repeat || x.Detectors.Poll && !y.Detectors.Poll || x.Detectors.PingPong && !y.Detectors.PingPong, "detectors of loops", x.Detectors, y.Detectors, y.Where)
+	}
 }
 
 func (d *diff) exec(a, b policy.ExecRules) {

@@ -63,20 +63,12 @@ type Agent struct {
 	Workspace string          `json:"workspace"`
 	Models    []claw.ModelRef `json:"models,omitempty"` // in the order tried
 	Rules     policy.Rules    `json:"rules"`
-	Budget    Budget          `json:"budget"`
 	// Context bounds what models are sent, in tokens; 0 is the model's own.
 	ContextTokens int `json:"contextTokens,omitempty"`
 	// FileChars and TotalChars bound injected workspace files.
 	FileChars  int   `json:"bootstrapMaxChars"`
 	TotalChars int   `json:"bootstrapTotalMaxChars"`
 	TimeoutMs  int64 `json:"timeoutMs"`
-}
-
-// Budget of an agent's turns; 0 is unlimited but for CallsPerTurn.
-type Budget struct {
-	TokensPerDay int     `json:"tokensPerDay,omitempty"`
-	CostPerDay   float64 `json:"costPerDay,omitempty"`
-	CallsPerTurn int     `json:"callsPerTurn,omitempty"`
 }
 
 // Note is something a person should know of how a key took effect.
@@ -211,18 +203,8 @@ func (b *builder) agent(id claw.AgentID) Agent {
 	a.FileChars = either(own.BootChars, d.BootChars, 20000)
 	a.TotalChars = either(own.BootTotal, d.BootTotal, 150000)
 	a.TimeoutMs = millis(either(own.Timeout, d.Timeout, config.Duration(10*60*1e9)))
-	a.Budget = b.budget(own)
 	a.Rules = b.rules(id, own, a.Workspace)
 	return a
-}
-
-func (b *builder) budget(own *config.Agent) Budget {
-	t, o := &b.c.Tools.Budget, &own.Tools.Budget
-	return Budget{
-		TokensPerDay: least(t.TokensPerDay, o.TokensPerDay),
-		CostPerDay:   least(t.CostPerDay, o.CostPerDay),
-		CallsPerTurn: least(t.CallsPerTurn, o.CallsPerTurn),
-	}
 }
 
 // models of an agent in the order they are tried; empty means the operator.
@@ -320,17 +302,6 @@ func either[T any](own, def config.Value[T], otherwise T) T {
 		return own.V
 	}
 	return def.Or(otherwise)
-}
-
-// least is the smaller of two limits; 0 is none.
-func least[T int | float64](a, b config.Value[T]) T {
-	switch {
-	case !a.Set:
-		return b.Or(0)
-	case !b.Set:
-		return a.V
-	}
-	return min(a.V, b.V)
 }
 
 func millis(d config.Duration) int64 { return int64(d) / 1e6 }

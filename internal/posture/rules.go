@@ -29,6 +29,7 @@ func (b *builder) rules(id claw.AgentID, own *config.Agent, workspace string) po
 	r.Exec = b.exec(own, guide)
 	r.Egress = b.egress(id)
 	r.Flow = b.flow(own)
+	r.Budget = b.budget(own, guide)
 	r.Confinement = b.confinement(id, own, guide, r)
 	return r
 }
