@@ -91,6 +91,7 @@ func (a *analyser) run(argv []Word, name string, c ctx) Source {
 		return Source{Origin: OriginOutput}
 	}
 	out := a.effects(&cmd, c)
+	cmd.Line = a.facts.Commands[i].Line
 	a.facts.Commands[i] = cmd
 	return out
 }
@@ -408,10 +409,12 @@ func (a *analyser) evalText(text string, certain bool, c ctx) Source {
 	}
 	saved := a.text
 	a.depth++
+	a.inner++
 	a.text = text
 	c.role = RoleScript
 	out := a.stmts(file.Stmts, c)
 	a.text = saved
+	a.inner--
 	a.depth--
 	return out
 }

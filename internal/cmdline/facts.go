@@ -176,6 +176,9 @@ type Command struct {
 	DeletesTree bool `json:"deletesTree,omitempty"`
 	// WorldMode: gives everyone read, write and execute.
 	WorldMode bool `json:"worldMode,omitempty"`
+	// Line of the text at which it stands, from 1; of what carries it, when it
+	// comes from text inside the text. It is no part of the facts to judge.
+	Line int `json:"-"`
 }
 
 // Access is how a file is used.
@@ -203,6 +206,8 @@ type Redirect struct {
 	FileUse
 	Unknown bool `json:"unknown,omitempty"`
 	RawDisk bool `json:"rawDisk,omitempty"`
+	// Line as in Command.
+	Line int `json:"-"`
 }
 
 // Assignment gives a variable a value, however it is written.

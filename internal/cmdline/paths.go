@@ -315,7 +315,7 @@ func (a *analyser) redirect(r *syntax.Redirect, c *ctx) (files []string, moved b
 
 func (a *analyser) target(r *syntax.Redirect, fd string, w Word, c *ctx) (files []string, moved bool) {
 	in := r.Op == syntax.RdrIn || r.Op == syntax.DplIn
-	out := Redirect{Op: fd + r.Op.String(), Unknown: !w.Known, FileUse: FileUse{Text: Visible(w.Text), Glob: w.Glob}}
+	out := Redirect{Line: a.at, Op: fd + r.Op.String(), Unknown: !w.Known, FileUse: FileUse{Text: Visible(w.Text), Glob: w.Glob}}
 	if !in {
 		out.Access = Write
 	}

@@ -21,6 +21,8 @@ type analyser struct {
 	depth    int
 	text     string // of the script being walked, for raw text
 	extended bool   // extended patterns count: inside [[ … ]]
+	at       int    // line of the statement, in the text itself
+	inner    int    // texts inside the text being walked
 }
 
 // state is what earlier parts of the line changed.
@@ -180,11 +182,13 @@ func (a *analyser) script(text string, certain bool, c ctx, args []Word, arg0 *W
 	}
 	saved, st := a.text, a.st
 	a.depth++
+	a.inner++
 	a.text, a.st = text, st.clone()
 	a.st.args, a.st.arg0 = args, arg0
 	c.role = RoleScript
 	out := a.stmts(file.Stmts, c)
 	a.text, a.st = saved, st
+	a.inner--
 	a.depth--
 	return out
 }
@@ -229,6 +233,10 @@ func (a *analyser) stmt(s *syntax.Stmt, c ctx) Source {
 		a.problem(ProblemLimit, "deeper than what is analysed")
 		a.depth--
 		return Source{}
+	}
+	if at := a.at; a.inner == 0 {
+		a.at = int(s.Pos().Line())
+		defer func() { a.at = at }()
 	}
 	var files []string
 	moved := false
@@ -360,6 +368,7 @@ func (a *analyser) record(c Command) int {
 		a.problem(ProblemLimit, "more commands than are analysed")
 		return -1
 	}
+	c.Line = a.at
 	a.facts.Commands = append(a.facts.Commands, c)
 	return len(a.facts.Commands) - 1
 }
