@@ -109,6 +109,8 @@ func secretPart(v string, part flagPart) int {
 		return 0
 	case afterPercent:
 		sep = '%'
+	case afterComma:
+		sep = ','
 	case afterColon:
 	}
 	n := strings.IndexByte(v, sep)

@@ -7,18 +7,22 @@ import (
 )
 
 // assignment looks at the '=' or ':' at i: a name before it may make a value
-// after it a credential. It returns where to go on.
-func (sc *scanner) assignment(i int) int {
+// after next a credential. It returns where to go on.
+func (sc *scanner) assignment(i, next int) int {
 	s := sc.s
-	if s[i] == ':' {
+	if s[i] == ':' && next < len(s) {
 		if strings.HasPrefix(s[i:], "://") {
 			return sc.url(i)
 		}
 		if end := sc.telegram(i); end > 0 {
 			return end
 		}
+		if s[next] >= '0' && s[next] <= '9' || s[next] == '*' {
+			if end := sc.pgpass(i); end > 0 {
+				return end
+			}
+		}
 	}
-	next := i + 1
 	if next < len(s) && (s[next] == '=' || s[next] == '>') {
 		next++ // := == =>
 	} else if next < len(s) && s[i] == ':' && s[next] == ':' {
@@ -30,9 +34,25 @@ func (sc *scanner) assignment(i int) int {
 	}
 	c := nameOf(name)
 	if c == nameNone {
+		return sc.unnamed(i, next, name)
+	}
+	if s[i] == ':' && next < len(s) && s[next] != ' ' && sc.inName(i-len(name)) {
 		return next
 	}
 	return sc.value(c, next, place{sep: s[i], query: s[i] == '=' && sc.inQuery(i, name)})
+}
+
+// inName reports whether what begins at i is a part of an arn: or urn: name.
+func (sc *scanner) inName(i int) bool {
+	if i < 1 || sc.s[i-1] != ':' {
+		return false
+	}
+	from := i
+	for from > 0 && i-from < lineBack && sc.s[from-1] > ' ' {
+		from--
+	}
+	head := strings.TrimLeft(sc.s[from:i], "\"'(")
+	return strings.HasPrefix(head, "arn:") || strings.HasPrefix(head, "urn:")
 }
 
 // nameBefore is the name that stands before the separator at i, quoted or not.
@@ -108,9 +128,28 @@ func skipToValue(s string, i int) int {
 			i = skipANSI(s, i)
 		case s[i] == '\\' && i+1 < len(s) && s[i+1] == '\n':
 			i += 2
+		case strings.HasPrefix(s[i:], "!!str ") || strings.HasPrefix(s[i:], "!!binary "):
+			i += strings.IndexByte(s[i:], ' ')
 		default:
-			return i
+			return blockScalar(s, i)
 		}
+	}
+	return i
+}
+
+// blockScalar is where the text of a YAML block begins whose sign is at i, or
+// i when there is none.
+func blockScalar(s string, i int) int {
+	if i >= len(s) || s[i] != '|' && s[i] != '>' {
+		return i
+	}
+	at := skipAny(s, i+1, min(len(s), i+4), "+-0123456789 ")
+	if at >= len(s) || s[at] != '\n' {
+		return i
+	}
+	at++
+	if end := skipAny(s, at, min(len(s), at+64), " "); end > at {
+		return end
 	}
 	return i
 }
@@ -127,6 +166,9 @@ func (sc *scanner) extent(i int, p place) (begin, end int, q quoting) {
 		}
 		begin = i + len(quote)
 		if end := sc.closing(begin, quote, kind); end >= begin {
+			if quote == "`" && strings.IndexByte(s[begin:end], ' ') >= 0 && p.sep == '=' {
+				return begin, begin, inQuotes // a command to run
+			}
 			return begin, end, inQuotes
 		}
 		i = begin // never closed: up to the next space
@@ -135,7 +177,15 @@ func (sc *scanner) extent(i int, p place) (begin, end int, q quoting) {
 	if p.sep == '=' && !p.query && sc.lineStart(i) {
 		return i, endOfLineValue(s, i), bare
 	}
-	return i, endOfBare(s, i), bare
+	end = endOfBare(s, i)
+	if p.sep == '%' {
+		for _, stop := range [...]string{"%26", "%2C", "%0A", "%0D", "%7D", "%3B"} {
+			if n := strings.Index(s[i:end], stop); n >= 0 {
+				end = i + n
+			}
+		}
+	}
+	return i, end, bare
 }
 
 // closing is the offset of the quote that closes a value, or -1 when there is
@@ -184,12 +234,34 @@ func (sc *scanner) lineStart(i int) bool {
 func endOfLineValue(s string, i int) int {
 	end := i
 	for end < len(s) && end-i < maxValue && s[end] > ' ' && s[end] != '"' {
+		if s[end] == '\\' && end+2 < len(s) && s[end+1] == '\n' && isAlnum(s[end+2]) && end-i >= 8 {
+			end += 2 // the line goes on
+		}
 		end++
 	}
 	for end > i && strings.IndexByte(";,&|", s[end-1]) >= 0 {
 		end--
 	}
-	return end
+	return phraseEnd(s, i, end)
+}
+
+// phraseEnd extends a value that ends at end over a pass phrase: nothing but
+// words of small letters, three and more, up to the end of the line.
+func phraseEnd(s string, i, end int) int {
+	if end >= len(s) || s[end] != ' ' {
+		return end
+	}
+	stop, words := i, 1
+	for stop < len(s) && stop-i < 128 && (s[stop] >= 'a' && s[stop] <= 'z' || s[stop] == ' ' && s[stop-1] != ' ') {
+		if s[stop] == ' ' {
+			words++
+		}
+		stop++
+	}
+	if words < 3 || stop < len(s) && s[stop] != '\n' {
+		return end
+	}
+	return stop
 }
 
 // endOfBare: up to what ends an unquoted value.
@@ -197,6 +269,10 @@ func endOfBare(s string, i int) int {
 	end := i
 	for end < len(s) && end-i < maxValue {
 		c := s[end]
+		if c == '\\' && end+2 < len(s) && s[end+1] == '\n' && isAlnum(s[end+2]) && end-i >= 8 {
+			end += 2 // the line goes on
+			continue
+		}
 		if c <= ' ' || strings.IndexByte("\"'`<>;,&|)}]\\", c) >= 0 {
 			break
 		}
@@ -208,7 +284,7 @@ func endOfBare(s string, i int) int {
 	return end
 }
 
-var schemes = [...]string{"bearer", "basic", "token", "bot", "digest", "apikey", "negotiate", "ntlm", "hmac", "key", "oauth", "api-key", "aws4-hmac-sha256", "sharedkey"}
+var schemes = [...]string{"bearer", "basic", "token", "bot", "digest", "apikey", "negotiate", "ntlm", "hmac", "key", "oauth", "api-key", "aws4-hmac-sha256", "sharedkey", "hawk", "sso-key", "genie", "genie-key", "token-v2", "tok", "jwt", "github-bearer"}
 
 func isScheme(v string) bool { return len(v) <= 16 && in(schemes[:], strings.ToLower(v)) }
 
@@ -242,8 +318,11 @@ func (sc *scanner) authorization(i int) int {
 		at++
 	}
 	rest := s[at : begin+len(v)]
-	if strings.EqualFold(scheme, "aws4-hmac-sha256") || strings.EqualFold(scheme, "digest") {
+	if strings.EqualFold(scheme, "aws4-hmac-sha256") {
 		return at // its fields have names
+	}
+	if strings.EqualFold(scheme, "digest") || strings.EqualFold(scheme, "hawk") || strings.EqualFold(scheme, "oauth") && strings.Contains(rest, "=\"") {
+		return sc.authFields(at)
 	}
 	if first, after, more := strings.Cut(rest, " "); more && !strings.Contains(first, "=\"") && strings.TrimSpace(after) != "" {
 		rest = first
@@ -252,6 +331,42 @@ func (sc *scanner) authorization(i int) int {
 		return begin
 	}
 	return sc.mask(at, at+len(rest), "auth.header")
+}
+
+// authFields masks the fields of an Authorization header at i that prove
+// something.
+func (sc *scanner) authFields(i int) int {
+	s := sc.s
+	end := min(len(s), i+lineAhead)
+	if n := strings.IndexByte(s[i:end], '\n'); n >= 0 {
+		end = i + n
+	}
+	at := i
+	for at < end {
+		eq := strings.IndexByte(s[at:end], '=')
+		if eq < 0 {
+			break
+		}
+		eq += at
+		begin := eq
+		for begin > at && isName(s[begin-1]) {
+			begin--
+		}
+		field := s[begin:eq]
+		at = skipAny(s, eq+1, end, "\"\\")
+		stop := at
+		for stop < end && strings.IndexByte("\",; \\", s[stop]) < 0 {
+			stop++
+		}
+		switch field {
+		case "response", "mac", "oauth_signature", "oauth_token", "cnonce":
+			if stop-at >= 8 && !spared(s[at:stop]) {
+				sc.mask(at, stop, "auth.field")
+			}
+		}
+		at = stop
+	}
+	return at
 }
 
 // cookieAttributes are no credentials.
@@ -340,6 +455,9 @@ func (sc *scanner) url(i int) int {
 		}
 		end++
 	}
+	if lastAt < 0 && end < len(s) && (s[end] == '?' || s[end] == '#') {
+		end, lastAt = sc.oddPassword(at, end)
+	}
 	if lastAt > at {
 		user := s[at:lastAt]
 		if colon := strings.IndexByte(user, ':'); colon >= 0 {
@@ -357,6 +475,24 @@ func (sc *scanner) url(i int) int {
 	return sc.webhook(at, end)
 }
 
+// oddPassword goes on from the '?' or '#' at end for a URL at at whose password
+// holds one unencoded: what follows the colon is no port.
+func (sc *scanner) oddPassword(at, end int) (int, int) {
+	s := sc.s
+	colon := strings.IndexByte(s[at:end], ':')
+	if colon < 0 || run(s, at+colon+1, digit) == end {
+		return end, -1
+	}
+	stop := end
+	for stop < len(s) && stop-end < 64 && s[stop] > ' ' && strings.IndexByte("\"'`<>,\\", s[stop]) < 0 {
+		if s[stop] == '@' {
+			return stop, stop
+		}
+		stop++
+	}
+	return end, -1
+}
+
 // insertBefore keeps spans sorted when sp begins before the last of them.
 func insertBefore(spans []span, sp span) []span {
 	n := len(spans)
@@ -372,11 +508,14 @@ func insertBefore(spans []span, sp span) []span {
 func (sc *scanner) webhook(at, end int) int {
 	s := sc.s
 	for _, r := range webhookRules {
-		if !strings.EqualFold(s[at:end], r.host) || !strings.HasPrefix(s[end:], r.path) {
+		if !strings.HasPrefix(s[end:], r.path) || !hostIs(s[at:end], r.host) {
 			continue
 		}
 		begin := end + len(r.path)
-		stop := run(s, begin, full)
+		stop := begin
+		for stop < len(s) && (classOf(s[stop])&full != 0 || s[stop] == '@') {
+			stop++
+		}
 		for range r.keep {
 			n := strings.IndexByte(s[begin:stop], '/')
 			if n < 0 {
@@ -384,9 +523,43 @@ func (sc *scanner) webhook(at, end int) int {
 			}
 			begin += n + 1
 		}
-		if stop-begin >= 16 && !sc.dull(begin, stop) {
+		if stop-begin >= r.least && !sc.dull(begin, stop) {
 			return sc.mask(begin, stop, "url.webhook")
 		}
+	}
+	return sc.capability(at, end)
+}
+
+func hostIs(host, want string) bool {
+	if want[0] == '.' {
+		return len(host) > len(want) && strings.EqualFold(host[len(host)-len(want):], want)
+	}
+	return strings.EqualFold(host, want)
+}
+
+// capability masks the random part of a URL's path after a segment that says
+// that whoever knows the address may call it.
+func (sc *scanner) capability(at, end int) int {
+	s := sc.s
+	stop := end
+	for stop < len(s) && stop-end < 512 && (classOf(s[stop])&full != 0 || s[stop] == '@' || s[stop] == '%') {
+		stop++
+	}
+	hooked := strings.HasPrefix(s[at:end], "hooks.") || strings.HasPrefix(s[at:end], "webhook")
+	for i := end; i < stop; {
+		next := i + 1
+		for next < stop && s[next] != '/' {
+			next++
+		}
+		seg := s[i+1 : next]
+		if hooked && random(seg, 20) && run(seg, 0, hexSet) != 40 {
+			return sc.mask(i+1, stop, "url.capability")
+		}
+		switch seg {
+		case "webhook", "webhooks", "hooks", "incoming", "incoming-webhooks":
+			hooked = true
+		}
+		i = next
 	}
 	return at
 }

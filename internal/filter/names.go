@@ -63,12 +63,15 @@ func splitName(name string, buf *[maxName]byte) (words [4]string, n int) {
 		}
 	}
 	emit(len(name))
+	if n > 0 && words[n-1][0] >= 0x80 || n > 0 && words[n-1][len(words[n-1])-1] >= 0x80 {
+		words[n-1] = strings.ToLower(words[n-1])
+	}
 	return words, n
 }
 
 // qualifiers may follow a credential's name without changing what it is.
 var qualifiers = [...]string{"prod", "production", "dev", "test", "staging", "stage", "live", "old", "new", "current", "previous", "prev",
-	"primary", "secondary", "backup", "base", "base64", "b64", "value", "val", "str", "raw", "plain", "plaintext", "v1", "v2", "v3", "a", "b"}
+	"primary", "secondary", "backup", "base", "base64", "b64", "value", "val", "str", "string", "raw", "plain", "plaintext", "v1", "v2", "v3", "a", "b"}
 
 func isQualifier(w string) bool {
 	for _, q := range qualifiers {
@@ -80,18 +83,28 @@ func isQualifier(w string) bool {
 }
 
 var passwordWords = [...]string{"password", "passwd", "passwort", "passphrase", "pwd", "passcode", "kennwort", "passwords",
-	"contraseña", "contrasena", "clave", "senha", "wachtwoord", "passe", "motdepasse", "parola", "hasło", "haslo", "heslo",
-	"lösenord", "adgangskode", "passord", "salasana", "jelszó", "şifre", "sifre", "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호", "كلمة"}
+	"contraseña", "contrasena", "clave", "senha", "passe", "motdepasse", "parola", "hasło", "haslo", "heslo",
+	"lösenord", "adgangskode", "passord", "salasana", "jelszó", "şifre", "sifre", "parola", "wachtwoord", "requirepass", "masterauth", "masterpass", "kodeord", "contrasenya", "parool", "slaptažodis", "parole", "geslo", "lozinka", "sandi", "salasõna"}
 
-var passwordEnds = [...]string{"password", "passwd", "passwort", "passphrase", "pwd"}
+// passwordEnds and tokenEnds end the names that they are: a compound, or a
+// script without spaces.
+var passwordEnds = [...]string{"password", "passwd", "passwort", "passphrase", "pwd", "kennwort", "losenord", "пароль", "пароля", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "암호", "السر", "المرور", "पासवर्ड", "סיסמה", "סיסמא", "κωδικός", "รหัสผ่าน", "khẩu"}
 
-var tokenEnds = [...]string{"token", "secret", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "signingkey"}
+var tokenEnds = [...]string{"token", "secret", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "signingkey", "schlüssel", "密钥", "密鑰", "金鑰", "令牌", "トークン", "秘密鍵", "apiキー", "api키", "토큰", "токен"}
+
+// keyWords are "key" in other languages.
+var keyWords = [...]string{"clé", "clave", "chiave", "chave", "klucz", "ключ", "sleutel", "nyckel", "anahtar", "anahtarı", "キー", "키"}
+
+var keyMeans = [...]string{"api", "secrète", "secreta", "segreta", "privée", "privada", "privata", "accès", "acceso", "accesso", "acesso", "tajny", "prywatny", "dostępu", "gizli", "секретный", "приватный", "доступа"}
 
 // keyBefore are the words that make a following "key" a credential.
 var keyBefore = [...]string{"api", "access", "secret", "private", "signing", "encryption", "master", "account", "auth", "app", "application",
-	"service", "license", "licence", "client", "webhook", "deploy", "admin", "storage", "subscription", "shared", "hmac", "jwt", "bot",
+	"service", "user", "license", "licence", "client", "webhook", "deploy", "admin", "storage", "subscription", "shared", "hmac", "jwt", "bot",
 	"integration", "write", "encrypt", "decryption", "pre", "preshared", "psk", "authentication", "functions", "anon", "role", "ingest", "ingestion",
 	"anthropic", "openai", "gemini", "groq", "mistral", "brave", "tavily", "perplexity", "deepseek", "xai"}
+
+// codeBefore are the words that make a following "code" a one-time password.
+var codeBefore = [...]string{"verification", "security", "otp", "2fa", "mfa", "login", "backup", "recovery", "sms", "authentication", "confirmation", "authenticator"}
 
 // tokenBefore are the words that make a following "token" something else.
 var tokenBefore = [...]string{"page", "next", "continuation", "sync", "cancellation", "cancel", "eos", "bos", "pad", "unk", "stop", "max", "per",
@@ -133,7 +146,7 @@ func nameOf(name string) nameClass {
 	case in(passwordWords[:], last) || endsIn(passwordEnds[:], last):
 		return namePassword
 	case last == "pass":
-		if n > 1 || name == "PASS" || name == "pass" {
+		if trimmed := strings.TrimSpace(name); n > 1 || trimmed == "PASS" || trimmed == "pass" {
 			return nameToken
 		}
 	case last == "authorization":
@@ -144,8 +157,11 @@ func nameOf(name string) nameClass {
 		return nameNone
 	case last == "phrase" && (prev == "seed" || prev == "recovery" || prev == "secret") || last == "mnemonic":
 		return namePhrase
-	case endsIn(tokenEnds[:], last):
+	case endsIn(tokenEnds[:], last), in(keyWords[:], last) && in(keyMeans[:], prev), in(keyMeans[:], last) && in(keyWords[:], prev),
+		(last == "api" || last == "acceso" || last == "acesso") && prev == "de" && n > 2 && in(keyWords[:], words[n-3]):
 		return nameToken
+	case last == "by" && prev == "identified":
+		return namePassword
 	}
 	return nameByWord(last, prev)
 }
@@ -162,8 +178,28 @@ func nameByWord(last, prev string) nameClass {
 		return nameToken
 	case "pin", "otp", "totp", "cvv", "cvc", "tan", "puk":
 		return namePin
-	case "session", "sess", "ticket", "code", "state":
+	case "codes":
+		if prev == "backup" || prev == "recovery" {
+			return namePin
+		}
+	case "code":
+		if in(codeBefore[:], prev) {
+			return namePin
+		}
 		return nameQuery
+	case "hash":
+		if prev == "api" || prev == "password" || prev == "app" {
+			return nameToken
+		}
+	case "salt":
+		if prev == "auth" || prev == "key" || prev == "nonce" || prev == "in" {
+			return nameToken
+		}
+		return nameWeak
+	case "session", "sess", "ticket", "state", "appid", "sessionid":
+		return nameQuery
+	case "phpsessid", "jsessionid", "sessid":
+		return nameWeak
 	case "auth", "sid", "sig", "signature", "hmac", "seed", "cookie", "assertion", "samlresponse":
 		return nameWeak
 	}

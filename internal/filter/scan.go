@@ -22,7 +22,7 @@ const (
 // interesting marks the bytes at which a rule may begin.
 var interesting = func() (t [256]bool) {
 	for c := range 256 {
-		t[c] = isAlnum(byte(c)) || strings.IndexByte("=:->\x1b_", byte(c)) >= 0
+		t[c] = isAlnum(byte(c)) || strings.IndexByte("=:->\x1b_,|\t%\xef", byte(c)) >= 0
 	}
 	return t
 }()
@@ -39,7 +39,13 @@ func scanRules(text string) []span {
 		}
 		switch c {
 		case '=', ':':
-			i = sc.assignment(i)
+			i = sc.assignment(i, i+1)
+		case ',':
+			i = sc.listed(i)
+		case '|', '\t':
+			i = sc.cell(i)
+		case '%', 0xEF:
+			i = sc.wideSeparator(i)
 		case '-':
 			i = sc.hyphen(i)
 		case '>':
@@ -51,6 +57,23 @@ func scanRules(text string) []span {
 		}
 	}
 	return sc.spans
+}
+
+// wideSeparator looks at a separator that is written otherwise: percent-encoded
+// or in full width.
+func (sc *scanner) wideSeparator(i int) int {
+	s := sc.s
+	if i+2 >= len(s) {
+		return i + 1
+	}
+	switch s[i : i+3] {
+	case "%3A", "%3a", "%3D", "%3d", "：", "＝":
+		n := len(sc.spans)
+		if end := sc.assignment(i, i+3); len(sc.spans) > n {
+			return end
+		}
+	}
+	return i + 1
 }
 
 // mask adds a stretch and returns its end.
@@ -117,15 +140,74 @@ func (sc *scanner) word(i int) int {
 	if end == i {
 		return i + 1
 	}
-	if strings.EqualFold(s[i:end], "bearer") || strings.EqualFold(s[i:end], "basic") {
-		if e := sc.scheme(i, end); e > 0 {
-			return e
-		}
+	if e := sc.special(i, end); e > 0 {
+		return e
 	}
 	if e := sc.named(i, end); e > 0 {
 		return e
 	}
 	return end
+}
+
+// special looks at the words that announce a credential, or are one by what
+// stands beside them.
+func (sc *scanner) special(i, end int) int {
+	s, w := sc.s, sc.s[i:end]
+	if i > 0 && s[i-1] == '$' {
+		if e := sc.crypted(i, end); e > 0 {
+			return e
+		}
+	}
+	if end < len(s) && s[end] != ' ' {
+		rest := s[end:]
+		switch {
+		case s[end] == '.' && strings.HasPrefix(rest, ".atlasv1."):
+			if stop := run(s, end, word|dot); stop-end > 60 {
+				return sc.mask(i, stop, "terraform.token")
+			}
+		case s[end] == '.' && (w == "token" || w == "bearer" || w == "auth"):
+			if stop := run(s, end+1, alnum|dash); random(s[end+1:stop], 32) {
+				return sc.mask(end+1, stop, "auth.protocol")
+			}
+		case s[end] == '-' && len(w) == 32 && strings.HasPrefix(rest, "-us") && run(w, 0, hexSet) == 32:
+			return sc.mask(i, run(s, end+3, digit), "mailchimp")
+		case s[end] == ':' && strings.HasPrefix(rest, ":APA91b"):
+			return sc.mask(i, run(s, end+1, word), "google.fcm")
+		}
+	}
+	switch len(w) {
+	case 4:
+		if w == "echo" {
+			return sc.echoed(i, end)
+		}
+	case 5:
+		if strings.EqualFold(w, "basic") {
+			return sc.scheme(i, end)
+		}
+	case 6:
+		if w == "printf" {
+			return sc.echoed(i, end)
+		}
+		if strings.EqualFold(w, "bearer") {
+			return sc.scheme(i, end)
+		}
+		if strings.EqualFold(w, "values") {
+			return sc.sqlValues(i, end)
+		}
+	case 7:
+		if w == "obscure" {
+			return sc.positional(i, end)
+		}
+	case 8:
+		if w == "htpasswd" {
+			return sc.positional(i, end)
+		}
+	case 16:
+		if w == "mosquitto_passwd" {
+			return sc.positional(i, end)
+		}
+	}
+	return 0
 }
 
 // escapedBefore reports whether the alphanumeric byte before i belongs to a
@@ -157,6 +239,10 @@ func (sc *scanner) prefixed(i int) int {
 	switch {
 	case strings.HasPrefix(s[i:], "eyJ"):
 		return sc.jwt(i)
+	case strings.HasPrefix(s[i:], "LS0tLS1CRUdJTi"):
+		return sc.encodedKey(i)
+	case classOf(s[i])&lower != 0:
+		return sc.selfNamed(i)
 	case s[i] == 'M' || s[i] == 'N' || s[i] == 'O':
 		return sc.discord(i)
 	}
@@ -256,7 +342,7 @@ func (sc *scanner) scheme(i, end int) int {
 // stands right before it: "signing secret 5c51…", "token: …" has its own rule.
 func (sc *scanner) named(i, end int) int {
 	s := sc.s
-	if end-i < 6 || i < 4 {
+	if i < 4 || end-i < 6 && (end >= len(s) || classOf(s[end])&(dash|base64ish) == 0) {
 		return 0
 	}
 	at := backANSI(s, i)
@@ -269,7 +355,7 @@ func (sc *scanner) named(i, end int) int {
 		return 0
 	}
 	stop := run(s, i, full)
-	if quote == 0 && stop-i < 8 || stop-i > maxValue {
+	if quote == 0 && stop-i < 8 && makeupOf(s[i:stop]).digit < 4 || stop-i > maxValue {
 		return 0
 	}
 	for stop > end && (s[stop-1] == '.' || s[stop-1] == '/' || s[stop-1] == '-') {
@@ -277,7 +363,13 @@ func (sc *scanner) named(i, end int) int {
 	}
 	v := s[i:stop]
 	m := makeupOf(v)
-	if m.digit == 0 || m.lower+m.upper == 0 {
+	if m.digit == 0 {
+		return 0
+	}
+	if m.digit == len(v) {
+		return sc.oneTime(at, i, stop)
+	}
+	if m.lower+m.upper == 0 {
 		return 0
 	}
 	if quote == 0 && stop < len(s) && strings.IndexByte("!@#$%^&*?", s[stop]) >= 0 {
@@ -285,12 +377,21 @@ func (sc *scanner) named(i, end int) int {
 		v = s[i:stop]
 	}
 	switch c := nameOf(sc.nameBack(at - 1)); {
-	case c == nameToken && !spared(v) && (random(v, 16) || quote != 0 && random(v, 12)):
+	case c == nameToken && !spared(v) && (random(v, 16) || quote != 0 && random(v, 12) || isUUID(v)):
 		return sc.mask(i, stop, "named.token")
 	case c == namePassword && plausible(c, v, place{sep: ' '}):
 		return sc.mask(i, stop, "named.password")
 	}
 	return 0
+}
+
+// oneTime masks the digits at [i, stop) after "verification code is".
+func (sc *scanner) oneTime(at, i, stop int) int {
+	back := sc.s[max(0, at-maxName):at]
+	if stop-i > 8 || !strings.HasSuffix(back, " is ") && !strings.HasSuffix(back, " was ") || nameOf(sc.nameBack(at-1)) != namePin {
+		return 0
+	}
+	return sc.mask(i, stop, "named.pin")
 }
 
 // nameBack is the name that ends at end: up to three words.

@@ -85,7 +85,9 @@ func spared(v string) bool {
 		if len(v) == 1 || v[1] == '{' || v[1] == '(' || referenceName(v[1:]) {
 			return true
 		}
-	case '<', '{', '(', '[', '`':
+	case '{':
+		return v[len(v)-1] != '}' || !random(strings.Trim(v, "{}"), 20)
+	case '<', '(', '[', '`':
 		return true
 	case '%', '*':
 		if strings.Trim(v, "*") == "" || v[len(v)-1] == '%' {
@@ -245,7 +247,7 @@ func plausible(c nameClass, v string, p place) bool {
 	case namePin:
 		return len(v) >= 4 && (m.digit == len(v) && len(v) <= 8 || random(v, 12))
 	case nameWeak:
-		return random(v, 20) && (p.sep == '=' || p.quoted == inQuotes || len(v) >= 32)
+		return random(v, 20) && (p.sep == '=' || p.quoted == inQuotes || len(v) >= 32) || len(v) >= 12 && m.mixed() && basicPair(v)
 	case nameQuery:
 		return p.query && random(v, 16)
 	case nameAuthorization, nameCookie, namePhrase, nameNone:

@@ -1,0 +1,498 @@
+package filter
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// Names and values that do not stand side by side: an attribute names what
+// another one holds, a column what a row holds, a program what its input is.
+
+// holders are names that say nothing about what they hold.
+var holders = [...]string{"value", "val", "default", "data", "content", "string", "literal", "text"}
+
+// attributes name what a holder beside them holds.
+var attributes = [...]string{"name", "key", "id", "field", "variable", "parameter", "type", "option", "label"}
+
+// nearby is how far before a holder its name may stand.
+const nearby = 160
+
+func equalsAny(list []string, w string) bool {
+	for _, x := range list {
+		if len(x) == len(w) && strings.EqualFold(x, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastWord is the last word of a name.
+func lastWord(name string) string {
+	i := len(name)
+	for i > 0 && isAlnum(name[i-1]) {
+		i--
+	}
+	return name[i:]
+}
+
+// unnamed judges the separator at i whose name means nothing by itself.
+func (sc *scanner) unnamed(i, next int, name string) int {
+	s, w := sc.s, lastWord(name)
+	switch {
+	case equalsAny(holders[:], w):
+		if c := sc.namedNearby(i-len(w), w); c != nameNone {
+			return sc.value(c, next, place{sep: s[i]})
+		}
+	case w == "P" && i >= 2 && s[i-2] == ';' && strings.Contains(s[max(0, i-nearby):i], "WIFI:"):
+		end := next
+		for end < len(s) && end-next < 128 && s[end] != ';' && s[end] > ' ' {
+			end++
+		}
+		if end > next && !spared(s[next:end]) {
+			return sc.mask(next, end, "named.wifi")
+		}
+	case (w == "p" || w == "user") && s[i] == ':' && i > len(w) && s[i-len(w)-1] == '/':
+		return sc.slashOption(i, next, w)
+	case w == "user" && s[i] == '=':
+		return sc.userPair(next)
+	case w == "Lines" && strings.HasSuffix(name, "Private-Lines"):
+		return sc.putty(next)
+	case s[i] == ':' && next < len(s) && s[next] == ' ' && sc.prompted(i):
+		return sc.value(namePassword, next, place{sep: ':'})
+	}
+	return next
+}
+
+// namedNearby is the class of the name that the holder at i has: that of an
+// attribute beside it, or of the object that it is in.
+func (sc *scanner) namedNearby(i int, holder string) nameClass {
+	s := sc.s
+	from := max(0, i-nearby)
+	if n := strings.LastIndexAny(s[from:i], "}>"); n >= 0 {
+		from += n + 1
+	}
+	if n := strings.LastIndex(s[from:i], "\n\n"); n >= 0 {
+		from += n + 2
+	}
+	for at := from; at < i; {
+		begin := at
+		for at < i && (isName(s[at])) {
+			at++
+		}
+		if at == begin {
+			at++
+			continue
+		}
+		if !equalsAny(attributes[:], s[begin:at]) {
+			continue
+		}
+		v := skipAny(s, at, i, "\"'\\:= ")
+		end := v
+		for end < i && isName(s[end]) {
+			end++
+		}
+		if c := nameOf(s[v:end]); v > at && (c == namePassword || c == nameToken) {
+			return nameToken
+		}
+	}
+	if n := strings.LastIndexByte(s[from:i], '{'); n >= 0 {
+		end := from + n
+		for end > from && strings.IndexByte("\"'\\:= ", s[end-1]) >= 0 {
+			end--
+		}
+		begin := end
+		for begin > 0 && end-begin < maxName && isName(s[begin-1]) {
+			begin--
+		}
+		if c := nameOf(s[begin:end]); c == namePassword || c == nameToken || s[begin:end] == "private" && holder == "data" {
+			return nameToken
+		}
+	}
+	return nameNone
+}
+
+func skipAny(s string, i, end int, set string) int {
+	for i < end && strings.IndexByte(set, s[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+// prompted reports whether the line asks for a password before the colon at i:
+// "password for jane@host:".
+func (sc *scanner) prompted(i int) bool {
+	line := sc.s[max(0, i-80):i]
+	n := strings.LastIndex(line, "assword for ")
+	return n >= 0 && strings.IndexByte(line[n:], '\n') < 0 && strings.IndexByte(line[n:], ':') < 0
+}
+
+// slashOption masks /p:value of a remote desktop, and the word that follows
+// /user:name in "net use".
+func (sc *scanner) slashOption(i, next int, w string) int {
+	s := sc.s
+	end := endOfBare(s, next)
+	if w == "p" && (sc.program(i, "xfreerdp") || sc.program(i, "freerdp") || sc.program(i, "rdesktop") || sc.program(i, "xfreerdp3")) {
+		if end > next && !spared(s[next:end]) {
+			return sc.mask(next, end, "option.slash")
+		}
+	}
+	if w == "user" && sc.program(i, "net") && end < len(s) && s[end] == ' ' {
+		begin := end + 1
+		stop := endOfBare(s, begin)
+		if v := s[begin:stop]; len(v) >= 4 && v[0] != '/' && v[0] != '*' && !spared(v) {
+			return sc.mask(begin, stop, "option.slash")
+		}
+	}
+	return next
+}
+
+// userPair masks the password of user = "name:password", as a curl file has it.
+func (sc *scanner) userPair(next int) int {
+	at := skipToValue(sc.s, next)
+	if at >= len(sc.s) || sc.s[at] != '"' {
+		return next
+	}
+	begin, end, q := sc.extent(at, place{sep: '='})
+	v := sc.s[begin:end]
+	_, password, ok := strings.Cut(v, ":")
+	if m := makeupOf(password); !ok || q != inQuotes || len(password) < 6 || m.digit == 0 || m.space > 0 || m.digit == len(password) || spared(password) {
+		return next
+	}
+	return sc.mask(end-len(password), end, "named.pair")
+}
+
+// putty masks the lines of a private key after "Private-Lines: n".
+func (sc *scanner) putty(next int) int {
+	s := sc.s
+	n := strings.IndexByte(s[next:min(len(s), next+8)], '\n')
+	if n < 0 {
+		return next
+	}
+	begin := next + n + 1
+	end := begin
+	for end < len(s) && end-begin < maxPEM && (classOf(s[end])&(alnum|base64ish) != 0 || (s[end] == '\n' || s[end] == '\r') && end+1 < len(s) && !strings.HasPrefix(s[end+1:], "Private-")) {
+		end++
+	}
+	if end-begin < 40 {
+		return next
+	}
+	return sc.mask(begin, end, "putty.private")
+}
+
+// listed masks the second of two quoted strings when the first is a
+// credential's name: define('DB_PASSWORD', '…'). The comma is at i.
+func (sc *scanner) listed(i int) int {
+	s := sc.s
+	if i < 4 || s[i-1] != '"' && s[i-1] != '\'' {
+		return i + 1
+	}
+	end := i - 1
+	for end > 0 && s[end-1] == '\\' {
+		end--
+	}
+	begin := end
+	for begin > 0 && end-begin < maxName && isName(s[begin-1]) {
+		begin--
+	}
+	if begin == 0 || begin == end || s[begin-1] != s[i-1] {
+		return i + 1
+	}
+	c := nameOf(s[begin:end])
+	at := skipToValue(s, i+1)
+	if c != namePassword && c != nameToken && c != nameAuthorization || at >= len(s) {
+		return i + 1
+	}
+	if c == nameAuthorization {
+		return max(i+1, sc.authorization(at))
+	}
+	from, to, q := sc.extent(at, place{sep: ','})
+	v := s[from:to]
+	m := makeupOf(v)
+	if q != inQuotes || m.digit == 0 || m.digit == len(v) || nameOf(v) != nameNone || len(v) < 6 || !plausible(c, v, place{sep: ',', quoted: q}) {
+		return i + 1
+	}
+	return sc.mask(from, to, "named.listed")
+}
+
+// cell masks the value of a table's row whose first cell is a credential's
+// name. The separator between the two is at i.
+func (sc *scanner) cell(i int) int {
+	s := sc.s
+	sep := s[i]
+	if i == 0 || i+1 >= len(s) || sep == '|' && (s[i-1] != ' ' || s[i+1] != ' ') {
+		return i + 1
+	}
+	end := i
+	for end > 0 && strings.IndexByte(" `*", s[end-1]) >= 0 {
+		end--
+	}
+	name := sc.nameBack(end)
+	begin := end - len(name)
+	for sep == '|' && begin > 0 && strings.IndexByte(" `*", s[begin-1]) >= 0 {
+		begin--
+	}
+	if name == "" || begin > 0 && s[begin-1] != '\n' && s[begin-1] != sep || sep == '|' && begin == 0 {
+		return i + 1
+	}
+	at := skipAny(s, i+1, len(s), " `*")
+	stop := endOfBare(s, at)
+	after := skipAny(s, stop, len(s), " `*")
+	if sep == '|' && (after >= len(s) || s[after] != '|') {
+		return i + 1
+	}
+	v := s[at:stop]
+	m := makeupOf(v)
+	if c := nameOf(strings.TrimSpace(name)); c != namePassword && c != nameToken || len(v) < 8 || m.digit == 0 || spared(v) || !random(v, 16) && (m.upper == 0 || m.lower == 0) {
+		return i + 1
+	}
+	return sc.mask(at, stop, "named.cell")
+}
+
+// sqlValues masks the values of an INSERT under columns with a credential's
+// name. The word VALUES is at [i, end).
+func (sc *scanner) sqlValues(i, end int) int {
+	s := sc.s
+	open := skipAny(s, end, len(s), " \n")
+	shut := i
+	for shut > 0 && (s[shut-1] == ' ' || s[shut-1] == '\n') {
+		shut--
+	}
+	if open >= len(s) || s[open] != '(' || shut == 0 || s[shut-1] != ')' {
+		return 0
+	}
+	from := max(0, shut-512)
+	lo := strings.LastIndexByte(s[from:shut], '(')
+	if lo < 0 {
+		return 0
+	}
+	var secret [64]nameClass
+	any := false
+	n := 0
+	for col := range strings.SplitSeq(s[from+lo+1:shut-1], ",") {
+		if n == len(secret) {
+			break
+		}
+		if c := nameOf(strings.Trim(col, " `\"[]\n")); c == namePassword || c == nameToken {
+			secret[n], any = c, true
+		}
+		n++
+	}
+	if !any {
+		return 0
+	}
+	limit := min(len(s), open+maxValue)
+	for at, col := open+1, 0; at < limit; {
+		switch s[at] {
+		case '\'', '"':
+			stop := sc.closing(at+1, s[at:at+1], quoteKind(s[at]))
+			if stop < 0 {
+				return at
+			}
+			if v := s[at+1 : stop]; col < n && secret[col] != nameNone && plausible(secret[col], v, place{sep: '=', quoted: inQuotes}) {
+				sc.mask(at+1, stop, "named.column")
+			}
+			at = stop + 1
+			continue
+		case ',':
+			col++
+		case '(':
+			col = 0
+		case ';':
+			return at
+		}
+		at++
+	}
+	return limit
+}
+
+func quoteKind(q byte) int {
+	for n, x := range quotes {
+		if x[0] == q && len(x) == 1 {
+			return n
+		}
+	}
+	return 0
+}
+
+// consumers read a credential from standard input.
+var consumers = [...]string{"--password-stdin", "--with-token", "--passphrase-fd", "sudo -S", "chpasswd", "passwd --stdin", "pass:stdin", "-pass stdin", "vault login -", "kinit"}
+
+// echoed masks what echo or printf at [i, end) gives to a program that reads a
+// credential.
+func (sc *scanner) echoed(i, end int) int {
+	s := sc.s
+	line := s[end:min(len(s), end+512)]
+	if n := strings.IndexByte(line, '\n'); n >= 0 {
+		line = line[:n]
+	}
+	pipe := strings.IndexByte(line, '|')
+	if pipe < 0 {
+		return 0
+	}
+	found := false
+	for _, c := range consumers {
+		found = found || strings.Contains(line[pipe:], c)
+	}
+	if !found {
+		return 0
+	}
+	at := end
+	for at < end+pipe {
+		at = skipAny(s, at, end+pipe, " ")
+		begin, stop, _ := sc.extent(at, place{sep: '-'})
+		v := s[begin:stop]
+		if v == "" || at >= end+pipe {
+			return 0
+		}
+		if v[0] == '-' || strings.ContainsRune(v, '%') && strings.Contains(line[:pipe], "'"+v+"' ") {
+			at = max(stop+1, at+1)
+			continue
+		}
+		if _, after, ok := strings.Cut(v, ":"); ok && strings.Contains(line[pipe:], "chpasswd") {
+			begin, v = stop-len(after), after
+		}
+		if spared(v) {
+			return 0
+		}
+		return sc.mask(begin, stop, "piped")
+	}
+	return 0
+}
+
+// positional masks the last argument of programs that take a password there.
+func (sc *scanner) positional(i, end int) int {
+	s := sc.s
+	stop := end
+	for stop < len(s) && stop-end < 256 && strings.IndexByte("\n;|&", s[stop]) < 0 {
+		stop++
+	}
+	args := strings.Fields(s[end:stop])
+	w := s[i:end]
+	least := 1
+	if w != "obscure" {
+		least = 4
+		if len(args) < least || args[0][0] != '-' || !strings.Contains(args[0], "b") {
+			return 0
+		}
+	} else if !strings.HasSuffix(s[:i], "rclone ") {
+		return 0
+	}
+	if len(args) < least {
+		return 0
+	}
+	v := args[len(args)-1]
+	at := end + strings.LastIndex(s[end:stop], v)
+	v = strings.Trim(v, `"'`)
+	at += strings.Index(s[at:], v)
+	if len(v) < 4 || spared(v) {
+		return 0
+	}
+	return sc.mask(at, at+len(v), "option.positional")
+}
+
+// crypted masks a password's hash in crypt's form, whose method is the word
+// at [i, end) between two dollar signs.
+func (sc *scanner) crypted(i, end int) int {
+	s := sc.s
+	if end-i > 12 || end >= len(s) || s[end] != '$' {
+		return 0
+	}
+	switch s[i:end] {
+	case "1", "5", "6", "7", "y", "2a", "2b", "2y", "apr1", "argon2i", "argon2d", "argon2id", "scrypt", "pbkdf2":
+	default:
+		return 0
+	}
+	stop := end
+	for stop < len(s) && (classOf(s[stop])&full != 0 || s[stop] == '$' || s[stop] == ',') {
+		stop++
+	}
+	if stop-end < 20 || strings.Count(s[end:stop], "$") < 2 {
+		return 0
+	}
+	return sc.mask(i-1, stop, "crypt")
+}
+
+// pgpass masks the password of host:port:database:user:password, whose first
+// colon is at i.
+func (sc *scanner) pgpass(i int) int {
+	s := sc.s
+	begin, letters := i, false
+	for begin > 0 && i-begin < 64 && (isAlnum(s[begin-1]) || strings.IndexByte(".-*", s[begin-1]) >= 0) {
+		begin--
+		letters = letters || s[begin] > '9' || s[begin] == '*'
+	}
+	if begin == i || !letters || begin > 0 && s[begin-1] != '\n' {
+		return 0
+	}
+	at := i + 1
+	for field := range 3 {
+		from := at
+		for at < len(s) && at-from < 64 && s[at] > ' ' && s[at] != ':' {
+			if field == 0 && s[at] != '*' && (s[at] < '0' || s[at] > '9') {
+				return 0
+			}
+			at++
+		}
+		if at == from || at >= len(s) || s[at] != ':' {
+			return 0
+		}
+		at++
+	}
+	end := at
+	for end < len(s) && end-at < 256 && s[end] > ' ' && s[end] != ':' {
+		end++
+	}
+	if v := s[at:end]; end < len(s) && s[end] > ' ' || len(v) < 6 || !makeupOf(v).mixed() || spared(v) {
+		return 0
+	}
+	return sc.mask(at, end, "pgpass")
+}
+
+// encodedKey masks base64 of a private key in PEM that begins at i.
+func (sc *scanner) encodedKey(i int) int {
+	s := sc.s
+	end := run(s, i, alnum|base64ish)
+	if end-i < 60 {
+		return 0
+	}
+	head := s[i : i+56]
+	if b, err := base64.StdEncoding.DecodeString(head); err != nil || !strings.Contains(string(b), "PRIVATE KEY") {
+		return 0
+	}
+	return sc.mask(i, end, "pem.encoded")
+}
+
+// credentialParts make a word with a random end a credential wherever it
+// stands.
+var credentialParts = [...]string{"sk", "pat", "secret", "token", "tok", "apikey", "api", "live", "oat", "pvt", "priv", "sat", "rk"}
+
+// selfNamed masks a token that says by its own beginning what it is, for
+// vendors that no row knows: acme_sk_live_…, x-token-…. The word begins at i.
+func (sc *scanner) selfNamed(i int) int {
+	s := sc.s
+	known, at := false, i
+	for n := 0; n < 4; n++ {
+		end := at
+		for end < len(s) && end-at < 12 && classOf(s[end])&(lower|digit) != 0 {
+			end++
+		}
+		if end == at || end >= len(s) || s[end] != '_' && s[end] != '-' {
+			break
+		}
+		w := s[at:end]
+		if n == 0 && (w == "pk" || w == "pub" || w == "public") {
+			return 0
+		}
+		known = known || in(credentialParts[:], w)
+		at = end + 1
+	}
+	if !known || at == i {
+		return 0
+	}
+	end := run(s, at, alnum)
+	m := makeupOf(s[at:end])
+	if end-at < 20 || m.digit < 2 || m.lower == 0 || m.upper < 2 || !random(s[at:end], 20) || end < len(s) && s[end] == '(' {
+		return 0
+	}
+	return sc.mask(i, end, "prefix.self")
+}
