@@ -47,6 +47,7 @@ var rules = map[string]rule{
 	"files":                 {ring: 1, may: []string{"policy"}},
 	"journal":               {ring: 1, may: []string{"chain", "atomicfile"}},
 	"store":                 {ring: 1, may: []string{"atomicfile"}},
+	"ledger":                {ring: 1, may: []string{"atomicfile", "budget"}},
 	"model":                 {ring: 1},
 	"model/anthropic":       {ring: 1, may: []string{"model"}},
 	"model/openai":          {ring: 1, may: []string{"model"}},
@@ -57,8 +58,8 @@ var rules = map[string]rule{
 
 	"tool":     {ring: 2, may: []string{"cmdline", "policy"}},
 	"approval": {ring: 2, may: []string{"policy"}},
-	"gate":     {ring: 2, may: []string{"policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool", "standing"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
-	"agent":    {ring: 2, may: []string{"gate", "model", "store", "filter", "policy", "tool"}},
+	"gate":     {ring: 2, may: []string{"budget", "policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool", "standing"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
+	"agent":    {ring: 2, may: []string{"budget", "gate", "model", "store", "filter", "policy", "tool"}},
 	"inbox":    {ring: 2, may: []string{"agent", "approval", "journal", "store", "policy"}},
 	"schedule": {ring: 2},
 
