@@ -16,7 +16,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/gateway/access"
 	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
-	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/survey"
 )
 
@@ -85,41 +84,9 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
 	in.Snapshot.Secrets = secrets
 	in.Redact = maskOf(w.Redactor, values)
 	if o.Deep {
-		in.Snapshot.Live = lookDeep(p, now.Gateway.Port, owner, o)
+		in.Snapshot.Live = lookDeep(p, &in.Snapshot, now.Gateway.Port, o)
 	}
 	return in, nil
-}
-
-// lookDeep looks at what the machine does.
-func lookDeep(p configfile.Paths, port int, owner audit.HomeOwner, o AuditOptions) *audit.Live {
-	holder, _ := store.Holder(p.State)
-	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Progress: o.Progress})
-	if o.Ask != nil && owner == audit.OurHome {
-		live.NotInForce, live.Asked = o.Ask()
-	}
-	if owner != audit.OurHome {
-		live.SandboxErr = "the sandbox of this home is not ours"
-		return live
-	}
-	if o.Progress != nil {
-		o.Progress("the sandbox")
-	}
-	measure := o.Support
-	if measure == nil {
-		measure = func() (sandbox.Support, error) { return MeasureSandbox(p) }
-	}
-	s, err := measure()
-	if err != nil {
-		live.SandboxErr = err.Error()
-		return live
-	}
-	for _, l := range s.Levels {
-		live.Levels = append(live.Levels, l.String())
-	}
-	for _, m := range s.Missing {
-		live.Missing = append(live.Missing, m.Guarantee+": "+m.Why)
-	}
-	return live
 }
 
 // homeOwner says whose the home is and which uid its commands get.

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/openclaw-go/openclaw/internal/audit"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/store"
+	"github.com/openclaw-go/openclaw/internal/survey"
+)
+
+// lookDeep looks at what the machine does.
+func lookDeep(p configfile.Paths, s *audit.Snapshot, port int, o AuditOptions) *audit.Live {
+	holder, _ := store.Holder(p.State)
+	owner := s.Home.Owner
+	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Firewall: s.Firewall, Engines: survey.EngineSockets(o.Environ, s.System.UID), Start: starter{helpers()}, Progress: o.Progress})
+	if o.Ask != nil && owner == audit.OurHome {
+		live.NotInForce, live.Asked = o.Ask()
+	}
+	if owner != audit.OurHome {
+		live.SandboxErr = "the sandbox of this home is not ours"
+		return live
+	}
+	if o.Progress != nil {
+		o.Progress("the sandbox")
+	}
+	measure := o.Support
+	if measure == nil {
+		measure = func() (sandbox.Support, error) { return MeasureSandbox(p) }
+	}
+	held, err := measure()
+	if err != nil {
+		live.SandboxErr = err.Error()
+		return live
+	}
+	for _, l := range held.Levels {
+		live.Levels = append(live.Levels, l.String())
+	}
+	for _, m := range held.Missing {
+		live.Missing = append(live.Missing, m.Guarantee+": "+m.Why)
+	}
+	return live
+}
+
+// errNoHelpers: the system has no launcher to start helpers with.
+var errNoHelpers = errors.New("helpers are started on Linux only")
+
+// starter starts helpers of a list for the deep audit.
+type starter struct{ list []sandbox.Helper }
+
+var _ survey.Starter = starter{}
+
+// Output runs a helper to its end. The launcher lives as long as the call and
+// keeps nothing in the home that is looked at.
+func (s starter) Output(ctx context.Context, helper string, args ...string) ([]byte, error) {
+	i := slices.IndexFunc(s.list, func(h sandbox.Helper) bool { return string(h.Name) == helper })
+	if i < 0 {
+		return nil, &sandbox.HelperError{Name: sandbox.HelperName(helper), Why: "is not on the list"}
+	}
+	if !slices.ContainsFunc(s.list[i].Paths, func(p string) bool { _, err := os.Lstat(p); return !errors.Is(err, fs.ErrNotExist) }) {
+		return nil, survey.ErrAbsent
+	}
+	dir, err := os.MkdirTemp("", "openclaw-audit")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	a := &App{paths: configfile.Paths{State: filepath.Join(dir, "state")}, log: slog.New(slog.DiscardHandler), runUID: os.Getuid(), runGID: os.Getgid()}
+	if err := os.Mkdir(a.paths.State, 0o700); err != nil {
+		return nil, err
+	}
+	r, err := newRunner(a)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	hosts, ok := r.(interface {
+		Host(list []sandbox.Helper) (sandbox.Host, error)
+	})
+	if !ok {
+		return nil, errNoHelpers
+	}
+	h, err := hosts.Host(s.list)
+	if err != nil {
+		return nil, err
+	}
+	var out, failed bytes.Buffer
+	p, err := h.Start(ctx, sandbox.HelperName(helper), args, sandbox.Stdio{Stdout: &out, Stderr: &failed})
+	if err != nil {
+		return nil, err
+	}
+	res, err := p.Wait()
+	switch {
+	case err != nil:
+		return nil, err
+	case res.TimedOut || res.Killed:
+		return nil, errors.New("it did not end in time")
+	case res.ExitCode != 0:
+		line, _, _ := strings.Cut(strings.TrimSpace(failed.String()), "\n")
+		return nil, fmt.Errorf("it ended with %d: %.200s", res.ExitCode, line)
+	}
+	return out.Bytes(), nil
+}
