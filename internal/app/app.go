@@ -79,6 +79,7 @@ type App struct {
 	rim       rim
 	runner    sandbox.Runner
 	programs  *gate.Programs
+	sealer    *gate.Sealer
 	jobs      *gate.Background
 	exposer   *exposer
 	desk      *approval.Desk
@@ -181,7 +182,7 @@ func (a *App) build() (err error) {
 	if a.runner, err = a.rim.runner(a); err != nil {
 		return err
 	}
-	a.programs = gate.NewPrograms()
+	a.programs, a.sealer = gate.NewPrograms(), gate.NewSealer(filepath.Join(a.paths.State, "sandboxes", "sealed"), a.runGID)
 	a.jobs = &gate.Background{Now: time.Now}
 	a.desk = approval.NewDesk(approval.Options{Now: time.Now, NewID: func() claw.ApprovalID { return claw.ApprovalID(newID("")[:8]) }})
 	a.sessions = &sessions{Store: a.store, app: a}

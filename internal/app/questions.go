@@ -91,7 +91,7 @@ func (a *App) openQuestions() error {
 // it first, then its session is told. No model is asked.
 func (a *App) endQuestion(ctx context.Context, v approval.View, why string) error {
 	answer := approval.Answer{State: approval.Expired, At: time.Now().UTC(), Reason: why}
-	digest, err := hex.DecodeString(v.Digest)
+	digest, err := hex.DecodeString(v.Request)
 	if err != nil {
 		digest = nil
 	}

@@ -41,7 +41,7 @@ func (a *App) scope(c gate.Call, r policy.Rules) (tool.Scope, error) {
 	return tool.Scope{
 		Agent: c.Agent, Session: c.Session, Run: c.Run, Principal: c.Principal, Labels: c.Labels, Workspace: r.Files.Workspace, Home: a.paths.Home, User: a.user,
 		Files: gate.Files{Tree: view},
-		Exec:  gate.Exec{Runner: a.runner, Programs: a.programs, Rules: r, Jobs: a.jobs, Account: a.account(c, r, view)},
+		Exec:  gate.Exec{Runner: a.runner, Programs: a.programs, Rules: r, Jobs: a.jobs, Account: a.account(c, r, view), Sealer: a.sealer},
 		Web: gate.Web{Fetcher: a.rim.fetch, Rules: r, Labels: c.Labels, OperatorSaid: given, Readable: readable,
 			MaxChars: cfg.Tools.Web.Fetch.MaxChars.Or(page.DefaultMaxChars)},
 		Sessions: toolSessions{app: a, call: c},

@@ -124,7 +124,8 @@ func (d *Desk) Ask(q Question) (View, error) {
 	v := q.View
 	v.ID, v.Created = d.opt.NewID(), d.opt.Now().UTC()
 	v.Expires = v.Created.Add(d.opt.Expiry)
-	v.Digest = q.Digest.String()
+	v.Request = q.Digest.String()
+	v.Digest = v.digest(q.Digest)
 	d.open[v.ID] = &question{view: v, digest: q.Digest, pattern: q.Pattern, labels: q.Labels, answer: Answer{State: Waiting}}
 	subs := d.subscribersLocked()
 	d.mu.Unlock()
@@ -147,8 +148,8 @@ type Reply struct {
 	// upstream's clients mean; it is in the answer.
 	Scope string
 	For   time.Duration // with the scope "agent"; DefaultFor when zero
-	// Digest the answering surface has shown; "" only from surfaces that
-	// fetched the view in the same step.
+	// Digest of the view that the answering surface has shown; "" only from
+	// surfaces that fetched the view in the same step.
 	Digest string
 	By     claw.Principal
 	Reason string
@@ -171,6 +172,10 @@ func (d *Desk) Answer(r Reply) (Answer, error) {
 	if r.Digest != "" && r.Digest != q.view.Digest {
 		d.mu.Unlock()
 		return Answer{}, ErrChanged
+	}
+	if r.Decision != DenyIt && r.By.Standing != claw.Owner {
+		d.mu.Unlock()
+		return Answer{}, fmt.Errorf("%w: %s is not an owner", ErrNotAllowed, r.By)
 	}
 	a, err := q.decide(r, d.opt.Now().UTC())
 	if err != nil {
@@ -241,7 +246,8 @@ func (q *question) scope(r Reply, a *Answer) error {
 }
 
 // Take turns an allowed question into a consent, once. The second call, a
-// denied or open question, or another digest get an error.
+// denied or open question, another digest, or an answer that is older than a
+// question may become get an error.
 func (d *Desk) Take(id claw.ApprovalID, digest policy.Digest) (policy.Consent, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -253,6 +259,8 @@ func (d *Desk) Take(id claw.ApprovalID, digest policy.Digest) (policy.Consent, e
 		return policy.Consent{}, ErrNotAllowed
 	case q.digest != digest:
 		return policy.Consent{}, ErrChanged
+	case d.opt.Now().After(q.answer.At.Add(d.opt.Expiry)):
+		return policy.Consent{}, fmt.Errorf("%w: the answer was given at %s and holds for %s", ErrNotAllowed, q.answer.At.Format("15:04"), d.opt.Expiry)
 	}
 	q.taken = true
 	return policy.Consented(digest, id, q.answer.By, q.answer.At), nil

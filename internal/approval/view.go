@@ -4,9 +4,13 @@
 package approval
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // View is everything a person is shown about one question. CLI, Control UI and
@@ -46,8 +50,11 @@ type View struct {
 	IfAllowed []string  `json:"ifAllowed,omitempty"`
 	Created   time.Time `json:"created"`
 	Expires   time.Time `json:"expires"`
-	// Digest of the request, hex.
+	// Digest of the question, hex: the request and all that is shown here but
+	// Expires, which an extension moves. An answer names it.
 	Digest string `json:"digest"`
+	// Request is the digest of the request, hex.
+	Request string `json:"request"`
 	// Scopes that an answer may carry: "once" always, the wider ones when
 	// offered; NoMore says why nothing more than once is offered.
 	Scopes []string `json:"scopes"`
@@ -56,6 +63,19 @@ type View struct {
 	Standing *Standing `json:"standing,omitempty"`
 	// NoStanding says why these two are not offered, and what is instead.
 	NoStanding string `json:"noStanding,omitempty"`
+}
+
+// digest binds what is shown to the request that it is shown of.
+func (v View) digest(request policy.Digest) string {
+	v.Digest, v.Expires = "", time.Time{}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "" // no answer can name it
+	}
+	h := sha256.New()
+	h.Write(request[:])
+	h.Write(b)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Standing shows a rule before it is stored.

@@ -60,15 +60,20 @@ func (e Exec) Background(turn context.Context, p policy.Permit, c tool.Command) 
 	if running >= maxRunning {
 		return "", fmt.Errorf("%d background commands are running already", running)
 	}
+	sealed, err := e.Sealer.seal(turn, p, c.Contents)
+	if err != nil {
+		return "", err
+	}
 	acc, err := e.Account.open(turn, p, c.Line)
 	if err != nil {
+		sealed.release()
 		return "", err
 	}
 	r, w := io.Pipe()
 	j := &job{Process: tool.Process{ID: id, Command: c.Text, Started: b.Now(), Running: true}, session: e.Account.Session, account: acc,
 		out: &capped{max: keepBackground}, stdin: w, done: make(chan struct{})}
 	cmd := e.command(c)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = r, j.out, j.out
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Sealed = r, j.out, j.out, sealed.files
 	// The run outlives the turn that started it, not the gateway.
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if c.Timeout > 0 {
@@ -77,6 +82,7 @@ func (e Exec) Background(turn context.Context, p policy.Permit, c tool.Command) 
 	proc, err := e.Runner.Start(ctx, p, cmd)
 	if err != nil {
 		cancel()
+		sealed.release()
 		acc.close(ctx)
 		return "", err
 	}
@@ -86,8 +92,13 @@ func (e Exec) Background(turn context.Context, p policy.Permit, c tool.Command) 
 		defer cancel()
 		res, err := proc.Wait()
 		_ = r.CloseWithError(io.ErrClosedPipe)
+		moved := sealed.moved()
+		if len(moved) > 0 {
+			acc.typed(unknownLabels)
+		}
+		sealed.release()
 		acc.close(context.Background())
-		b.finish(e.Rules.Agent, j, res, err)
+		b.finish(e.Rules.Agent, j, moved, res, err)
 	}()
 	return id, nil
 }
@@ -109,8 +120,9 @@ func (b *Background) add(agent claw.AgentID, j *job) {
 	b.jobs[agent] = list
 }
 
-func (b *Background) finish(agent claw.AgentID, j *job, res sandbox.Result, err error) {
+func (b *Background) finish(agent claw.AgentID, j *job, moved []string, res sandbox.Result, err error) {
 	report := reportOf(res)
+	report.Replaced = moved
 	b.mu.Lock()
 	j.Running = false
 	if err == nil {

@@ -1,8 +1,12 @@
 package gate
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/approval"
@@ -31,6 +35,15 @@ func card(c Call, q policy.Request, d policy.Decision, p tool.Prepared, rules po
 	}
 	v.Scopes, v.NoMore = scopes(q, rules)
 	return v
+}
+
+// shownOf is the hash of a card as its facts made it, before anything that the
+// desk adds: whatever differs, a person has not seen.
+func shownOf(v approval.View) (sum [sha256.Size]byte) {
+	if b, err := json.Marshal(v); err == nil {
+		sum = sha256.Sum256(b)
+	}
+	return sum
 }
 
 func headline(q policy.Request, p tool.Prepared) string {
@@ -87,8 +100,8 @@ func factRows(q policy.Request) []approval.Fact {
 	for _, a := range f.Spawns {
 		agents = append(agents, string(a))
 	}
-	for k := range f.Env {
-		env = append(env, k)
+	for _, k := range slices.Sorted(maps.Keys(f.Env)) {
+		env = append(env, k+"="+f.Env[k])
 	}
 	rows := []approval.Fact{
 		row("Programs", programs...), row("Reads", abs(f.Reads)...), row("Writes", abs(f.Writes)...),

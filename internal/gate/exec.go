@@ -29,6 +29,9 @@ type Exec struct {
 	// Account of what the runs read and write. Without it nothing is known of
 	// either: their output is untrusted and private.
 	Account Account
+	// Sealer keeps what runs execute; without it only what nobody but root can
+	// change is run.
+	Sealer *Sealer
 }
 
 var _ tool.Exec = Exec{}
@@ -50,19 +53,27 @@ func (e Exec) Run(ctx context.Context, p policy.Permit, c tool.Command) (tool.Ou
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
+	sealed, err := e.Sealer.seal(ctx, p, c.Contents)
+	if err != nil {
+		return tool.Output{}, err
+	}
+	defer sealed.release()
 	acc, err := e.Account.open(ctx, p, c.Line)
 	if err != nil {
 		return tool.Output{}, err
 	}
 	stdout, stderr := &capped{max: keepOutput}, &capped{max: keepOutput}
 	cmd := e.command(c)
-	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Stdout, cmd.Stderr, cmd.Sealed = stdout, stderr, sealed.files
 	res, err := e.Runner.Run(ctx, p, cmd)
 	changed, labels, from := acc.close(ctx) // also of a run that went wrong
 	if err != nil {
 		return tool.Output{}, err
 	}
 	report := reportOf(res)
+	if report.Replaced = sealed.moved(); len(report.Replaced) > 0 {
+		labels, from = labels|unknownLabels, "a program that was replaced while it ran"
+	}
 	report.Cut = report.Cut || stdout.cut || stderr.cut
 	return tool.Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Report: report, Changed: changed, Labels: labels, From: from}, nil
 }

@@ -5,6 +5,7 @@ package gate
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,12 +74,12 @@ type Gate struct {
 // keepGranted bounds granted.
 const keepGranted = 512
 
-// waiting is a call that a person was asked about, with the content that the
-// card showed.
+// waiting is a call that a person was asked about, with the hash of the card
+// that was shown.
 type waiting struct {
 	call    Call
 	request policy.Request
-	shown   string
+	shown   [sha256.Size]byte
 	// standing are the rules that the card offered to store.
 	standing []standing.Rule
 	// asked is the journal position of the question.
@@ -249,6 +250,7 @@ func (g *Gate) prepare(ctx context.Context, c Call, nonce string) (tool.Prepared
 		if rules.Confinement, err = g.opt.Confine(rules); err != nil {
 			return tool.Prepared{}, q, rules, err
 		}
+		q.Profile = rules.Confinement.Hash()
 	}
 	return prepared, q, rules, nil
 }
@@ -281,10 +283,10 @@ func deniedBefore(d policy.Decision) policy.Decision {
 	return d
 }
 
-// patternOf names a call without its nonce, run and labels: the same call
+// patternOf names a call without its nonce, run, profile and labels: the same call
 // asked again has the same pattern.
 func patternOf(q policy.Request) string {
-	q.Nonce, q.Run, q.Call, q.Generation, q.Labels, q.Principal, q.Unattended = "", "", "", "", 0, claw.Principal{}, false
+	q.Nonce, q.Run, q.Call, q.Generation, q.Profile, q.Labels, q.Principal, q.Unattended = "", "", "", "", "", 0, claw.Principal{}, false
 	q.Facts.LaunchConfig = slices.Clone(q.Facts.LaunchConfig)
 	for i := range q.Facts.LaunchConfig {
 		q.Facts.LaunchConfig[i].Seen = false // the answer itself makes it seen
@@ -304,6 +306,7 @@ func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decis
 		return Outcome{Status: Failed, Decision: d, Seq: seq, IsError: true, Text: g.opt.Redact().String("cannot do this: " + err.Error())}, nil
 	}
 	view := card(c, q, d, p, rules, content)
+	shown := shownOf(view)
 	view.Seq = seq
 	offered := g.offer(ctx, &view, q, rules)
 	redact(&view, g.opt.Redact())
@@ -317,7 +320,7 @@ func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	if err != nil {
 		return Outcome{}, err
 	}
-	g.pending[view.ID] = waiting{call: c, request: q, shown: content, standing: offered, asked: seq}
+	g.pending[view.ID] = waiting{call: c, request: q, shown: shown, standing: offered, asked: seq}
 	return Outcome{Status: Pending, Decision: d, Seq: seq, Approval: view.ID, Expires: view.Expires,
 		Text: fmt.Sprintf("approval-pending: %s: a person must answer (id %s). Do not repeat the call; the answer comes as a message.", d.Rule, view.ID)}, nil
 }
@@ -373,11 +376,14 @@ func (g *Gate) Resume(ctx context.Context, id claw.ApprovalID, labels claw.Label
 	if err == nil {
 		content, err = preview(ctx, prepared)
 	}
-	if err != nil || content != w.shown || !w.request.Labels.Has(labels) || policy.DigestOf(q) != policy.DigestOf(w.request) {
+	now := policy.Decide(rules, q)
+	// A call that is refused by now is refused by its own rule.
+	same := now.Verdict == policy.Deny || shownOf(card(w.call, q, now, prepared, rules, content)) == w.shown
+	if err != nil || !same || !w.request.Labels.Has(labels) || policy.DigestOf(q) != policy.DigestOf(w.request) {
 		d.Rule, d.Reason = "approval.voided", "something that was shown on the card changed before the answer; ask again"
 		return refusal(d, seq), nil
 	}
-	d = policy.Decide(rules, q)
+	d = now
 	consent, err := g.opt.Desk.Take(id, d.Digest)
 	if err != nil {
 		return refusal(policy.Decision{Rule: "approval.voided", Reason: err.Error()}, seq), nil
@@ -541,7 +547,10 @@ func (g *Gate) unhappy(out Outcome, err error) Outcome {
 	var access *sandbox.AccessError
 	var witness *sandbox.WitnessError
 	var refusal *egress.Refusal
+	var changed *ContentError
 	switch {
+	case errors.As(err, &changed):
+		out.Decision.Hint, out.Decision.Rule = "ask again: the file will be judged as it is now", RuleContentChanged
 	case errors.As(err, &level):
 		out.Decision.Hint = "openclaw sandbox test shows what this machine can hold; tools.exec.level names what is asked for"
 		out.Decision.Rule = level.Rule()

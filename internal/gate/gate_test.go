@@ -181,6 +181,9 @@ func TestR25ConsentCoversWhatWasShown(t *testing.T) {
 		"a label came in":           {func(*world) {}, claw.Untrusted | claw.Private, 0, "approval.voided"},
 		"the call does more":        {func(w *world) { w.probe.facts = jobs("j", "k") }, claw.Untrusted, 0, "approval.voided"},
 		"a program's content":       {func(w *world) { w.probe.facts = withProgram("bb") }, claw.Untrusted, 0, "approval.voided"},
+		"the profile":               {func(w *world) { w.rules.Confinement.WorkspaceWrite = true }, claw.Untrusted, 0, "approval.voided"},
+		"a warning on the card":     {func(w *world) { w.probe.warnings = []string{"runs what it downloads"} }, claw.Untrusted, 0, "approval.voided"},
+		"a late answer":             {func(w *world) {}, claw.Untrusted, 0, "approval.voided"},
 		"the posture":               {func(w *world) { w.rules.Generation = "g2" }, claw.Untrusted, 0, "approval.voided"},
 		"the tool is denied by now": {func(w *world) { w.rules = policy.Rules{Agent: "main", Generation: "g1"} }, claw.Untrusted, 0, ""},
 		"the world cannot be seen":  {func(w *world) { w.scope = noScope }, claw.Untrusted, 0, "approval.voided"},
@@ -192,11 +195,20 @@ func TestR25ConsentCoversWhatWasShown(t *testing.T) {
 			if name == "a program's content" {
 				w.probe.facts = withProgram("aa")
 			}
+			if name == "the profile" {
+				w.probe.facts = func() policy.Facts {
+					return policy.Facts{Understood: true, Jobs: []string{"j"}, Exec: &cmdline.Facts{Understood: true}}
+				}
+				w.rules.Exec = policy.ExecRules{Security: policy.ExecFull}
+			}
 			call := w.call(`{"n":1}`)
 			call.Labels = claw.Untrusted
 			id := w.ask(call).Approval
 			c.change(w)
 			w.answer(id, approval.AllowOnce, "")
+			if name == "a late answer" {
+				w.now = w.now.Add(approval.DefaultExpiry + time.Minute)
+			}
 			out := w.resume(id, c.labels)
 			if w.probe.runs != c.runs {
 				t.Fatalf("%d runs, want %d (%s: %s)", w.probe.runs, c.runs, out.Decision.Rule, out.Decision.Reason)

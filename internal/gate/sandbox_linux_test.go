@@ -4,6 +4,8 @@ package gate_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -27,6 +29,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/files"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/sandbox/linux"
 	"github.com/openclaw-go/openclaw/internal/tool"
 	"pgregory.net/rapid"
@@ -44,8 +47,11 @@ type cage struct {
 	store   string // of labels
 	labels  *files.Labels
 	runner  *linux.Runner
-	jobs    *gate.Background
-	out     *egress.Egress
+	sealer  *gate.Sealer
+	// around is what runs go through, when it is set.
+	around sandbox.Runner
+	jobs   *gate.Background
+	out    *egress.Egress
 	// live are the labels that the proxy finds in the session.
 	mu      sync.Mutex
 	live    claw.Labels
@@ -77,6 +83,8 @@ func sandboxed(t *testing.T, private ...egress.Private) *cage {
 	must(t, err)
 	t.Cleanup(func() { _ = c.runner.Close() })
 
+	c.sealer = gate.NewSealer(filepath.Join(dir, "sealed"), gid)
+
 	w.rules.Files.Workspace = c.ws
 	w.rules.Exec = policy.ExecRules{Security: policy.ExecFull, Ask: policy.AskOff}
 	w.rules.Egress.Mode = policy.EgressAllow
@@ -94,12 +102,19 @@ func sandboxed(t *testing.T, private ...egress.Private) *cage {
 		acc := gate.Account{Files: view, Labels: call.Labels, Session: call.Session, Reached: w.gate.Reached, Confined: true,
 			Ground: files.Ground{Workspace: c.ws, Cache: filepath.Join(dir, "cache", string(r.Agent)), ReadRoots: r.Confinement.ReadRoots}}
 		return tool.Scope{Agent: call.Agent, Session: call.Session, Labels: call.Labels, Workspace: c.ws, Home: dir, Files: gate.Files{Tree: view},
-			Exec:         gate.Exec{Runner: c.runner, Programs: programs, Rules: r, Jobs: c.jobs, Account: acc},
+			Exec:         gate.Exec{Runner: c.through(), Sealer: c.sealer, Programs: programs, Rules: r, Jobs: c.jobs, Account: acc},
 			Web:          gate.Web{Fetcher: c.out.Client(), Rules: r, Labels: call.Labels, OperatorSaid: call.OperatorSaid, MaxChars: 50000, Readable: asText},
 			Outbox:       gate.Outbox{Audience: call.Audience, Deliver: func(context.Context, policy.Send, string) error { return nil }},
 			OperatorSaid: call.OperatorSaid}, nil
 	}
 	return c
+}
+
+func (c *cage) through() sandbox.Runner {
+	if c.around != nil {
+		return c.around
+	}
+	return c.runner
 }
 
 func asText(_ context.Context, r egress.FetchResult, _ tool.FetchRequest) (page.Page, error) {
@@ -595,4 +610,19 @@ func TestRedirectsMeetTheFlowRules(t *testing.T) {
 	if out.Status != gate.Refused || out.Decision.Rule != "flow.private_untrusted_send" || strings.Contains(out.Text, "August") {
 		t.Errorf("both: %s %s %s", out.Status, out.Decision.Rule, out.Text)
 	}
+}
+
+// effect runs a command of contents as a permitted call.
+func (c *cage) effect(e gate.Exec, contents ...policy.Program) gate.Outcome {
+	c.t.Helper()
+	c.probe.effect = func(ctx context.Context, p policy.Permit) (tool.Result, error) {
+		_, err := e.Run(ctx, p, tool.Command{Argv: []string{"/bin/true"}, Dir: c.ws, Contents: contents})
+		return tool.Result{}, err
+	}
+	return c.do(c.call(`{}`))
+}
+
+func (c *cage) sumOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }

@@ -54,6 +54,7 @@ type probe struct {
 	facts    func() policy.Facts
 	effect   func(context.Context, policy.Permit) (tool.Result, error)
 	prepared int
+	warnings []string
 	previews int
 	runs     int
 }
@@ -65,7 +66,7 @@ func (p *probe) Spec() tool.Spec {
 
 func (p *probe) Prepare(_ context.Context, _ tool.Scope, args json.RawMessage) (tool.Prepared, error) {
 	p.prepared++
-	out := tool.Prepared{Arguments: args, Facts: policy.Facts{Understood: true}, Text: "probe",
+	out := tool.Prepared{Arguments: args, Facts: policy.Facts{Understood: true}, Text: "probe", Warnings: p.warnings,
 		Preview: func(context.Context) (string, error) { p.previews++; return "preview", nil },
 		Run: func(ctx context.Context, permit policy.Permit) (tool.Result, error) {
 			p.runs++

@@ -1,6 +1,11 @@
 package policy
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
 
 // Level names a set of guarantees (DESIGN §5). The zero value is not confined.
 // Compare levels by Guarantees, never by rank (R13).
@@ -131,6 +136,16 @@ type Confinement struct {
 	ReadOnly []string    `json:"readOnly,omitempty"`
 	Network  NetworkMode `json:"network"`
 	Limits   Limits      `json:"limits"`
+}
+
+// Hash names the profile: two that differ in anything have different ones.
+func (c Confinement) Hash() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return "" // a level without a name cannot be asked for
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Limits bound a run. Zero means the documented default of the runner.

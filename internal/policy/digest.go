@@ -9,13 +9,13 @@ import (
 	"slices"
 )
 
-// DigestOf hashes the whole request, labels, generation and nonce included, so
+// DigestOf hashes the whole request, labels, generation, profile and nonce included, so
 // that any change between the decision and the effect voids it (R25). Every
 // field is written with its length, so no two requests have one form.
 func DigestOf(q Request) Digest {
 	var few [1024]byte
-	f := form{b: append(few[:0], "openclaw request v3\x00"...)}
-	f.text(string(q.Agent), string(q.Session), string(q.Run), string(q.Call), string(q.Tool), q.Generation, q.Nonce)
+	f := form{b: append(few[:0], "openclaw request v4\x00"...)}
+	f.text(string(q.Agent), string(q.Session), string(q.Run), string(q.Call), string(q.Tool), q.Generation, q.Profile, q.Nonce)
 	f.json(q.Arguments)
 	p := &q.Principal
 	f.text(string(p.Surface), string(p.Channel), string(p.Account), string(p.Sender), string(p.Device), p.Name)

@@ -16,7 +16,7 @@ import (
 // full is a request in which nothing is empty.
 func full() Request {
 	exec := cmdline.Analyze("git status", cmdline.Env{Home: "/home/u", Cwd: "/ws", Workspace: "/ws"})
-	return Request{Agent: "main", Session: "agent:main:main", Run: "r", Call: "c", Tool: "exec", Arguments: json.RawMessage(`{"a":1}`), Generation: "g1", Nonce: "n",
+	return Request{Agent: "main", Session: "agent:main:main", Run: "r", Call: "c", Tool: "exec", Arguments: json.RawMessage(`{"a":1}`), Generation: "g1", Profile: "p", Nonce: "n",
 		Principal: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Paired, Channel: "telegram", Account: "default", Sender: "1", Device: "d", Name: "x"},
 		Labels:    claw.Private,
 		Facts: Facts{Why: "w", Reads: []Path{{Abs: "/a", Text: "a", Labels: claw.Private, Digest: "d"}}, Writes: []Path{{Abs: "/b", Text: "b", Labels: claw.Private, Digest: "e"}},

@@ -118,6 +118,8 @@ type Request struct {
 	Unattended bool `json:"unattended,omitempty"`
 	// Generation is the hash of the posture under which it was decided.
 	Generation string `json:"generation"`
+	// Profile is the hash of the confinement that a run of this call gets.
+	Profile string `json:"profile,omitempty"`
 	// Nonce makes every request its own question.
 	Nonce string `json:"nonce"`
 	// Budget is what was used until now.

@@ -29,7 +29,14 @@ type Cmd struct {
 	// ExtraReadOnly are further absolute paths seen read-only at their own
 	// place, for example the sealed copy of a script.
 	ExtraReadOnly []string
+	// Sealed are files of the run's view that show another file's content,
+	// read-only, whatever is written to their own place meanwhile. A level
+	// without a mount namespace refuses them.
+	Sealed []Sealed
 }
+
+// Sealed shows Copy at Path. Both are absolute and have no link on the way.
+type Sealed struct{ Path, Copy string }
 
 // Result tells how a run ended and what the kernel held while it ran.
 type Result struct {

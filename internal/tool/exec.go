@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (execTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 		return Prepared{}, err
 	}
 	line := analyze(s, a.Command, dir)
-	plan, planErr := plan(s, line)
+	plan, planErr := plan(s, line, dir)
 	p := Prepared{Arguments: canonical(a), Text: a.Command, Command: line.Display(), Warnings: warnings(line),
 		Facts: policy.Facts{Understood: true, Exec: &line, Programs: plan.programs, Scripts: scripts(s, line), Cwd: dir, Env: a.Env, LaunchConfig: launchConfig(s, line), Hosts: hosts(line)}}
 	if planErr != nil {
@@ -75,7 +76,8 @@ func (execTool) Prepare(_ context.Context, s Scope, args json.RawMessage) (Prepa
 		if planErr != nil {
 			return Result{Text: "cannot run this: " + planErr.Error(), IsError: true}, nil
 		}
-		c := Command{Argv: plan.argv, Dir: dir, Env: a.Env, Timeout: a.timeout(), Text: a.Command, Line: &line}
+		c := Command{Argv: plan.argv, Dir: dir, Env: a.Env, Timeout: a.timeout(), Text: a.Command, Line: &line,
+			Contents: slices.Concat(p.Facts.Programs, p.Facts.Scripts)}
 		if a.Background {
 			id, err := s.Exec.Background(ctx, permit, c)
 			if err != nil {
@@ -154,11 +156,19 @@ type runPlan struct {
 
 // plan makes the argv that will run: rebuilt from the judged tree with every
 // program as the absolute path that was hashed.
-func plan(s Scope, line cmdline.Facts) (runPlan, error) {
+func plan(s Scope, line cmdline.Facts, dir string) (runPlan, error) {
 	var pl runPlan
 	missing := ""
+	// A relative name is found where the line begins, unless something moves.
+	moves := slices.ContainsFunc(line.Commands, func(c cmdline.Command) bool {
+		return len(c.Via) > 0 || slices.Contains([]string{"", "cd", "pushd", "popd", "eval", "source", "."}, c.Program)
+	})
 	argv, err := line.Script(func(name string) (string, bool) {
-		prog, ok := s.Exec.Find(name)
+		at := name
+		if strings.Contains(name, "/") && !strings.HasPrefix(name, "/") && !moves {
+			at = path.Join(dir, name)
+		}
+		prog, ok := s.Exec.Find(at)
 		if !ok {
 			missing = name
 			return "", false
@@ -249,6 +259,9 @@ func (o Output) result() Result {
 	}
 	if r.Cut {
 		b.WriteString("\n(output was cut)")
+	}
+	for _, name := range r.Replaced {
+		fmt.Fprintf(&b, "\n(%s was replaced while this ran: what ran may not be what was judged)", name)
 	}
 	return Result{Text: b.String(), IsError: r.ExitCode != 0 || r.Signal != "" || r.TimedOut, Labels: o.Labels, From: o.From, Content: true, Run: &r, Changed: o.Changed}
 }

@@ -77,6 +77,9 @@ type RunReport struct {
 	Holds    policy.Guarantees `json:"-"`
 	Witness  string            `json:"witness"`
 	Took     time.Duration     `json:"tookNs"`
+	// Replaced are programs and scripts whose names were given to other files
+	// while it ran: what ran under them may not be what was judged.
+	Replaced []string `json:"replaced,omitempty"`
 }
 
 // Scope is the world as one agent's call may see it.
@@ -174,6 +177,8 @@ type Command struct {
 	Text    string // for lists of processes
 	// Line is what was judged; without it the run may read whatever it can.
 	Line *cmdline.Facts
+	// Contents are the programs and scripts that it executes, as judged.
+	Contents []policy.Program
 }
 
 // Output of a run.

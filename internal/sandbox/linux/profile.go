@@ -134,7 +134,13 @@ func checkCmd(c sandbox.Cmd, conf policy.Confinement) error {
 			return fmt.Errorf("sandbox: command %q: want text without NUL", c.Path)
 		}
 	}
+	if len(c.Sealed) > 0 && conf.Level != policy.LevelIsolated {
+		return fmt.Errorf("sandbox: sealed files need level %q, found %q", policy.LevelIsolated, conf.Level)
+	}
 	paths := slices.Concat(conf.ReadRoots, conf.Masked, conf.ReadOnly, c.ExtraReadOnly)
+	for _, s := range c.Sealed {
+		paths = append(paths, s.Path, s.Copy)
+	}
 	if conf.Workspace != "" {
 		paths = append(paths, conf.Workspace)
 	}
@@ -204,7 +210,7 @@ func (r *Runner) planIsolated(p *plan, c sandbox.Cmd, cache string) error {
 			access = full
 		}
 		s.Rules = append(s.Rules, confine.Rule{Path: b.mount.Target, Access: access})
-		if !beneath(b.mount.Target, "/tmp") && !beneath(b.mount.Target, home) {
+		if !b.inside && !beneath(b.mount.Target, "/tmp") && !beneath(b.mount.Target, home) {
 			points = append(points, mountPoint{b.mount.Target, b.file})
 		}
 	}
@@ -224,6 +230,8 @@ const (
 type bind struct {
 	mount confine.Mount
 	file  bool
+	// inside: another bind already shows something there.
+	inside bool
 }
 
 // userBinds are what the profile grants beside the system, outermost first. A
@@ -235,7 +243,7 @@ func userBinds(conf policy.Confinement, c sandbox.Cmd, cache string) ([]bind, er
 		if err != nil {
 			return err
 		}
-		out = append(out, bind{confine.Mount{Kind: confine.MountBind, Source: source, Target: target, Write: write}, !fi.IsDir()})
+		out = append(out, bind{mount: confine.Mount{Kind: confine.MountBind, Source: source, Target: target, Write: write}, file: !fi.IsDir()})
 		return nil
 	}
 	for _, root := range conf.ReadRoots {
@@ -254,6 +262,15 @@ func userBinds(conf policy.Confinement, c sandbox.Cmd, cache string) ([]bind, er
 		if err := add(path, path, false); err != nil {
 			return nil, fmt.Errorf("sandbox: extra read-only path: %w", err)
 		}
+	}
+	for _, s := range c.Sealed {
+		if !slices.ContainsFunc(out, func(b bind) bool { return beneath(s.Path, b.mount.Target) }) {
+			continue // the run does not see that place
+		}
+		if err := add(s.Copy, s.Path, false); err != nil {
+			return nil, fmt.Errorf("sandbox: sealed copy: %w", err)
+		}
+		out[len(out)-1].inside = true
 	}
 	if cache != "" {
 		if err := add(cache, home+"/.cache", true); err != nil {
