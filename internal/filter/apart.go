@@ -57,6 +57,8 @@ func (sc *scanner) unnamed(i, next int, name string) int {
 		return sc.userPair(next)
 	case w == "Lines" && strings.HasSuffix(name, "Private-Lines"):
 		return sc.putty(next)
+	case w == "MAC" && strings.HasSuffix(name, "Private-MAC"):
+		return sc.value(nameToken, next, place{sep: ':'})
 	case s[i] == ':' && next < len(s) && s[next] == ' ' && sc.prompted(i):
 		return sc.value(namePassword, next, place{sep: ':'})
 	}
@@ -155,7 +157,7 @@ func (sc *scanner) userPair(next int) int {
 	begin, end, q := sc.extent(at, place{sep: '='})
 	v := sc.s[begin:end]
 	_, password, ok := strings.Cut(v, ":")
-	if m := makeupOf(password); !ok || q != inQuotes || len(password) < 6 || m.digit == 0 || m.space > 0 || m.digit == len(password) || spared(password) {
+	if m := makeupOf(password); !ok || q != inQuotes || len(password) < 6 || !scrambled(password) || m.space > 0 || m.digit == len(password) || spared(password) {
 		return next
 	}
 	return sc.mask(end-len(password), end, "named.pair")
@@ -208,7 +210,7 @@ func (sc *scanner) listed(i int) int {
 	from, to, q := sc.extent(at, place{sep: ','})
 	v := s[from:to]
 	m := makeupOf(v)
-	if q != inQuotes || m.digit == 0 || m.digit == len(v) || nameOf(v) != nameNone || len(v) < 6 || !plausible(c, v, place{sep: ',', quoted: q}) {
+	if q != inQuotes || !scrambled(v) || m.digit == len(v) || nameOf(v) != nameNone || len(v) < 6 || !plausible(c, v, place{sep: ',', quoted: q}) {
 		return i + 1
 	}
 	return sc.mask(from, to, "named.listed")

@@ -99,6 +99,9 @@ func (sc *scanner) value(c nameClass, i int, p place) int {
 	case nameNone, nameQuery, nameWeak, nameToken, namePin, namePassword:
 	}
 	begin, end, quoted := sc.extent(at, p)
+	if c == namePin && quoted == bare && sc.codes(at) {
+		return at
+	}
 	p.quoted = quoted
 	v := s[begin:end]
 	if c == nameToken {
@@ -112,6 +115,28 @@ func (sc *scanner) value(c nameClass, i int, p place) int {
 		return i
 	}
 	return sc.mask(begin, end, "named."+c.rule())
+}
+
+// codes masks one-time codes that stand one after the other from i on, and
+// reports whether there was more than one.
+func (sc *scanner) codes(i int) bool {
+	s := sc.s
+	var found [16]span
+	n := 0
+	for at := i; at < len(s) && n < len(found); {
+		end := run(s, at, alnum|dash)
+		if v := s[at:end]; len(v) < 6 || len(v) > 14 || makeupOf(v).digit == 0 && (n == 0 || len(v) != found[0].end-found[0].start) {
+			break
+		}
+		found[n] = span{start: at, end: end, rule: "named.codes"}
+		n++
+		at = skipAny(s, end, len(s), " ,;")
+	}
+	if n < 2 {
+		return false
+	}
+	sc.spans = append(sc.spans, found[:n]...)
+	return true
 }
 
 func (c nameClass) rule() string {
@@ -455,8 +480,10 @@ func (sc *scanner) url(i int) int {
 		}
 		end++
 	}
-	if lastAt < 0 && end < len(s) && (s[end] == '?' || s[end] == '#') {
-		end, lastAt = sc.oddPassword(at, end)
+	if end < len(s) && (s[end] == '?' || s[end] == '#') && (lastAt < 0 || s[lastAt-1] == ':') {
+		if e, a := sc.oddPassword(at, end); a > 0 {
+			end, lastAt = e, a
+		}
 	}
 	if lastAt > at {
 		user := s[at:lastAt]

@@ -26,7 +26,7 @@ func splitName(name string, buf *[maxName]byte) (words [4]string, n int) {
 	if len(name) > maxName {
 		name = name[len(name)-maxName:]
 	}
-	start := -1
+	start, changed := -1, false
 	emit := func(end int) {
 		if start < 0 {
 			return
@@ -35,9 +35,11 @@ func splitName(name string, buf *[maxName]byte) (words [4]string, n int) {
 			copy(words[:], words[1:])
 			n--
 		}
-		words[n] = string(buf[start:end])
+		if words[n] = name[start:end]; changed {
+			words[n] = string(buf[start:end])
+		}
 		n++
-		start = -1
+		start, changed = -1, false
 	}
 	for i := 0; i < len(name); i++ {
 		c := name[i]
@@ -56,6 +58,7 @@ func splitName(name string, buf *[maxName]byte) (words [4]string, n int) {
 			}
 			if isUpper {
 				c += 'a' - 'A'
+				changed = true
 			}
 			buf[i] = c
 		default:
@@ -142,9 +145,12 @@ func nameOf(name string) nameClass {
 	if n > 1 {
 		prev = words[n-2]
 	}
+	if len(last) > 0 && credentialEnd[last[len(last)-1]] {
+		if c := nameByEnd(last, prev); c != nameNone {
+			return c
+		}
+	}
 	switch {
-	case in(passwordWords[:], last) || endsIn(passwordEnds[:], last):
-		return namePassword
 	case last == "pass":
 		if trimmed := strings.TrimSpace(name); n > 1 || trimmed == "PASS" || trimmed == "pass" {
 			return nameToken
@@ -157,13 +163,36 @@ func nameOf(name string) nameClass {
 		return nameNone
 	case last == "phrase" && (prev == "seed" || prev == "recovery" || prev == "secret") || last == "mnemonic":
 		return namePhrase
-	case endsIn(tokenEnds[:], last), in(keyWords[:], last) && in(keyMeans[:], prev), in(keyMeans[:], last) && in(keyWords[:], prev),
+	case in(keyMeans[:], last) && in(keyWords[:], prev),
 		(last == "api" || last == "acceso" || last == "acesso") && prev == "de" && n > 2 && in(keyWords[:], words[n-3]):
 		return nameToken
 	case last == "by" && prev == "identified":
 		return namePassword
 	}
 	return nameByWord(last, prev)
+}
+
+// credentialEnd are the bytes with which the listed names end.
+var credentialEnd = func() (t [256]bool) {
+	for _, list := range [...][]string{passwordWords[:], passwordEnds[:], tokenEnds[:], keyWords[:]} {
+		for _, w := range list {
+			t[w[len(w)-1]] = true
+		}
+	}
+	return t
+}()
+
+// nameByEnd judges the names that are credentials by their end.
+func nameByEnd(last, prev string) nameClass {
+	switch {
+	case in(passwordWords[:], last) || endsIn(passwordEnds[:], last):
+		return namePassword
+	case last == "token" && in(tokenBefore[:], prev):
+		return nameNone
+	case endsIn(tokenEnds[:], last), in(keyWords[:], last) && in(keyMeans[:], prev):
+		return nameToken
+	}
+	return nameNone
 }
 
 // nameByWord judges the names that are ordinary words too.

@@ -171,8 +171,6 @@ func (sc *scanner) special(i, end int) int {
 			}
 		case s[end] == '-' && len(w) == 32 && strings.HasPrefix(rest, "-us") && run(w, 0, hexSet) == 32:
 			return sc.mask(i, run(s, end+3, digit), "mailchimp")
-		case s[end] == ':' && strings.HasPrefix(rest, ":APA91b"):
-			return sc.mask(i, run(s, end+1, word), "google.fcm")
 		}
 	}
 	switch len(w) {
@@ -234,11 +232,16 @@ func (sc *scanner) prefixed(i int) int {
 		if r.Set&(upper|hexLower|hexUpper) != 0 && sc.dull(begin, end) {
 			continue
 		}
+		for end < len(s) && s[end] == '$' {
+			end = run(s, end+1, alnum)
+		}
 		return sc.mask(i, end, "prefix."+r.ID)
 	}
 	switch {
 	case strings.HasPrefix(s[i:], "eyJ"):
 		return sc.jwt(i)
+	case strings.HasPrefix(s[i:], "AAAA") && strings.HasPrefix(s[min(len(s), i+11):], ":APA91b"):
+		return sc.mask(i, run(s, i+12, word), "google.fcm")
 	case strings.HasPrefix(s[i:], "LS0tLS1CRUdJTi"):
 		return sc.encodedKey(i)
 	case classOf(s[i])&lower != 0:
@@ -257,7 +260,10 @@ func (sc *scanner) dull(begin, end int) bool {
 		return true
 	}
 	m := makeupOf(v)
-	return m.digit == 0 && (m.upper == 0 || m.lower == 0 || wordy(v))
+	if m.lower == 0 && m.upper == len(v) {
+		return strings.HasSuffix(v, "EXAMPLE")
+	}
+	return m.digit == 0 && (m.upper == 0 || m.lower == 0 || camel(v)) || strings.HasSuffix(v, "EXAMPLE")
 }
 
 // prefixIndex lists the rows of prefixRules by their first byte.
@@ -363,7 +369,7 @@ func (sc *scanner) named(i, end int) int {
 	}
 	v := s[i:stop]
 	m := makeupOf(v)
-	if m.digit == 0 {
+	if m.digit == 0 && !(strings.HasSuffix(s[:at], " is ") && len(v) >= 10 && scrambled(v)) {
 		return 0
 	}
 	if m.digit == len(v) {
@@ -408,7 +414,9 @@ func (sc *scanner) nameBack(end int) string {
 	}
 	name := s[i:end]
 	for _, filler := range [...]string{" is", " was", " of", " value", " ="} {
-		name = strings.TrimSuffix(name, filler)
+		if rest := strings.TrimSuffix(name, filler); strings.TrimSpace(rest) != "" {
+			name = rest
+		}
 	}
 	return name
 }

@@ -3,7 +3,16 @@ package filter
 import "strings"
 
 // classOf maps a byte to its charset class; 0 for what no token holds.
-func classOf(c byte) charset {
+func classOf(c byte) charset { return classTable[c] }
+
+var classTable = func() (t [256]charset) {
+	for c := range 256 {
+		t[c] = classify(byte(c))
+	}
+	return t
+}()
+
+func classify(c byte) charset {
 	switch {
 	case c >= 'a' && c <= 'f':
 		return lower | hexLower
@@ -195,6 +204,27 @@ func isUUID(v string) bool {
 	return true
 }
 
+// camel: words written together, each with a capital.
+func camel(v string) bool {
+	capitals, good := 0, 0
+	for i := 0; i < len(v); i++ {
+		if classOf(v[i])&upper == 0 {
+			continue
+		}
+		capitals++
+		if i+2 < len(v) && classOf(v[i+1])&lower != 0 && classOf(v[i+2])&lower != 0 {
+			good++
+		}
+	}
+	return good*10 >= capitals*7
+}
+
+// scrambled: letters and digits, or capitals where no word has them.
+func scrambled(v string) bool {
+	m := makeupOf(v)
+	return m.digit > 0 && m.lower+m.upper > 0 || m.upper >= 2 && m.lower >= 2 && !camel(v)
+}
+
 // random: what a generator prints rather than what a person writes.
 func random(v string, least int) bool {
 	m := makeupOf(v)
@@ -204,7 +234,10 @@ func random(v string, least int) bool {
 	if m.digit+m.lower+m.upper < len(v)*3/4 || Bits(v) < 2.8*float64(len(v)) {
 		return false
 	}
-	return !wordy(v) || run(v, 0, hexSet) == len(v) || run(v, 0, digit|hexUpper) == len(v)
+	if !wordy(v) || run(v, 0, hexSet) == len(v) || run(v, 0, digit|hexUpper) == len(v) {
+		return true
+	}
+	return len(v) >= 20 && m.digit >= 3 && (run(v, 0, upper|digit) == len(v) || run(v, 0, lower|digit) == len(v))
 }
 
 // prose: a sentence stands where a value would.
