@@ -52,6 +52,9 @@ func lookDeep(p configfile.Paths, s *audit.Snapshot, port int, o AuditOptions) *
 	return live
 }
 
+// nobody is the usual uid of nobody.
+const nobody = 65534
+
 // errNoHelpers: the system has no launcher to start helpers with.
 var errNoHelpers = errors.New("helpers are started on Linux only")
 
@@ -75,7 +78,10 @@ func (s starter) Output(ctx context.Context, helper string, args ...string) ([]b
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	a := &App{paths: configfile.Paths{State: filepath.Join(dir, "state")}, log: slog.New(slog.DiscardHandler), runUID: os.Getuid(), runGID: os.Getgid()}
+	a := &App{paths: configfile.Paths{State: filepath.Join(dir, "state")}, log: slog.New(slog.DiscardHandler)}
+	if os.Getuid() == 0 { // the launcher of root wants one; helpers here keep the caller's
+		a.runUID, a.runGID = nobody, nobody
+	}
 	if err := os.Mkdir(a.paths.State, 0o700); err != nil {
 		return nil, err
 	}
