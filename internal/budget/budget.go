@@ -144,13 +144,13 @@ type Spend struct {
 	Least, Most int64
 }
 
-// Least that must be affordable for the request to make sense.
-func (s Spend) least() Use { return s.In.Plus(s.Each.Times(s.Least)) }
+// Floor is what must be affordable for the request to make sense.
+func (s Spend) Floor() Use { return s.In.Plus(s.Each.Times(s.Least)) }
 
 // fit is the largest number of units within what the caps leave, ok false when
 // not even the least fits.
 func (s Spend) fit(c Caps, before Use) (units int64, ok bool) {
-	if _, over := c.Exceeds(before, s.least()); over {
+	if _, over := c.Exceeds(before, s.Floor()); over {
 		return 0, false
 	}
 	units = max(s.Least, s.Most)

@@ -42,7 +42,10 @@ type Options struct {
 	Confine func(policy.Rules) (policy.Confinement, error)
 	Desk    *approval.Desk
 	Journal Journal
-	Redact  func() *filter.Redactor
+	// Ledger counts what is used; without it what has a limit for the day is
+	// refused.
+	Ledger Ledger
+	Redact func() *filter.Redactor
 	// Seen records that a person has seen files as launch configuration, at the
 	// contents that the card named.
 	Seen func(by claw.Principal, files []policy.LaunchConfig) error
@@ -115,6 +118,10 @@ type Call struct {
 	Model    claw.ModelRef
 	// OperatorSaid: see tool.Scope.
 	OperatorSaid func(string) bool
+	// Turn is the turn that makes the call; nil for a call by itself.
+	Turn *Turn
+
+	claim *claim
 }
 
 // Status of an outcome. The zero value is refused.
@@ -175,10 +182,13 @@ type NamedSpec struct {
 // when the record could not be kept; then nothing happened.
 func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 	prepared, q, rules, err := g.prepare(ctx, c, g.opt.Nonce())
+	c.claim = g.claim(c, &q, &rules, prepared)
+	defer c.claim.release()
 	d := policy.Decide(rules, q)
 	if err != nil {
 		d = badCall(d, q, err)
 	}
+	c.claim.refused(d)
 	pattern := patternOf(q)
 	if d.Verdict == policy.Ask && g.opt.Desk.WasDenied(c.Session, pattern) {
 		d = deniedBefore(d)
@@ -212,7 +222,8 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 
 // Explain judges a call without recording or running it.
 func (g *Gate) Explain(ctx context.Context, c Call) policy.Decision {
-	_, q, rules, err := g.prepare(ctx, c, g.opt.Nonce())
+	prepared, q, rules, err := g.prepare(ctx, c, g.opt.Nonce())
+	g.claim(c, &q, &rules, prepared).release()
 	d := policy.Decide(rules, q)
 	if err != nil {
 		d = badCall(d, q, err)
@@ -376,6 +387,8 @@ func (g *Gate) Resume(ctx context.Context, id claw.ApprovalID, labels claw.Label
 	if err == nil {
 		content, err = preview(ctx, prepared)
 	}
+	w.call.claim = g.claim(w.call, &q, &rules, prepared)
+	defer w.call.claim.release()
 	now := policy.Decide(rules, q)
 	// A call that is refused by now is refused by its own rule.
 	same := now.Verdict == policy.Deny || shownOf(card(w.call, q, now, prepared, rules, content)) == w.shown
@@ -437,6 +450,9 @@ func answerText(a approval.Answer) string {
 
 // run has the effect, between an intent and an outcome in the journal.
 func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decision, p tool.Prepared, permit policy.Permit, decided uint64) (Outcome, error) {
+	if err := c.claim.spend(); err != nil {
+		return refusal(unrecorded(d, err), decided), nil
+	}
 	intent, err := g.recordIntent(ctx, c, q, decided)
 	if err != nil {
 		return Outcome{}, err
@@ -452,6 +468,7 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	if runErr != nil {
 		out = g.unhappy(out, runErr)
 	}
+	c.claim.brought(&q, &out, res.Text)
 	// The effect has happened: a cancelled turn must not lose its outcome.
 	if err := g.recordOutcome(context.WithoutCancel(ctx), c, q, intent, out); err != nil {
 		return out, err

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 
+	"github.com/openclaw-go/openclaw/internal/budget"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
@@ -18,6 +19,8 @@ type Reply struct {
 	Labels    claw.Labels
 	Audience  policy.Send
 	Bytes     int
+	// First of its turn: further questions are about the same message.
+	First bool
 }
 
 // Reply judges and records an answer before it is handed to a surface. A
@@ -29,7 +32,18 @@ func (g *Gate) Reply(ctx context.Context, r Reply) (policy.Decision, error) {
 	if ok {
 		q.Generation = rules.Generation
 	}
+	cl := &claim{ledger: g.opt.Ledger, done: true}
+	if r.First && r.Principal.Channel != "" { // else nobody is sent anything
+		q.Budget.Messages = 1
+		g.reserve(cl, r.Agent, budget.Use{Messages: 1}, &rules, &q.Budget)
+	}
+	defer cl.release()
 	d := policy.DecideReply(rules, q)
+	if d.Verdict == policy.Allow {
+		if err := cl.spend(); err != nil {
+			d = unrecorded(d, err)
+		}
+	}
 	c := Call{Agent: r.Agent, Session: r.Session, Run: r.Run, Principal: r.Principal}
 	_, err := g.append(ctx, c, journal.ChannelMessage, journal.Single, 0, d.Digest, struct {
 		Direction string         `json:"direction"`

@@ -238,10 +238,10 @@ func (t *tally) loop(r *LoopRules, f budget.Finding) {
 		})
 	case r.Critical > 0 && f.Times >= r.Critical:
 		t.add(LayerBudget, Deny, "loop."+RuleID(f.Pattern), where, func() (string, string) {
-			return loopWords(f), "tools.loopDetection.criticalThreshold is the number from which it is refused"
+			return LoopWords(f), "tools.loopDetection.criticalThreshold is the number from which it is refused"
 		})
 	case r.Warns(f):
-		t.add(LayerBudget, Allow, "loop.warning", where, func() (string, string) { return loopWords(f), "" })
+		t.add(LayerBudget, Allow, "loop.warning", where, func() (string, string) { return LoopWords(f), "" })
 	}
 }
 
@@ -250,7 +250,8 @@ func (r *LoopRules) Warns(f budget.Finding) bool {
 	return r.Enabled && r.Warning > 0 && f.Times >= r.Warning
 }
 
-func loopWords(f budget.Finding) string {
+// LoopWords say what a turn's calls look like.
+func LoopWords(f budget.Finding) string {
 	switch f.Pattern {
 	case budget.Poll:
 		return fmt.Sprintf("this looks for the %d. time at something that does not change", f.Times)
