@@ -41,10 +41,22 @@ type AuditOptions struct {
 	Ask func() (notInForce string, ok bool)
 }
 
+// Looked is what the audit judges, and the configuration as it was read for
+// that; Loaded is nil when it was not read here.
+type Looked struct {
+	audit.Input
+	Loaded *configfile.Loaded
+}
+
 // LookForAudit looks at a home, without touching it, and gives what the audit
 // judges.
-func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
-	in := audit.Input{}
+func LookForAudit(p configfile.Paths, o AuditOptions) (Looked, error) {
+	in := Looked{}
+	tell := o.Progress
+	if tell == nil {
+		tell = func(string) {}
+	}
+	tell("the configuration")
 	owner, runUID, err := homeOwner(p, o.Owner)
 	if err != nil {
 		in.Unreadable = err.Error()
@@ -54,7 +66,7 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
 	if err != nil {
 		in.Unreadable = err.Error()
 	}
-	in.Config, in.Problems = l.Config, l.Problems
+	in.Config, in.Problems, in.Loaded = l.Config, l.Problems, l
 	home := audit.Home{Dir: p.Home, State: p.State, Config: p.Config, Owner: owner}
 	w := survey.Where{Home: home, By: o.Version, Now: o.Now, RunUID: runUID, Environ: o.Environ, Redactor: filter.New(filter.Options{}),
 		Config: []string{p.Config}, Further: furtherFiles(l.Config, p), Compose: o.Compose}
@@ -79,7 +91,9 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (audit.Input, error) {
 		}
 	}
 	w.Processes = o.Deep || owner == audit.NoHome
+	tell("the files")
 	in.Snapshot = survey.Take(w)
+	tell("the credentials")
 	secrets, values := auditSecrets(p, l.Config, w.Redactor, o)
 	in.Snapshot.Secrets = secrets
 	in.Redact = maskOf(w.Redactor, values)

@@ -196,12 +196,12 @@ func TestNoSecretInReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := audit.Run(in, audit.Options{})
+	r := audit.Run(in.Input, audit.Options{})
 	if r.Summary.Critical < 10 {
 		t.Fatalf("%d criticals: the home is not bad enough", r.Summary.Critical)
 	}
 	snapshot := filepath.Join(t.TempDir(), "s.json")
-	if err := WriteSnapshot(snapshot, p, in, func(n string) (string, bool) { v, ok := env[n]; return v, ok }); err != nil {
+	if err := WriteSnapshot(snapshot, in); err != nil {
 		t.Fatal(err)
 	}
 	again, err := ReadSnapshot(snapshot)

@@ -145,7 +145,7 @@ func auditOf(t *testing.T, home string) audit.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return audit.Run(in, audit.Options{})
+	return audit.Run(in.Input, audit.Options{})
 }
 
 // divergences reads docs/checks/divergence.md: upstream's findings that are

@@ -18,18 +18,13 @@ import (
 const maxSnapshot = 256 << 20
 
 // WriteSnapshot writes what was seen, mode 0600. It holds no credential.
-func WriteSnapshot(path string, p configfile.Paths, in audit.Input, env func(string) (string, bool)) error {
+func WriteSnapshot(path string, in Looked) error {
 	s := in.Snapshot
 	s.Problems, s.Unreadable = in.Problems, in.Unreadable
-	l, err := configfile.Load(p, configfile.Options{Env: env, Foreign: s.Home.Owner == audit.UpstreamHome})
-	if err == nil {
+	if l := in.Loaded; l != nil {
 		red := filter.New(filter.Options{})
 		for _, f := range l.Files {
-			b, err := os.ReadFile(f.Path)
-			if err != nil {
-				return err
-			}
-			b = l.Config.Masked(f.Name, b)
+			b := l.Config.Masked(f.Name, f.Data)
 			for _, hit := range red.Find(string(b)) { // what stands in comments
 				for i := hit.Start; i < min(hit.End, len(b)); i++ {
 					if b[i] != '\n' && b[i] != '"' && b[i] != '\'' {

@@ -72,7 +72,7 @@ func (a *App) AuditNight(now time.Time) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r := audit.Run(in, audit.Options{})
+	r := audit.Run(in.Input, audit.Options{})
 	r.Deep = true
 	path = filepath.Join(a.paths.State, "security-reports", "audit-"+now.Format(time.DateOnly)+".json")
 	b, err := json.MarshalIndent(r, "", "  ")

@@ -261,6 +261,14 @@ func (h *holder) accept(ctx context.Context, hash string, by claw.Principal) ([]
 	return p.Changes, h.apply(ctx, p.cfg, p.post, by)
 }
 
+// adopt puts a file in force that an operator's own act has just written.
+func (h *holder) adopt(ctx context.Context, l *configfile.Loaded, by claw.Principal) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.look(l, nil)
+	return h.apply(ctx, l.Config, posture.Of(l.Config, World(h.app.paths)), by)
+}
+
 var errNothingWaits = errors.New("no configuration waits to be accepted")
 
 // apply seals a posture, then puts it in force. The caller holds mu.

@@ -44,6 +44,12 @@ func (a *App) watch(server *gateway.Server) {
 func (a *App) reread(server *gateway.Server) {
 	a.rereading.Lock()
 	defer a.rereading.Unlock()
+	a.take(func() { a.applied(server) })
+}
+
+// take puts in force what the files say now, or holds it. The caller holds
+// rereading.
+func (a *App) take(applied func()) {
 	if a.posture.unchanged() {
 		return
 	}
@@ -61,7 +67,7 @@ func (a *App) reread(server *gateway.Server) {
 		return
 	}
 	if a.posture.now().Generation != before {
-		a.applied(server)
+		applied()
 	}
 }
 

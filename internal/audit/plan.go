@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +53,12 @@ type Left struct {
 type Plan struct {
 	Changes []Change `json:"changes"`
 	Left    []Left   `json:"left"`
+}
+
+// Ref names a finding as long as it says the same.
+func (f Finding) Ref() string {
+	sum := sha256.Sum256([]byte(f.fingerprint()))
+	return hex.EncodeToString(sum[:12])
 }
 
 // PlanFor works out the repairs for a report of the same input.

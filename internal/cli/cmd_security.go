@@ -88,7 +88,7 @@ func (e *env) securityAudit(f auditFlags) error {
 		return err
 	}
 	if f.snapshot != "" {
-		if err := app.WriteSnapshot(f.snapshot, p, in, e.lookup); err != nil {
+		if err := app.WriteSnapshot(f.snapshot, in); err != nil {
 			return cannot(err, "")
 		}
 	}
@@ -133,13 +133,16 @@ func (f auditFlags) check() (claw.Severity, error) {
 }
 
 // look takes a snapshot, or reads one, and judges it.
-func (e *env) look(f auditFlags, p configfile.Paths) (in audit.Input, r audit.Report, err error) {
+func (e *env) look(f auditFlags, p configfile.Paths) (in app.Looked, r audit.Report, err error) {
 	if f.from != "" {
-		if in, err = app.ReadSnapshot(f.from); err != nil {
+		if in.Input, err = app.ReadSnapshot(f.from); err != nil {
 			return in, r, usage("%w", err)
 		}
 	} else {
-		o := app.AuditOptions{Owner: audit.HomeOwner(f.as), Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Compose: f.compose, Progress: e.progress()}
+		o := app.AuditOptions{Owner: audit.HomeOwner(f.as), Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: f.deep, Compose: f.compose}
+		if f.deep {
+			o.Progress = e.progress()
+		}
 		if f.stateDir == "" { // the gateway that can be asked is that of this home
 			o.Ask = e.askNotInForce
 		}
@@ -147,7 +150,7 @@ func (e *env) look(f auditFlags, p configfile.Paths) (in audit.Input, r audit.Re
 			return in, r, err
 		}
 	}
-	r = audit.Run(in, audit.Options{Only: f.only, Skip: f.skip})
+	r = audit.Run(in.Input, audit.Options{Only: f.only, Skip: f.skip})
 	r.Deep = in.Snapshot.Live != nil
 	return in, r, nil
 }

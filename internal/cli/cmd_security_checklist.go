@@ -39,7 +39,11 @@ func (e *env) checklist(deep bool) error {
 	if err != nil {
 		return usage("%w", err)
 	}
-	in, err := app.LookForAudit(p, app.AuditOptions{Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: deep, Progress: e.progress(), Ask: e.askNotInForce})
+	o := app.AuditOptions{Env: e.lookup, Environ: os.Environ(), Version: version, Now: time.Now(), Deep: deep, Ask: e.askNotInForce}
+	if deep {
+		o.Progress = e.progress()
+	}
+	in, err := app.LookForAudit(p, o)
 	if err != nil {
 		return err
 	}
@@ -47,7 +51,7 @@ func (e *env) checklist(deep bool) error {
 	if err != nil {
 		return cannot(err, "repair or remove the file")
 	}
-	items := audit.Tick(audit.Run(in, audit.Options{}), said, time.Now())
+	items := audit.Tick(audit.Run(in.Input, audit.Options{}), said, time.Now())
 	failed := slices.ContainsFunc(items, func(t audit.Ticked) bool { return t.State == audit.Failed })
 	if e.print.json {
 		if err := e.print.value(map[string]any{"items": items}); err != nil {

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/app"
 	"github.com/openclaw-go/openclaw/internal/audit"
 	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/remedy"
+	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 // fixJSON is what --fix did, in upstream's shape with additions.
@@ -23,21 +26,44 @@ type fixJSON struct {
 	Left          []audit.Left  `json:"left"`
 }
 
+// fixer makes fixes in a home; what is ours has its record told.
+func (e *env) fixer(p configfile.Paths, owner audit.HomeOwner, mask func(string) string) app.Fixer {
+	return app.Fixer{Paths: p, Options: configfile.Options{Env: e.lookup, Foreign: owner == audit.UpstreamHome}, Mask: mask, Tell: func(n app.FixNote) error {
+		if owner != audit.OurHome {
+			return nil
+		}
+		if err := e.tellFix(p, n); err != nil {
+			// What is to be repaired may be in the way of it. The fix has a
+			// record of its own, which is there before anything changes.
+			e.print.note("the journal does not have this: %v", err)
+		}
+		return nil
+	}}
+}
+
+// tellFix has the journal know: that of the running gateway, or the home's.
+func (e *env) tellFix(p configfile.Paths, n app.FixNote) error {
+	if mine, err := e.paths(); err == nil && mine.State == p.State {
+		if _, held := store.Holder(p.State); held {
+			return e.withGateway(func(ctx context.Context, c *client) error { return c.call(ctx, "security.fix.told", n, nil) })
+		}
+	}
+	return app.NoteFix(e.ctx, p, e.lookup, n)
+}
+
 // auditFix makes the plan's changes and says each; what is left, with why.
-func (e *env) auditFix(p configfile.Paths, in audit.Input, r audit.Report, dry bool) (*fixJSON, error) {
-	plan := audit.PlanFor(in, r)
+func (e *env) auditFix(p configfile.Paths, in app.Looked, r audit.Report, dry bool) (*fixJSON, error) {
+	plan := app.PlanFix(in, r)
 	out := &fixJSON{OK: true, DryRun: dry, StateDir: p.State, ConfigPath: p.Config, Changes: []string{}, Actions: []remedy.Done{}, Errors: []string{}, Left: plan.Left}
 	if dry {
-		for _, c := range plan.Changes {
-			out.Changes = append(out.Changes, c.String())
-		}
+		out.Changes = append(out.Changes, plan.Texts...)
 		if !e.print.json {
-			e.print.text("would change:\n" + orNothing(remedy.Diff(plan.Changes)))
+			e.print.text("would change:\n" + orNothing(remedy.Text(plan.Diff, filter.LogLine)))
 			e.printLeft(plan.Left)
 		}
 		return out, nil
 	}
-	done, err := remedy.Apply(p, configfile.Options{Env: e.lookup, Foreign: in.Snapshot.Home.Owner == audit.UpstreamHome}, plan.Changes, time.Now())
+	done, err := e.fixer(p, in.Snapshot.Home.Owner, in.Redact).Apply(plan, time.Now())
 	if err != nil {
 		return nil, cannot(err, "nothing was changed that is not listed")
 	}
@@ -86,14 +112,22 @@ func (e *env) printLeft(left []audit.Left) {
 
 // auditUndo takes the last fix back.
 func (e *env) auditUndo(p configfile.Paths) error {
-	done, err := remedy.Undo(p)
+	fix, err := remedy.Last(p)
 	if errors.Is(err, remedy.ErrNothing) {
 		return cannot(err, "openclaw security audit --fix makes one")
 	}
 	if err != nil {
 		return cannot(err, "")
 	}
-	failed := false
+	owner := audit.UpstreamHome
+	if state, err := app.LookHome(p); err == nil && state == app.HomeOurs {
+		owner = audit.OurHome
+	}
+	undone, err := e.fixer(p, owner, nil).Undo(fix, "")
+	if err != nil {
+		return cannot(err, "")
+	}
+	done, failed := undone.Done, false
 	for _, d := range done {
 		failed = failed || !d.OK
 	}
@@ -113,7 +147,7 @@ func (e *env) auditUndo(p configfile.Paths) error {
 	if failed {
 		return silent(exitCannot)
 	}
-	if state, err := app.LookHome(p); err == nil && state == app.HomeOurs && !e.print.json {
+	if owner == audit.OurHome && !e.print.json {
 		e.print.note("a configuration that is looser now waits for: openclaw config accept")
 	}
 	return nil

@@ -137,7 +137,13 @@ func (e *env) runGateway(p configfile.Paths, f startFlags) error {
 			e.print.note("while closing: %v", err)
 		}
 	}()
-	if err := a.Serve(e.ctx, func(s app.Serving) { e.announce(s, f) }); err != nil {
+	ready := func(s app.Serving) {
+		e.announce(s, f)
+		if r, err := a.Audit(); err == nil {
+			e.print.line("audit        %s   (openclaw security audit)", app.AuditLine(r))
+		}
+	}
+	if err := a.Serve(e.ctx, ready); err != nil {
 		return startError(err)
 	}
 	return nil
@@ -210,11 +216,6 @@ func (e *env) announce(s app.Serving, f startFlags) {
 		e.print.line("Control UI  %s", line)
 	}
 	e.print.line("talk to it   openclaw agent --message help")
-	if p, err := e.paths(); err == nil {
-		if r, err := app.AuditHome(p, version, e.lookup); err == nil {
-			e.print.line("audit        %s   (openclaw security audit)", app.AuditLine(r))
-		}
-	}
 }
 
 // loginLink asks the running gateway for a single-use sign-in link.

@@ -38,6 +38,8 @@ type File struct {
 	// Link: the path itself is a symbolic link.
 	Link   bool
 	SHA256 string
+	// Data is what was read; it may hold credentials.
+	Data []byte
 }
 
 // Loaded is what a home's configuration says.
@@ -141,7 +143,7 @@ func (l *loader) file(path, name string, open opener) (*json5.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	info.Name = name
+	info.Name, info.Data = name, data
 	l.files = append(l.files, info)
 	l.bytes += info.Size
 	doc := json5.Parse(name, data)

@@ -180,7 +180,7 @@ func TestLooseningNeedsAFreshSignIn(t *testing.T) {
 func TestCallersKnowWhatIsBuilt(t *testing.T) {
 	w := newWorld(t, func(o *gateway.Options) {
 		o.Sessions = &clearing{}
-		o.Posture, o.Logs, o.Channels, o.Models = &vouching{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
+		o.Posture, o.Logs, o.Channels, o.Models = &auditing{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
 		o.Exposer, o.Runs, o.Measures = &lender{}, struct{ gateway.OperatorRuns }{}, struct{ gateway.Measures }{}
 		o.Standing = struct{ gateway.Standing }{}
 	})

@@ -28,6 +28,7 @@ const (
 	EventPairRequested     = "device.pair.requested"
 	EventPairResolved      = "device.pair.resolved"
 	EventDropped           = "events.dropped"
+	EventSecurityAudit     = "security.audit"
 )
 
 // ChatState is the state of a ChatEvent.

@@ -96,7 +96,7 @@ func (s *Server) buildMethods() {
 	}
 	slices.Sort(s.names)
 	s.events = []string{EventChallenge, EventChat, EventAgent, EventSessionMessage, EventSessionLabels, EventSessionsChanged, EventTick,
-		EventShutdown, EventApprovalRequested, EventApprovalResolved, EventPairRequested, EventPairResolved, EventDropped}
+		EventShutdown, EventApprovalRequested, EventApprovalResolved, EventPairRequested, EventPairResolved, EventDropped, EventSecurityAudit}
 }
 
 // health is the snapshot of the method and of hello-ok.

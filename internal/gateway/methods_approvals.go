@@ -124,6 +124,9 @@ func (s *Server) addPosture() {
 		return map[string]json.RawMessage{"schema": schema}, err
 	})}
 	s.methods["exec.approvals.get"] = method{wire.Read, none(func(c *conn) (any, error) { return p.ExecApprovals(c.ctx) })}
+	if a, ok := p.(Auditor); ok {
+		s.addAudit(a)
+	}
 	if v, ok := p.(Voucher); ok {
 		s.addVouch(v)
 	}

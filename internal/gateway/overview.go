@@ -41,6 +41,7 @@ type Counts struct {
 	Look       int `json:"look"`
 	Unmeasured int `json:"unmeasured"`
 	Fine       int `json:"fine"`
+	NotApply   int `json:"notApplicable"`
 }
 
 // Need is one row of "Needs you".
@@ -51,8 +52,14 @@ type Need struct {
 	Text  string         `json:"text"`
 	Where claw.ConfigRef `json:"where,omitzero"`
 	Fix   string         `json:"fix,omitempty"`
-	Count int            `json:"count,omitempty"`
-	Since int64          `json:"sinceMs,omitempty"`
+	// Finding names it for security.fix.plan; Repair says what can be done,
+	// Command is one to run, Why is the reason that nothing is offered.
+	Finding string `json:"finding,omitempty"`
+	Repair  Repair `json:"repair,omitempty"`
+	Command string `json:"command,omitempty"`
+	Why     string `json:"why,omitempty"`
+	Count   int    `json:"count,omitempty"`
+	Since   int64  `json:"sinceMs,omitempty"`
 }
 
 // Reach is one sentence on who can make an agent do what.

@@ -12,8 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
@@ -49,11 +47,15 @@ type record struct {
 // ErrNothing: there is no fix to undo.
 var ErrNothing = errors.New("no fix is on record")
 
+// Kept is how long a fix can be taken back. Its record holds the configuration
+// as it was, so it goes after that.
+const Kept = 30 * 24 * time.Hour
+
 // Apply makes the changes and records how to undo them. It goes on after a
 // change that fails; the error is about the record or the configuration.
 func Apply(p configfile.Paths, o configfile.Options, changes []audit.Change, now time.Time) ([]Done, error) {
 	rec := record{Format: 1, Time: now}
-	dir := filepath.Join(p.State, "security-reports")
+	dir := recordsDir(p)
 	if len(changes) == 0 {
 		return nil, nil
 	}
@@ -66,7 +68,10 @@ func Apply(p configfile.Paths, o configfile.Options, changes []audit.Change, now
 			sets = append(sets, c)
 		}
 	}
-	name := filepath.Join(dir, "fix-"+now.UTC().Format("20060102T150405.000000000Z")+".json")
+	if err := forget(dir, now.Add(-Kept)); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(dir, "fix-"+now.UTC().Format(stamp)+".json")
 	if len(sets) > 0 {
 		old, err := atomicfile.Read(p.Config, 64<<20)
 		if err != nil {
@@ -106,23 +111,31 @@ func edit(p configfile.Paths, o configfile.Options, sets []audit.Change) error {
 	if len(sets) == 0 {
 		return nil
 	}
-	_, err := configfile.Edit(p, o, func(src []byte) ([]byte, error) {
-		for _, c := range sets {
-			path, err := json5.ParsePath(c.Key)
-			if err != nil {
-				return nil, err
-			}
-			doc := json5.Parse(filepath.Base(p.Config), src)
-			if n := doc.Root.Lookup(path); n == nil || fmt.Sprintf("%q", n.Text) != c.From {
-				return nil, fmt.Errorf("%s is not %s in this file", c.Key, c.From)
-			}
-			if src, err = json5.Set(src, path, c.To); err != nil {
-				return nil, err
-			}
-		}
-		return src, nil
-	})
+	_, err := configfile.Edit(p, o, func(src []byte) ([]byte, error) { return edited(p, src, sets) })
 	return err
+}
+
+// edited is the text with the changes made. A key that no longer has the value
+// that a change starts from is refused.
+func edited(p configfile.Paths, src []byte, sets []audit.Change) ([]byte, error) {
+	for _, c := range sets {
+		path, err := json5.ParsePath(c.Key)
+		if err != nil {
+			return nil, err
+		}
+		doc := json5.Parse(filepath.Base(p.Config), src)
+		n := doc.Root.Lookup(path)
+		if n != nil && fmt.Sprintf("%q", n.Text) == c.To {
+			continue
+		}
+		if n == nil || fmt.Sprintf("%q", n.Text) != c.From {
+			return nil, fmt.Errorf("%s is not %s in this file", c.Key, c.From)
+		}
+		if src, err = json5.Set(src, path, c.To); err != nil {
+			return nil, err
+		}
+	}
+	return src, nil
 }
 
 // chmod takes rights from the file that was seen, by its handle.
@@ -146,11 +159,15 @@ func setMode(path string, was, mode uint32, uid int) error {
 	if !info.Mode().IsRegular() && !info.Mode().IsDir() {
 		return fmt.Errorf("%q is neither a file nor a directory", path)
 	}
-	if now := bits(info.Mode()); now != was {
-		return fmt.Errorf("%q has mode %04o now, the audit saw %04o", path, now, was)
-	}
 	if !owned(info, uid) {
 		return fmt.Errorf("%q has another owner now", path)
+	}
+	switch now := bits(info.Mode()); now {
+	case mode:
+		return nil
+	case was:
+	default:
+		return fmt.Errorf("%q has mode %04o now, the audit saw %04o", path, now, was)
 	}
 	return f.Chmod(fileMode(mode))
 }
@@ -181,73 +198,6 @@ var special = []struct {
 	bit  uint32
 }{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}}
 
-// Undo takes back the last fix that was not taken back yet.
-func Undo(p configfile.Paths) ([]Done, error) {
-	dir := filepath.Join(p.State, "security-reports")
-	names, err := filepath.Glob(filepath.Join(dir, "fix-*.json"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	slices.Reverse(names)
-	for _, name := range names {
-		b, err := atomicfile.Read(name, 64<<20)
-		if err != nil {
-			return nil, err
-		}
-		var rec record
-		if err := json.Unmarshal(b, &rec); err != nil || rec.Format != 1 {
-			return nil, fmt.Errorf("%q is no record of a fix", name)
-		}
-		if rec.Undone {
-			continue
-		}
-		out := rec.undo(p)
-		rec.Undone = !slices.ContainsFunc(out, func(d Done) bool { return !d.OK })
-		return out, write(name, rec)
-	}
-	return nil, ErrNothing
-}
-
-func (r record) undo(p configfile.Paths) (out []Done) {
-	restored := r.restore(p)
-	for _, d := range r.Changes {
-		if !d.OK {
-			continue // was never made
-		}
-		back := Done{Change: d.Change}
-		var err error
-		if d.Kind == audit.Chmod {
-			back.Was, back.Mode = d.Mode, d.Was
-			err = setMode(d.Path, d.Mode, d.Was, d.UID)
-		} else {
-			back.From, back.To = d.To, d.From
-			err = restored
-		}
-		back.OK = err == nil
-		if err != nil {
-			back.Err = err.Error()
-		}
-		out = append(out, back)
-	}
-	return out
-}
-
-// restore writes the configuration back, unless somebody changed it since.
-func (r record) restore(p configfile.Paths) error {
-	if r.After == "" {
-		return nil
-	}
-	b, err := atomicfile.Read(p.Config, 64<<20)
-	if err != nil {
-		return err
-	}
-	if hash(b) != r.After {
-		return fmt.Errorf("%q was changed since; its text before the fix is in the record", p.Config)
-	}
-	return configfile.WriteAtomic(p.Config, r.Config)
-}
-
 func hash(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
@@ -259,17 +209,4 @@ func write(name string, rec record) error {
 		return err
 	}
 	return atomicfile.Write(name, append(b, '\n'))
-}
-
-// Diff shows what the configuration's changes would do, line by line.
-func Diff(changes []audit.Change) string {
-	var b strings.Builder
-	for _, c := range changes {
-		if c.Kind == audit.Set {
-			fmt.Fprintf(&b, "- %s: %s\n+ %s: %s\n", c.Key, c.From, c.Key, c.To)
-		} else {
-			fmt.Fprintf(&b, "- %04o %s\n+ %04o %s\n", c.Was, c.Path, c.Mode, c.Path)
-		}
-	}
-	return b.String()
 }

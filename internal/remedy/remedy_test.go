@@ -67,14 +67,23 @@ func TestApplyAndUndo(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), `redactSensitive: "tools"`) || !strings.Contains(string(b), "// mine") || modeOf(t, p.Config) != 0o600 {
 		t.Fatalf("%s, %o, %v", b, modeOf(t, p.Config), err)
 	}
-	if _, err := Undo(p); err != nil {
+	if _, err := undoLast(t, p); err != nil {
 		t.Fatal(err)
 	}
 	if b, _ := os.ReadFile(p.Config); string(b) != loose || modeOf(t, p.Config) != 0o644 {
 		t.Fatalf("%s, %o", b, modeOf(t, p.Config))
 	}
-	if _, err := Undo(p); !errors.Is(err, ErrNothing) {
+	if _, err := Last(p); !errors.Is(err, ErrNothing) {
 		t.Errorf("a second undo: %v", err)
+	}
+	past, err := Past(p)
+	if err != nil || len(past) != 1 || !past[0].Undone {
+		t.Fatalf("%+v, %v", past, err)
+	}
+	for _, id := range []string{past[0].ID, "../../x", "", "x"} {
+		if _, err := Undo(p, configfile.Options{}, id, ""); !errors.Is(err, ErrNothing) {
+			t.Errorf("undo of %q: %v", id, err)
+		}
 	}
 }
 
@@ -121,12 +130,106 @@ func TestUndoKeepsLaterEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, p.Config, "{ /* newer */ }\n", 0o600)
-	done, err := Undo(p)
+	done, err := undoLast(t, p)
 	if err != nil || len(done) != 1 || done[0].OK || !strings.Contains(done[0].Err, "changed since") {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	if b, _ := os.ReadFile(p.Config); string(b) != "{ /* newer */ }\n" {
 		t.Errorf("%s", b)
+	}
+}
+
+func undoLast(t *testing.T, p configfile.Paths) ([]Done, error) {
+	t.Helper()
+	f, err := Last(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := Undo(p, configfile.Options{}, f.ID, "")
+	return u.Done, err
+}
+
+// Of a configuration that somebody edited since, only what the fix changed
+// goes back; of two fixes either can be taken back first.
+func TestUndoOneOfSeveral(t *testing.T) {
+	p, _ := home(t)
+	put(t, p.Config, "{ logging: { redactSensitive: \"off\" }, channels: { telegram: { groupPolicy: \"open\" } } }\n", 0o600)
+	group := audit.Change{Check: "channels.telegram.groups.open", Kind: audit.Set, Key: "channels.telegram.groupPolicy", From: `"open"`, To: `"allowlist"`}
+	for i, c := range []audit.Change{redact, group} {
+		if done, err := Apply(p, configfile.Options{}, []audit.Change{c}, at(i)); err != nil || !done[0].OK {
+			t.Fatal(done, err)
+		}
+	}
+	past, err := Past(p)
+	if err != nil || len(past) != 2 || past[0].Changes[0].Key != group.Key {
+		t.Fatalf("%+v, %v", past, err)
+	}
+	b, err := os.ReadFile(p.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := Undo(p, configfile.Options{}, past[1].ID, hash([]byte("another file"))); err != nil || u.Done[0].OK || u.Config != "" {
+		t.Fatalf("undone from another file than was shown: %+v, %v", u, err)
+	}
+	u, err := Undo(p, configfile.Options{}, past[1].ID, hash(b))
+	if err != nil || !u.Done[0].OK {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	if b, err = os.ReadFile(p.Config); err != nil || string(b) != "{ logging: { redactSensitive: \"off\" }, channels: { telegram: { groupPolicy: \"allowlist\" } } }\n" || u.Config != hash(b) {
+		t.Fatalf("%s, %v", b, err)
+	}
+	if f, err := Last(p); err != nil || f.ID != past[0].ID {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// An undo that failed in part can be made again, and ends.
+func TestUndoAgain(t *testing.T) {
+	p, dir := home(t)
+	other := filepath.Join(dir, "other")
+	put(t, other, "x", 0o644)
+	if _, err := Apply(p, configfile.Options{}, []audit.Change{chmodOf(other, 0o644, 0o600), redact}, at(1)); err != nil {
+		t.Fatal(err)
+	}
+	fixed, err := os.ReadFile(p.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, p.Config, "{}", 0o600)
+	if done, err := undoLast(t, p); err != nil || !done[0].OK || done[1].OK {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	put(t, p.Config, string(fixed), 0o600)
+	if done, err := undoLast(t, p); err != nil || !done[0].OK || !done[1].OK {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if _, err := Last(p); !errors.Is(err, ErrNothing) {
+		t.Error(err)
+	}
+}
+
+// Records hold the configuration as it was: after their time they go.
+func TestRecordsAreForgotten(t *testing.T) {
+	p, _ := home(t)
+	if _, err := Apply(p, configfile.Options{}, []audit.Change{redact}, at(1)); err != nil {
+		t.Fatal(err)
+	}
+	back := reversed(redact)
+	if _, err := Apply(p, configfile.Options{}, []audit.Change{back}, at(1).Add(Kept+time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if past, err := Past(p); err != nil || len(past) != 1 || past[0].Changes[0].To != back.To {
+		t.Errorf("%+v, %v", past, err)
+	}
+}
+
+// What a home says stays on its line of a diff.
+func TestDiffLines(t *testing.T) {
+	lines := Lines([]audit.Change{chmodOf("/h/a\n+ 0600 /h/forged", 0o644, 0o600), redact}, func(s string) string { return strings.ReplaceAll(s, "secret", "*") })
+	text := Text(lines, func(s string) string { return strings.ReplaceAll(s, "\n", `\n`) })
+	want := "- 0644 /h/a\\n+ 0600 /h/forged\n+ 0600 /h/a\\n+ 0600 /h/forged\n- logging.redactSensitive: \"off\"\n+ logging.redactSensitive: \"tools\"\n"
+	if text != want {
+		t.Errorf("%q, expected %q", text, want)
 	}
 }
 
