@@ -10,17 +10,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/sandbox/linux/confine"
 )
 
-func buildStage(t *testing.T, out string, flags ...string) []byte {
+func buildStage(t *testing.T, out, ldflags string, flags ...string) []byte {
 	t.Helper()
-	args := slices.Concat([]string{"build", "-trimpath", "-buildvcs=false"}, flags, []string{"-o", out, "./stage"})
+	args := slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-E " + confine.EntrySymbol + " " + ldflags}, flags,
+		[]string{"-o", out, "./stage"})
 	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if b, err := cmd.CombinedOutput(); err != nil {
@@ -55,8 +58,8 @@ func TestFault(t *testing.T) {
 		{"filter rules", policy.LevelIsolated, `probe "unshare"`},
 	} {
 		t.Run(x.layer+"/"+x.level.String(), func(t *testing.T) {
-			stage := buildStage(t, filepath.Join(dir, "stage"), "-tags", "openclaw_fault",
-				"-ldflags", "-X 'github.com/openclaw-go/openclaw/internal/sandbox/linux/confine.faultLayer="+x.layer+"'")
+			stage := buildStage(t, filepath.Join(dir, "stage"),
+				"-X 'github.com/openclaw-go/openclaw/internal/sandbox/linux/confine.faultLayer="+x.layer+"'", "-tags", "openclaw_fault")
 			r, err := newWith(Options{SkeletonDir: filepath.Join(openDir(t), "skeleton"), UID: runUID, GID: runGID}, stage)
 			if err != nil {
 				t.Fatal(err)
@@ -83,8 +86,8 @@ func TestFault(t *testing.T) {
 // TestEmbedded holds the embedded program to what the sources build.
 func TestEmbedded(t *testing.T) {
 	dir := t.TempDir()
-	flags := []string{"-ldflags", "-s -w -buildid="}
-	one, two := buildStage(t, filepath.Join(dir, "one"), flags...), buildStage(t, filepath.Join(dir, "two"), flags...)
+	const flags = "-s -w -buildid="
+	one, two := buildStage(t, filepath.Join(dir, "one"), flags), buildStage(t, filepath.Join(dir, "two"), flags)
 	if !bytes.Equal(one, two) {
 		t.Error("two builds differ")
 	}
@@ -93,5 +96,28 @@ func TestEmbedded(t *testing.T) {
 	}
 	if len(one) > 2<<20 {
 		t.Errorf("stage has %d bytes, want at most 2 MiB", len(one))
+	}
+}
+
+// TestNoRuntime: what the kernel starts at entry must never need the Go
+// runtime, which is not set up there. A failed bounds check calls it, and dies.
+func TestNoRuntime(t *testing.T) {
+	stage := filepath.Join(t.TempDir(), "stage")
+	buildStage(t, stage, "")
+	out, err := exec.Command("go", "tool", "objdump", "-s", `/linux/confine\.`, stage).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := regexp.MustCompile(`(?:CALL|JMP|B|BL)\s+([A-Za-z_][\w./*()-]*\.[\w.()*-]+)\(SB\)`)
+	allowed := regexp.MustCompile(`/linux/confine\.|^syscall\.RawSyscall6$|^runtime\.(mem(move|equal|clrNoHeapPointers)|duff(zero|copy)|morestack_noctxt(\.abi0)?|panic\w+|gcWriteBarrier\d|wb(Move|Zero))$`)
+	seen := 0
+	for _, m := range call.FindAllStringSubmatch(string(out), -1) {
+		seen++
+		if !allowed.MatchString(m[1]) {
+			t.Errorf("the stage calls %s", m[1])
+		}
+	}
+	if seen < 100 {
+		t.Errorf("%d calls found, want hundreds", seen)
 	}
 }

@@ -27,10 +27,8 @@ func MaybeStage() {
 // launcher is the client side of the one process that clones stages.
 type launcher struct {
 	pid     int
+	mu      sync.Mutex // one request at a time
 	control *sock
-	eye     *sock
-	spawnMu sync.Mutex
-	lookMu  sync.Mutex
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -73,28 +71,20 @@ func startLauncher(stage []byte) (*launcher, error) {
 		return nil, err
 	}
 	defer unix.Close(theirControl)
-	eye, theirEye, err := newPair()
-	if err != nil {
-		control.close()
-		return nil, err
-	}
-	defer unix.Close(theirEye)
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		control.close()
-		eye.close()
 		return nil, fmt.Errorf("sandbox: open /dev/null: %w", err)
 	}
 	defer unix.Close(null)
-	l := &launcher{control: control, eye: eye, stop: make(chan struct{}), stopped: make(chan struct{})}
+	l := &launcher{control: control, stop: make(chan struct{}), stopped: make(chan struct{})}
 	started := make(chan error, 1)
 	attr := &syscall.ProcAttr{Dir: "/", Env: confine.StageEnv(confine.RoleLauncher),
-		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(theirControl), uintptr(theirEye)},
+		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(theirControl)},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}}
 	go l.hold(path, attr, started)
 	if err := <-started; err != nil {
 		control.close()
-		eye.close()
 		return nil, fmt.Errorf("sandbox: start launcher: %w", err)
 	}
 	return l, nil
@@ -122,20 +112,21 @@ func (l *launcher) close() {
 	close(l.stop)
 	<-l.stopped
 	l.control.close()
-	l.eye.close()
 }
 
 // answerWithin bounds every exchange with the launcher; the launcher blocks
 // for a clone only.
 const answerWithin = 20 * time.Second
 
-func ask(s *sock, msg []byte, fds ...int) (confine.Reply, error) {
-	s.deadline(time.Now().Add(answerWithin))
-	if err := s.send(msg, fds...); err != nil {
+func (l *launcher) ask(msg []byte, fds ...int) (confine.Reply, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.control.deadline(time.Now().Add(answerWithin))
+	if err := l.control.send(msg, fds...); err != nil {
 		return confine.Reply{}, fmt.Errorf("sandbox: launcher: %w", err)
 	}
 	buf := make([]byte, 16<<10)
-	got, _, err := s.recv(buf)
+	got, _, err := l.control.recv(buf)
 	if err != nil {
 		return confine.Reply{}, fmt.Errorf("sandbox: launcher: %w", err)
 	}
@@ -143,13 +134,7 @@ func ask(s *sock, msg []byte, fds ...int) (confine.Reply, error) {
 }
 
 func (l *launcher) spawn(r confine.SpawnRequest, fds ...int) (confine.Reply, error) {
-	l.spawnMu.Lock()
-	defer l.spawnMu.Unlock()
-	return ask(l.control, r.Encode(), fds...)
+	return l.ask(r.Encode(), fds...)
 }
 
-func (l *launcher) look(pid int) (confine.Reply, error) {
-	l.lookMu.Lock()
-	defer l.lookMu.Unlock()
-	return ask(l.eye, confine.EncodeLook(pid))
-}
+func (l *launcher) look(pid int) (confine.Reply, error) { return l.ask(confine.EncodeLook(pid)) }

@@ -54,7 +54,11 @@ func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 	}
 	pl.spec.Dry = j.dry
 	r.asIdentity(pl)
-	pl.filterSum = pl.filter()
+	if pl.spec.Program, err = pl.filter(); err != nil {
+		pl.undo()
+		return nil, err
+	}
+	pl.filterSum = confine.FilterSum(pl.spec.Program)
 	p := &process{r: r, plan: pl, began: time.Now(), done: make(chan struct{}), out: &limited{}}
 	p.out.left.Store(pl.limits.OutputBytes)
 	if err := r.launch(ctx, l, p, j); err != nil {

@@ -225,20 +225,17 @@ func (v *verdict) private(f sandbox.Facts, ns string) bool {
 	return true
 }
 
-// filterParams are those that the stage derives from the same spec, without
-// its own pid.
-func (p *plan) filterParams() confine.FilterParams {
-	isolated := p.spec.Level == confine.LevelIsolated
-	return confine.FilterParams{Inet: !p.spec.NoInet, Route: isolated, SysVIPC: isolated}
-}
-
-// filter is the sum of the filter that the stage must install.
-func (p *plan) filter() int64 {
-	f, err := confine.Filter(p.filterParams())
-	if err != nil {
-		return 0 // equal to no sum
+// filter is the program that the stage installs.
+func (p *plan) filter() ([]byte, error) {
+	if p.spec.Level == confine.LevelProcess {
+		return nil, nil
 	}
-	return confine.FilterSum(f)
+	isolated := p.spec.Level == confine.LevelIsolated
+	f, err := confine.Filter(confine.FilterParams{Inet: !p.spec.NoInet, Route: isolated, SysVIPC: isolated, Guard: !isolated})
+	if err != nil {
+		return nil, err
+	}
+	return confine.FilterBytes(f), nil
 }
 
 func (v *verdict) filter(f sandbox.Facts) bool {

@@ -67,7 +67,11 @@ func newScene() *scene {
 			{Kind: confine.MountReadOnly, Target: "/ws/A B"}, {Kind: confine.MountBind, Source: "/dev/null", Target: "/dev/null", Write: true, Device: true},
 			{Kind: confine.MountTmpfs, Target: "/tmp"}, {Kind: confine.MountProc, Target: "/proc"}, {Kind: confine.MountMask, Target: "/ws/absent"}}}}
 	s.v.report.CmdSum = confine.CmdSum("/bin/x", []string{"x"}, []string{"A=1"})
-	s.v.plan.filterSum = s.v.plan.filter()
+	program, err := s.v.plan.filter()
+	if err != nil {
+		panic(err)
+	}
+	s.v.plan.filterSum = confine.FilterSum(program)
 	s.v.report.Filter = s.v.plan.filterSum
 	s.v.report.Probes = s.v.plan.wantedProbes()
 	for _, ns := range namespaceNames() {
@@ -240,7 +244,7 @@ func evaluate(t *testing.T, prog []unix.SockFilter, arch, nr uint32, args ...uin
 func TestFilter(t *testing.T) {
 	const kill, allow, errno = 0x80000000, 0x7fff0000, 0x00050000
 	isolated := confine.FilterParams{Inet: true, Route: true, SysVIPC: true}
-	confined := confine.FilterParams{Guard: 77}
+	confined := confine.FilterParams{Guard: true}
 	for _, row := range []struct {
 		name string
 		nr   uint32
@@ -286,7 +290,7 @@ func TestFilter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := evaluate(t, prog, nativeArch(), row.nr, row.args...); got != c.want {
+			if got := evaluate(t, guarded(prog, 77), nativeArch(), row.nr, row.args...); got != c.want {
 				t.Errorf("%s under %+v: %#x, want %#x", row.name, c.params, got, c.want)
 			}
 		}
@@ -304,6 +308,18 @@ func TestFilter(t *testing.T) {
 			rt.Fatalf("x32 %d: %#x", nr, got)
 		}
 	})
+}
+
+// guarded is a filter with the supervisor's pid in it, as the kernel gets it.
+func guarded(f []unix.SockFilter, pid uint32) []unix.SockFilter {
+	b := confine.FilterBytes(f)
+	confine.Guard(b, pid)
+	out := make([]unix.SockFilter, len(b)/8)
+	for i := range out {
+		x := b[8*i:]
+		out[i] = unix.SockFilter{Code: binary.NativeEndian.Uint16(x), Jt: x[2], Jf: x[3], K: binary.NativeEndian.Uint32(x[4:])}
+	}
+	return out
 }
 
 func nativeArch() uint32 {

@@ -3,6 +3,7 @@
 package confine
 
 import (
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,11 +18,11 @@ const mostABI = 7
 
 // LandlockABI gives the kernel's version as far as known, 0 without Landlock.
 func LandlockABI() int {
-	n, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	n, e := sys(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION, 0, 0)
 	if e != 0 {
 		return 0
 	}
-	return min(int(n), mostABI)
+	return min(n, mostABI)
 }
 
 const (
@@ -68,56 +69,58 @@ const ruleNetPort = 2
 const ProxyPort = 3128
 
 // landlock restricts the calling thread for good.
-func (s *Spec) landlock() *Failure {
-	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled(s.ABI)}
+func (v *view) landlock() failure {
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled(v.abi)}
 	size := uintptr(8)
-	if s.ABI >= 4 {
+	if v.abi >= 4 {
 		attr.Handled_access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
 		size = 16
 	}
-	if s.ABI >= 6 {
+	if v.abi >= 6 {
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 		size = 24
 	}
-	set, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
+	set, e := sysFirst(unix.SYS_LANDLOCK_CREATE_RULESET, unsafe.Pointer(&attr), size, 0, 0)
 	if e != 0 {
-		return &Failure{"landlock ruleset", "", int(e)}
+		return failure{"landlock ruleset", "", e}
 	}
-	defer unix.Close(int(set))
-	for _, r := range s.Rules {
-		if f := addRule(int(set), r, attr.Handled_access_fs); f != nil {
-			return f
+	for l := v.rules; l.n > 0; l.n-- {
+		r := l.from.rule()
+		if e := addRule(set, r, attr.Handled_access_fs); e != 0 {
+			return failure{"landlock rule", r.Path, e}
 		}
 	}
-	if s.Proxy && s.ABI >= 4 {
-		net := netPort{allowed: unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, port: ProxyPort}
-		if _, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, ruleNetPort, uintptr(unsafe.Pointer(&net)), 0, 0, 0); e != 0 {
-			return &Failure{"landlock port", "", int(e)}
+	if v.proxy && v.abi >= 4 {
+		port := netPort{allowed: unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, port: ProxyPort}
+		if e := addTo(set, ruleNetPort, unsafe.Pointer(&port)); e != 0 {
+			return failure{"landlock port", "", e}
 		}
 	}
-	if _, _, e := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0); e != 0 {
-		return &Failure{"landlock restrict", "", int(e)}
-	}
-	return nil
+	_, e = sys(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(set), 0, 0, 0, 0)
+	closeFD(set)
+	return failure{"landlock restrict", "", e}
 }
 
-func addRule(set int, r Rule, known uint64) *Failure {
-	fd, err := openPlain(r.Path)
-	if err != nil {
-		return &Failure{"landlock rule", r.Path, errno(err)}
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return &Failure{"landlock rule", r.Path, errno(err)}
+//go:nosplit
+func addTo(set int, kind uintptr, rule unsafe.Pointer) errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(set), kind, uintptr(rule), 0, 0, 0)
+	return e
+}
+
+func addRule(set int, r Rule, known uint64) errno {
+	fd, e := openPlain(r.Path)
+	if e != 0 {
+		return e
 	}
 	rights := r.Access.rights() & known
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		rights &= fileRights
+	mode, e := fileMode(fd)
+	if e == 0 {
+		if mode != unix.S_IFDIR {
+			rights &= fileRights
+		}
+		beneath := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
+		e = addTo(set, unix.LANDLOCK_RULE_PATH_BENEATH, unsafe.Pointer(&beneath))
 	}
-	attr := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-	if _, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(set), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&attr)), 0, 0, 0); e != 0 {
-		return &Failure{"landlock rule", r.Path, int(e)}
-	}
-	return nil
+	closeFD(fd)
+	return e
 }

@@ -3,294 +3,238 @@
 package confine
 
 import (
-	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // Descriptors that the launcher is started with.
 const (
-	fdControl = 3 // spawn requests
-	fdEye     = 4 // look requests
-	fdProgram = 200
+	fdControl = 3   // requests
+	fdProgram = 200 // this program, where stages are executed from it
 )
 
-// Descriptors that a stage is started with.
+// Descriptors of a stage.
 const (
 	fdSocket = 3
 	fdSpec   = 4
 	fdTrees  = 5
 )
 
-// StageEnv is the whole environment of launcher and stage: without the first
-// entry the runtime keeps two cgroup files open.
-func StageEnv(role string) []string {
-	return []string{"GODEBUG=containermaxprocs=0,updatemaxprocs=0", RoleEnv + "=" + role}
-}
-
-// treesEnv tells the stage that the launcher has opened the bind sources.
-const treesEnv = "OPENCLAW_STAGE_TREES"
-
 // StageArgv0 is argv[0] of launcher and stage.
 const StageArgv0 = "openclaw-stage"
 
-// Main plays the role in the environment and does not return.
-func Main() {
-	role, _ := syscall.Getenv(RoleEnv)
-	switch role {
-	case RoleLauncher:
-		launcher()
-	case RoleStage:
-		stage()
-	}
-	exit(70)
+// spawner makes the process of a stage. Without one the launcher forks itself,
+// which it can only as the program that starts at entry.
+type spawner func(q request, t trees) (pid int, e errno)
+
+type launch struct {
+	root    bool
+	spawner spawner
+	trees   trees
+	fds     [maxFDs]int32
+	spec    []byte // mapped for one request
+	in      [256]byte
+	out     [16 << 10]byte
 }
 
-func exit(code int) {
-	for {
-		_, _, _ = syscall.RawSyscall(syscall.SYS_EXIT_GROUP, uintptr(code), 0, 0)
-	}
+// request is one spawn request.
+type request struct {
+	level       Level
+	uid, gid    int
+	cgroup, own bool
+	fds         [maxFDs]int32 // stdin, stdout, stderr, socket, spec, cgroup
 }
 
-type launch struct{ root bool }
-
-func launcher() {
-	_ = unix.Prctl(unix.PR_SET_NAME, namePtr(), 0, 0, 0)
-	if err := unix.CloseRange(5, ^uint(0)>>1, 0); err != nil {
-		exit(71)
+// launcher serves requests until the gateway is gone, and does not return.
+func launcher(by spawner) {
+	_ = prctl(unix.PR_SET_NAME, uintptr(at("openclaw\x00")), 0)
+	if by == nil {
+		plainSignals()
+		if closeFrom(fdControl+1, 0) != 0 {
+			exit(71)
+		}
 	}
-	exe, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		exit(72)
-	}
-	if err := unix.Dup3(exe, fdProgram, unix.O_CLOEXEC); err != nil {
-		exit(73)
-	}
-	_ = unix.Close(exe)
-	syscall.CloseOnExec(fdControl)
-	syscall.CloseOnExec(fdEye)
-	l := &launch{root: unix.Geteuid() == 0}
+	uid, _ := sys(unix.SYS_GETEUID, 0, 0, 0, 0, 0)
+	l := launch{root: uid == 0, spawner: by}
 	if l.root {
-		_ = unix.Setgroups(nil)
+		_, _ = sys(unix.SYS_SETGROUPS, 0, 0, 0, 0, 0)
 	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+	if prctl(unix.PR_SET_DUMPABLE, 0, 0) != 0 {
 		exit(74)
 	}
-	go l.eye()
-	l.control()
+	for l.serve() {
+	}
 	exit(0)
 }
 
-func (l *launch) control() {
-	buf := make([]byte, 256)
-	oob := make([]byte, unix.CmsgSpace(8*4))
-	for {
-		n, oobn, _, _, err := recvmsg(fdControl, buf, oob)
-		if err != nil || n == 0 {
-			return
-		}
-		fds := parseFDs(oob[:oobn])
-		reply := l.spawn(buf[:n], fds)
-		for _, fd := range fds {
-			_ = unix.Close(fd)
-		}
-		if err := sendmsg(fdControl, reply.Encode(), nil); err != nil {
-			return
-		}
+// plainSignals gives every signal its default action, which a program that is
+// started inherits.
+func plainSignals() {
+	var action [4]uint64
+	for sig := uintptr(1); sig <= 64; sig++ {
+		_, _ = sysSecond(unix.SYS_RT_SIGACTION, sig, unsafe.Pointer(&action), 0, 8, 0)
 	}
+	var none uint64
+	_, _ = sysSecond(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, unsafe.Pointer(&none), 0, 8, 0)
 }
 
-func (l *launch) spawn(msg []byte, fds []int) Reply {
-	d := &decoder{b: msg}
-	op, level, uid, gid, cgroup, own := d.num(), Level(d.num()), int(d.num()), int(d.num()), d.flag(), d.flag()
+// serve answers one request; false when there will be none any more.
+func (l *launch) serve() bool {
+	n, fds, e := receive(fdControl, l.in[:], &l.fds)
+	if (e == 0 && n == 0) || (e != 0 && e != unix.EMSGSIZE) {
+		return false
+	}
+	p := packer{b: l.out[:]}
+	d := decoder{b: l.in[:max(n, 0)]}
+	switch op := d.num(); {
+	case e == 0 && op == opSpawn:
+		l.spawn(&d, fds, &p)
+	case e == 0 && op == opLook && fds == 0:
+		pid := int(d.num())
+		if d.bad || pid <= 0 {
+			refuse(&p, unix.EPROTO, "look request", "")
+		} else {
+			eye(&p, pid)
+		}
+	default: // a gateway that knows other requests than this launcher
+		refuse(&p, unix.EPROTO, "request", "")
+	}
+	for i := range fds {
+		closeFD(int(l.fds[i]))
+	}
+	return send(fdControl, p.b[:p.n], -1) == 0
+}
+
+// refuse is a Reply that names what failed, in two parts.
+func refuse(p *packer, e errno, where, object string) {
+	p.n = 0
+	p.num(0)
+	p.num(int64(e))
+	at := p.hold()
+	p.raw(where)
+	p.raw(object)
+	p.set(at, int64(p.n-at-8))
+	p.str("")
+}
+
+func (l *launch) spawn(d *decoder, fds int, p *packer) {
+	q := request{level: Level(d.num()), uid: int(d.num()), gid: int(d.num()), cgroup: d.flag(), own: d.flag(), fds: l.fds}
 	want := 5
-	if cgroup {
+	if q.cgroup {
 		want = 6
 	}
-	if d.bad || op != opSpawn || len(fds) != want || (own && level == LevelIsolated) {
-		return Reply{Errno: int(unix.EPROTO), Where: "spawn request"}
+	switch {
+	case d.bad || fds != want || q.level < LevelProcess || q.level > LevelIsolated || (q.own && q.level == LevelIsolated):
+		refuse(p, unix.EPROTO, "spawn request", "")
+		return
+	case l.root && !q.own && (q.uid <= 0 || q.gid <= 0):
+		refuse(p, unix.EPERM, "uid of the run", "")
+		return
 	}
-	if l.root && !own && (uid <= 0 || gid <= 0) {
-		return Reply{Errno: int(unix.EPERM), Where: "uid of the run"}
+	f := l.open(&q)
+	if f.no == 0 {
+		l.start(&q, p)
+	} else {
+		refuse(p, f.no, f.step, f.object)
 	}
-	files := []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2]), uintptr(fds[3]), uintptr(fds[4])}
-	trees, reply := l.trees(level, fds[4])
-	defer func() {
-		for _, fd := range trees {
-			_ = unix.Close(int(fd))
-		}
-	}()
-	if reply.Errno != 0 {
-		return reply
+	l.trees.close()
+	if l.spec != nil {
+		unmap(l.spec)
+		l.spec = nil
 	}
-	env := StageEnv(RoleStage)
-	if len(trees) > 0 {
-		env = append(env, treesEnv+"=1")
-	}
-	attr := &syscall.ProcAttr{Env: env, Files: append(files, trees...), Sys: l.sys(level, uid, gid, own)}
-	if cgroup {
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, fds[5]
-	}
+}
+
+// start makes the stage of a request whose sources are open.
+func (l *launch) start(q *request, p *packer) {
 	// An ordinary user may write the map of a child only while this process
 	// owns its /proc entries, which dumpable decides.
-	if !l.root && level == LevelIsolated {
-		_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
-		defer func() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }()
+	dumpable := !l.root && q.level == LevelIsolated
+	if dumpable {
+		_ = prctl(unix.PR_SET_DUMPABLE, 1, 0)
 	}
-	pid, err := syscall.ForkExec("/proc/self/fd/200", []string{StageArgv0, RoleStage}, attr)
-	if err != nil {
-		return Reply{Errno: errno(err), Where: "clone"}
+	var pid int
+	var e errno
+	if l.spawner != nil {
+		pid, e = l.spawner(*q, l.trees)
+	} else {
+		pid, e = l.fork(q)
 	}
-	return Reply{Pid: pid}
+	if dumpable {
+		_ = prctl(unix.PR_SET_DUMPABLE, 0, 0)
+	}
+	if e != 0 {
+		refuse(p, e, "clone", "")
+		return
+	}
+	p.num(int64(pid))
+	p.num(0)
+	p.str("")
+	p.str("")
 }
 
-// ambient are the capabilities in the new user namespace that mounting and
-// dropping need; the stage loses them before it reports.
-var ambient = []uintptr{unix.CAP_DAC_OVERRIDE, unix.CAP_SETPCAP, unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN}
-
-const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
-	unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
-
-func (l *launch) sys(level Level, uid, gid int, own bool) *syscall.SysProcAttr {
-	sys := &syscall.SysProcAttr{Cloneflags: unix.CLONE_PARENT, Setsid: true}
-	if l.root && !own {
-		sys.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), NoSetGroups: true}
-	}
-	if level == LevelIsolated {
-		if !l.root {
-			uid, gid = unix.Geteuid(), unix.Getegid()
-		}
-		sys.Cloneflags |= namespaces
-		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
-		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
-		sys.AmbientCaps = ambient
-	} else if l.root && !own {
-		sys.AmbientCaps = []uintptr{unix.CAP_SETPCAP}
-	}
-	return sys
-}
-
-// trees opens every bind source as root in the host's mount namespace, so that
+// open opens every bind source as root in the host's mount namespace, so that
 // a workspace under a private home can be given to an unprivileged uid without
 // opening the path to it. An ordinary user's stage opens them itself.
-func (l *launch) trees(level Level, spec int) ([]uintptr, Reply) {
-	if !l.root || level != LevelIsolated {
-		return nil, Reply{}
+func (l *launch) open(q *request) failure {
+	if !l.root || q.level != LevelIsolated {
+		return failure{}
 	}
-	s, err := readSpec(spec)
-	if err != nil {
-		return nil, Reply{Errno: int(unix.EPROTO), Where: "spec"}
+	var e errno
+	if l.spec, e = mapped(int(q.fds[4])); e != 0 {
+		return failure{"read ", "spec", e}
 	}
-	out := []uintptr{}
-	for _, src := range s.sources() {
-		fd, err := openTree(src)
-		if err != nil {
-			return out, Reply{Errno: errno(err), Where: "open " + src}
-		}
-		out = append(out, uintptr(fd))
+	v, ok := look(l.spec)
+	if !ok {
+		return failure{"read ", "spec", unix.EPROTO}
 	}
-	return out, Reply{}
+	f := l.trees.open(&v)
+	f.step = "open "
+	return f
 }
 
-// sources lists what has to be opened outside, in the order of the stage.
-func (s *Spec) sources() []string {
-	out := []string{s.Root}
-	for _, m := range s.Mounts {
-		if m.Source != "" {
-			out = append(out, m.Source)
-		}
-	}
-	return out
-}
-
-// openPlain opens a path on which no symbolic link lies, its end included.
-func openPlain(path string) (int, error) {
-	fd, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW,
-		Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
-	if err != nil {
-		return -1, err
-	}
-	var st unix.Stat_t
-	err = unix.Fstat(fd, &st)
-	if err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
-		err = unix.ELOOP // O_PATH gives the link itself
-	}
-	if err != nil {
-		_ = unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-// openTree copies the mount at a path.
-func openTree(path string) (int, error) {
-	at, err := openPlain(path)
-	if err != nil {
-		return -1, err
-	}
-	fd, err := unix.OpenTree(at, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
-	_ = unix.Close(at)
-	return fd, err
-}
-
-func readSpec(fd int) (*Spec, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
-	}
-	buf := make([]byte, st.Size)
-	for done := 0; done < len(buf); {
-		n, err := unix.Pread(fd, buf[done:], int64(done))
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return nil, errSpec
-		}
-		done += n
-	}
-	return DecodeSpec(buf)
-}
-
-// eye answers look requests: the outside half of a witness.
-func (l *launch) eye() {
-	buf := make([]byte, 64)
-	for {
-		n, _, _, _, err := recvmsg(fdEye, buf, nil)
-		if err != nil || n == 0 {
+// eye reads what /proc shows of a process: the outside half of a witness.
+func eye(p *packer, pid int) {
+	p.num(int64(pid))
+	p.num(0)
+	p.str("")
+	text := p.hold()
+	var path procPath
+	for _, file := range [...]string{"/status", "/limits"} {
+		n, e := readFile(path.of(pid, file, ""), p.b[p.n:])
+		if e != 0 {
+			refuse(p, e, path.of(pid, file, ""), "")
 			return
 		}
-		d := &decoder{b: buf[:n]}
-		op, pid := d.num(), d.num()
-		reply := Reply{Errno: int(unix.EPROTO), Where: "look request"}
-		if !d.bad && op == opLook && pid > 0 {
-			reply = look(int(pid))
-		}
-		if err := sendmsg(fdEye, reply.Encode(), nil); err != nil {
-			return
-		}
+		p.n += n
 	}
-}
-
-func look(pid int) Reply {
-	dir := "/proc/" + itoa(pid)
-	text, err := readFile(dir + "/status")
-	if err != nil {
-		return Reply{Errno: errno(err), Where: dir + "/status"}
-	}
-	limits, err := readFile(dir + "/limits")
-	if err != nil {
-		return Reply{Errno: errno(err), Where: dir + "/limits"}
-	}
-	text += limits
 	for _, ns := range nsNames {
-		link, err := readlink(dir + "/ns/" + ns)
-		if err != nil {
-			return Reply{Errno: errno(err), Where: dir + "/ns/" + ns}
+		p.raw("ns ")
+		p.raw(ns)
+		p.raw(" ")
+		if e := p.link(path.of(pid, "/ns/", ns)); e != 0 {
+			refuse(p, e, path.of(pid, "/ns/", ns), "")
+			return
 		}
-		text += "ns " + ns + " " + link + "\n"
+		p.raw("\n")
 	}
-	return Reply{Pid: pid, Text: text}
+	if p.full {
+		refuse(p, unix.E2BIG, path.of(pid, "", ""), "")
+		return
+	}
+	p.set(text, int64(p.n-text-8))
+}
+
+// procPath holds a name beneath /proc.
+type procPath [64]byte
+
+func (b *procPath) of(pid int, rest, more string) string {
+	p := packer{b: b[:]}
+	p.raw("/proc/")
+	p.dec(pid)
+	p.raw(rest)
+	p.raw(more)
+	return p.text()
 }
 
 var nsNames = [...]string{"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"}

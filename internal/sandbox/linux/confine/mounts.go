@@ -3,8 +3,8 @@
 package confine
 
 import (
-	"errors"
-	"strings"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,67 +19,165 @@ const (
 	CanaryFile = InnerDir + "/canary"
 )
 
-type builder struct {
-	spec  *Spec
-	root  int
-	trees []int // of the sources still to be mounted, in their order
+// maxTrees bounds the bind sources of a run.
+const maxTrees = 1024
+
+// trees are descriptors of detached mounts, in the order of the sources.
+type trees struct {
+	n  int
+	fd [maxTrees]int32
 }
 
-// build makes the plan's tree and makes it the root.
-func (s *Spec) build(given bool) *Failure {
-	b := &builder{spec: s}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return &Failure{"mount private", "/", errno(err)}
+type builder struct {
+	*view
+	at    int // descriptor of the new root
+	trees *trees
+	used  int
+	text  [96]byte
+}
+
+//go:nosplit
+func mount(source, target, kind unsafe.Pointer, flags uintptr, data unsafe.Pointer) errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_MOUNT, uintptr(source), uintptr(target), uintptr(kind), flags, uintptr(data), 0)
+	return e
+}
+
+// attach moves a detached mount to a place.
+//
+//go:nosplit
+func attach(fd, dir int, target unsafe.Pointer) errno {
+	flags := uintptr(unix.MOVE_MOUNT_F_EMPTY_PATH)
+	none := "\x00"
+	if target == nil {
+		target = at(none)
+		flags |= unix.MOVE_MOUNT_T_EMPTY_PATH
 	}
-	if f := b.openAll(given); f != nil {
-		return f
+	_, _, e := syscall.RawSyscall6(unix.SYS_MOVE_MOUNT, uintptr(fd), uintptr(at(none)), uintptr(dir), uintptr(target), flags, 0)
+	return e
+}
+
+// copyTree copies the mount at a descriptor or beneath it.
+func copyTree(dir int, path string, more uintptr) (int, errno) {
+	return sysSecond(unix.SYS_OPEN_TREE, uintptr(dir), at(path), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|more, 0, 0)
+}
+
+// openPlain opens a path on which no symbolic link lies, its end included.
+func openPlain(path string) (int, errno) {
+	fd, e := openHow(cwd, path, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_MAGICLINKS)
+	if e != 0 {
+		return -1, e
 	}
-	if f := b.enterRoot(); f != nil {
-		return f
+	mode, e := fileMode(fd)
+	if e == 0 && mode == unix.S_IFLNK {
+		e = unix.ELOOP // O_PATH gives the link itself
 	}
-	for _, m := range s.Mounts {
-		if f := b.apply(m); f != nil {
+	if e != 0 {
+		closeFD(fd)
+		return -1, e
+	}
+	return fd, 0
+}
+
+// openTree copies the mounts at a path.
+func openTree(path string) (int, errno) {
+	at, e := openPlain(path)
+	if e != 0 {
+		return -1, e
+	}
+	fd, e := copyTree(at, "\x00", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	closeFD(at)
+	return fd, e
+}
+
+// open opens every source before anything is mounted over it. The object of a
+// failure is the source.
+func (t *trees) open(v *view) failure {
+	f := t.add(v.root)
+	for l := v.mounts; l.n > 0 && f.no == 0; l.n-- {
+		if m := l.from.mount(); m.Source != "" {
+			f = t.add(m.Source)
+		}
+	}
+	return f
+}
+
+func (t *trees) add(source string) failure {
+	if t.n == maxTrees {
+		return failure{"open", source, unix.E2BIG}
+	}
+	fd, e := openTree(source)
+	if e == 0 {
+		t.fd[t.n] = int32(fd)
+		t.n++
+	}
+	return failure{"open", source, e}
+}
+
+func (t *trees) close() {
+	for _, fd := range t.fd[:t.n] {
+		closeFD(int(fd))
+	}
+	t.n = 0
+}
+
+// sources counts what has to be opened.
+func (v *view) sources() int {
+	n := 1
+	for l := v.mounts; l.n > 0; l.n-- {
+		if m := l.from.mount(); m.Source != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// build makes the plan's tree and makes it the root. Trees that are given were
+// opened by the launcher.
+func (v *view) build(given *trees) failure {
+	if e := mount(at("none\x00"), at("/\x00"), nil, unix.MS_REC|unix.MS_PRIVATE, nil); e != 0 {
+		return failure{"mount private", "/", e}
+	}
+	b := builder{view: v, trees: given}
+	if given.n == 0 {
+		if f := given.open(v); f.no != 0 {
 			return f
 		}
 	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return &Failure{"pivot_root", "", errno(err)}
+	if f := b.enterRoot(); f.no != 0 {
+		return f
 	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return &Failure{"unmount old root", "", errno(err)}
-	}
-	if err := unix.Chdir("/"); err != nil {
-		return &Failure{"chdir", "/", errno(err)}
-	}
-	_ = unix.Close(b.root)
-	return nil
-}
-
-// openAll opens every source before anything is mounted over it, unless the
-// launcher has done so.
-func (b *builder) openAll(given bool) *Failure {
-	for i, source := range b.spec.sources() {
-		fd := fdTrees + i
-		if !given {
-			var err error
-			if fd, err = openTree(source); err != nil {
-				return &Failure{"open", source, errno(err)}
-			}
+	for l := v.mounts; l.n > 0; l.n-- {
+		m := l.from.mount()
+		if e := b.apply(&m); e != 0 {
+			return failure{"mount", m.Target, e}
 		}
-		b.trees = append(b.trees, fd)
 	}
-	return nil
+	here := "." + "\x00"
+	if _, e := sysTwo(unix.SYS_PIVOT_ROOT, at(here), at(here)); e != 0 {
+		return failure{"pivot_root", "", e}
+	}
+	if _, e := sysFirst(unix.SYS_UMOUNT2, at(here), unix.MNT_DETACH, 0, 0); e != 0 {
+		return failure{"unmount old root", "", e}
+	}
+	if _, e := sysFirst(unix.SYS_CHDIR, at("/\x00"), 0, 0, 0); e != 0 {
+		return failure{"chdir", "/", e}
+	}
+	closeFD(b.at)
+	return failure{}
 }
 
-func (b *builder) tree() int {
-	fd := b.trees[0]
-	b.trees = b.trees[1:]
-	return fd
+// next gives the tree of the next source.
+func (b *builder) next() (int, errno) {
+	if b.used == b.trees.n {
+		return -1, unix.EBADF
+	}
+	b.used++
+	return int(b.trees.fd[b.used-1]), 0
 }
 
 // setattr also cuts the tree off from the mount that it was copied from: what
 // is mounted on it must not appear on the host.
-func setattr(fd int, write, device bool) error {
+func setattr(fd int, write, device bool) errno {
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID, Propagation: unix.MS_PRIVATE}
 	if !device {
 		attr.Attr_set |= unix.MOUNT_ATTR_NODEV
@@ -87,145 +185,176 @@ func setattr(fd int, write, device bool) error {
 	if !write {
 		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
 	}
-	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
+	return setAttr(fd, at("\x00"), unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+}
+
+//go:nosplit
+func setAttr(fd int, path, attr unsafe.Pointer, size uintptr) errno {
+	_, _, e := syscall.RawSyscall6(unix.SYS_MOUNT_SETATTR, uintptr(fd), uintptr(path), unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, uintptr(attr), size, 0)
+	return e
 }
 
 // enterRoot puts the skeleton over a directory that every system has and goes
 // there; pivot_root leaves that directory's name behind.
-func (b *builder) enterRoot() *Failure {
-	root := b.tree()
-	if err := setattr(root, false, false); err != nil {
-		return &Failure{"mount attributes", b.spec.Root, errno(err)}
+func (b *builder) enterRoot() failure {
+	root, e := b.next()
+	if e == 0 {
+		e = setattr(root, false, false)
 	}
-	if err := unix.MoveMount(root, "", unix.AT_FDCWD, "/usr", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return &Failure{"mount", b.spec.Root, errno(err)}
+	if e != 0 {
+		return failure{"mount attributes", b.root, e}
 	}
-	if err := unix.Fchdir(root); err != nil {
-		return &Failure{"enter", b.spec.Root, errno(err)}
+	if e := attach(root, cwd, at("/usr\x00")); e != 0 {
+		return failure{"mount", b.root, e}
 	}
-	b.root = root
-	return nil
+	if _, e := sys(unix.SYS_FCHDIR, uintptr(root), 0, 0, 0, 0); e != 0 {
+		return failure{"enter", b.root, e}
+	}
+	b.at = root
+	return failure{}
 }
 
-func (b *builder) apply(m Mount) *Failure {
-	rel := strings.TrimPrefix(m.Target, "/")
-	var err error
+// relative gives a target as seen from the root that is being made.
+func relative(target string) string {
+	for len(target) > 0 && target[0] == '/' {
+		target = target[1:]
+	}
+	return target
+}
+
+func (b *builder) apply(m *Mount) errno {
+	rel := relative(m.Target)
 	switch m.Kind {
 	case MountBind:
-		err = b.bind(m, rel)
+		return b.bind(m, rel)
 	case MountTmpfs:
-		mode := "mode=0700,"
-		if rel == "tmp" {
-			mode = "mode=1777,"
-		}
-		err = unix.Mount("tmpfs", rel, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV,
-			mode+"size="+itoa(int(m.Size))+",nr_inodes="+itoa(int(m.Size/4096+1024)))
+		return mount(at("tmpfs\x00"), at(rel), at("tmpfs\x00"), unix.MS_NOSUID|unix.MS_NODEV, at(b.tmpfs(rel, m.Size)))
 	case MountProc:
-		err = unix.Mount("proc", rel, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+		return mount(at("proc\x00"), at(rel), at("proc\x00"), unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, nil)
 	case MountPin, MountReadOnly:
-		err = b.again(rel, m.Kind == MountPin)
+		return b.again(rel, m.Kind == MountPin)
 	case MountMask:
-		err = b.cover(rel, MaskDir, MaskFile)
-		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-			err = nil // nothing is there to be reached
+		e := b.cover(rel, MaskDir+"\x00", MaskFile+"\x00")
+		if e == unix.ENOENT || e == unix.ENOTDIR {
+			e = 0 // nothing is there to be reached
 		}
+		return e
 	case MountEmpty:
-		err = b.cover(rel, EmptyDir, EmptyFile)
+		return b.cover(rel, EmptyDir+"\x00", EmptyFile+"\x00")
 	}
-	if err != nil {
-		return &Failure{"mount", m.Target, errno(err)}
+	return unix.EINVAL
+}
+
+// tmpfs gives the options of a private file system.
+func (b *builder) tmpfs(rel string, size int64) string {
+	p := packer{b: b.text[:]}
+	if rel == "tmp" {
+		p.raw("mode=1777,size=")
+	} else {
+		p.raw("mode=0700,size=")
 	}
-	return nil
+	p.dec(int(size))
+	p.raw(",nr_inodes=")
+	p.dec(int(size/4096 + 1024))
+	return p.text()
 }
 
 // open finds a target beneath the new root; a symbolic link on the way is an
 // error, since it could lead a mount elsewhere.
-func (b *builder) open(rel string) (int, error) {
-	return unix.Openat2(b.root, rel, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | unix.O_NOFOLLOW,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
+func (b *builder) open(rel string) (int, errno) {
+	return openHow(b.at, rel, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_MAGICLINKS)
 }
 
-func (b *builder) bind(m Mount, rel string) error {
-	fd := b.tree()
-	defer unix.Close(fd)
-	if err := setattr(fd, m.Write, m.Device); err != nil {
-		return err
+func (b *builder) bind(m *Mount, rel string) errno {
+	fd, e := b.next()
+	if e == 0 {
+		e = setattr(fd, m.Write, m.Device)
 	}
-	target, err := b.open(rel)
-	if errors.Is(err, unix.ENOENT) {
-		if err := b.make(fd, rel); err != nil {
-			return err
+	if e != 0 {
+		return e
+	}
+	target, e := b.open(rel)
+	if e == unix.ENOENT {
+		if e = b.make(fd, rel); e == 0 {
+			target, e = b.open(rel)
 		}
-		target, err = b.open(rel)
 	}
-	if err != nil {
-		return err
+	if e == 0 {
+		e = attach(fd, target, nil)
+		closeFD(target)
 	}
-	defer unix.Close(target)
-	return attach(fd, target)
-}
-
-func attach(fd, target int) error {
-	return unix.MoveMount(fd, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	closeFD(fd)
+	return e
 }
 
 // make creates a mount point of the source's type; that works in a private
 // tmpfs only, everything else is prebuilt and read-only.
-func (b *builder) make(source int, rel string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(source, &st); err != nil {
-		return err
+func (b *builder) make(source int, rel string) errno {
+	mode, e := fileMode(source)
+	if e != 0 {
+		return e
 	}
-	for i := range len(rel) {
-		if rel[i] == '/' {
-			if err := unix.Mkdirat(b.root, rel[:i], 0o755); err != nil && err != unix.EEXIST {
-				return err
-			}
+	// The directories above are named by the text up to each slash.
+	text := unsafe.Slice(unsafe.StringData(rel), len(rel))
+	var path [unix.PathMax]byte
+	if len(rel) >= len(path) {
+		return unix.ENAMETOOLONG
+	}
+	copy(path[:], text)
+	for i, c := range text {
+		if c != '/' {
+			continue
 		}
+		path[i] = 0
+		_, e := sysSecond(unix.SYS_MKDIRAT, uintptr(b.at), into(path[:]), 0o755, 0, 0)
+		if e != 0 && e != unix.EEXIST {
+			return e
+		}
+		path[i] = '/'
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return unix.Mkdirat(b.root, rel, 0o755)
+	if mode == unix.S_IFDIR {
+		_, e = sysSecond(unix.SYS_MKDIRAT, uintptr(b.at), at(rel), 0o755, 0, 0)
+		return e
 	}
-	return unix.Mknodat(b.root, rel, unix.S_IFREG|0o600, 0)
+	_, e = sysSecond(unix.SYS_MKNODAT, uintptr(b.at), at(rel), unix.S_IFREG|0o600, 0, 0)
+	return e
 }
 
 // again mounts a target onto itself.
-func (b *builder) again(rel string, write bool) error {
-	target, err := b.open(rel)
-	if err != nil {
-		return err
+func (b *builder) again(rel string, write bool) errno {
+	target, e := b.open(rel)
+	if e != 0 {
+		return e
 	}
-	defer unix.Close(target)
-	fd, err := unix.OpenTree(target, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
-	if err != nil {
-		return err
+	fd, e := copyTree(target, "\x00", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	if e == 0 {
+		if e = setattr(fd, write, false); e == 0 {
+			e = attach(fd, target, nil)
+		}
+		closeFD(fd)
 	}
-	defer unix.Close(fd)
-	if err := setattr(fd, write, false); err != nil {
-		return err
-	}
-	return attach(fd, target)
+	closeFD(target)
+	return e
 }
 
 // cover puts one of two skeleton objects over a target, by its type.
-func (b *builder) cover(rel, dir, file string) error {
-	target, err := b.open(rel)
-	if err != nil {
-		return err
+func (b *builder) cover(rel, dir, file string) errno {
+	target, e := b.open(rel)
+	if e != 0 {
+		return e
 	}
-	defer unix.Close(target)
-	var st unix.Stat_t
-	if err := unix.Fstat(target, &st); err != nil {
-		return err
+	mode, e := fileMode(target)
+	if e == 0 {
+		source := file
+		if mode == unix.S_IFDIR {
+			source = dir
+		}
+		var fd int
+		if fd, e = copyTree(b.at, source[1:], 0); e == 0 {
+			e = attach(fd, target, nil)
+			closeFD(fd)
+		}
 	}
-	source := file
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		source = dir
-	}
-	fd, err := unix.OpenTree(b.root, source[1:], unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return attach(fd, target)
+	closeFD(target)
+	return e
 }

@@ -18,9 +18,9 @@ type FilterParams struct {
 	Route bool
 	// SysVIPC allows System V and POSIX queues, for a private namespace only.
 	SysVIPC bool
-	// Guard is the pid of the supervisor that the program must not signal;
-	// 0 when it is PID 1 of a private namespace, which is immune.
-	Guard int
+	// Guard keeps the program from signalling its supervisor, by a pid that the
+	// stage puts in; PID 1 of a private namespace is immune without.
+	Guard bool
 }
 
 const (
@@ -186,9 +186,9 @@ func Filter(p FilterParams) ([]unix.SockFilter, error) {
 	f.when(unix.SYS_IOCTL, refuseValues(1, unix.TIOCSTI, unix.TIOCLINUX))
 	f.when(unix.SYS_PERSONALITY, allowValues(0, 0, 0xffffffff))
 	f.when(unix.SYS_PRLIMIT64, allowValues(0, 0))
-	if p.Guard != 0 {
-		g := uint32(p.Guard)
-		f.when(unix.SYS_KILL, refuseValues(0, g, -g, ^uint32(0)))
+	if p.Guard {
+		const g = uint32(guardMark)
+		f.when(unix.SYS_KILL, refuseValues(0, g, notGuardMark, ^uint32(0)))
 		for _, nr := range [...]uint32{unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN} {
 			f.when(nr, refuseValues(0, g))
 		}
@@ -255,26 +255,67 @@ func (p program) finish(perm, nosys []uint32) ([]unix.SockFilter, error) {
 	return p, nil
 }
 
-// FilterSum is FNV-1a over the program.
-func FilterSum(f []unix.SockFilter) int64 {
-	h := uint64(14695981039346656037)
-	for _, i := range f {
-		for _, v := range [...]uint64{uint64(i.Code), uint64(i.Jt), uint64(i.Jf), uint64(i.K)} {
-			h = (h ^ v) * 1099511628211
-		}
+// filterStep is the size of one instruction in a spec.
+const filterStep = 8
+
+// The supervisor's pid, and its negation for its group, are not known before
+// it lives; no other operand has these values.
+const (
+	guardMark    = 0x7ff0ca11
+	notGuardMark = 1<<32 - guardMark
+)
+
+// FilterBytes gives a filter as the kernel reads it.
+func FilterBytes(f []unix.SockFilter) []byte {
+	out := make([]byte, len(f)*filterStep)
+	for i, x := range f {
+		putFilter(out, i, x.Code, x.Jt, x.Jf, x.K)
 	}
-	return int64(h)
+	return out
+}
+
+func putFilter(to []byte, i int, code uint16, jt, jf uint8, k uint32) {
+	b := to[i*filterStep : (i+1)*filterStep]
+	b[0], b[1], b[2], b[3] = byte(code), byte(code>>8), jt, jf
+	b[4], b[5], b[6], b[7] = byte(k), byte(k>>8), byte(k>>16), byte(k>>24)
+}
+
+// Guard puts the supervisor's pid into FilterBytes.
+func Guard(f []byte, pid uint32) {
+	for ; len(f) >= filterStep; f = f[filterStep:] {
+		k := uint32(f[4]) | uint32(f[5])<<8 | uint32(f[6])<<16 | uint32(f[7])<<24
+		switch k {
+		case guardMark:
+			k = pid
+		case notGuardMark:
+			k = -pid
+		default:
+			continue
+		}
+		f[4], f[5], f[6], f[7] = byte(k), byte(k>>8), byte(k>>16), byte(k>>24)
+	}
+}
+
+// FilterSum is FNV-1a over FilterBytes.
+func FilterSum(f []byte) int64 { return int64(filterSum(f)) }
+
+func filterSum(f []byte) sum {
+	h := sumStart
+	for _, b := range f {
+		h = h.add(uint64(b))
+	}
+	return h
 }
 
 // installFilter puts every thread of the process under the filter.
-func installFilter(f []unix.SockFilter) error {
-	prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
-	r, _, e := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
-	if e != 0 {
-		return e
+func installFilter(f []byte) errno {
+	if len(f) == 0 {
+		return unix.EINVAL
 	}
-	if r != 0 {
-		return unix.ESRCH
+	prog := unix.SockFprog{Len: uint16(len(f) / filterStep), Filter: (*unix.SockFilter)(into(f))}
+	r, e := sysThird(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, unsafe.Pointer(&prog))
+	if e == 0 && r != 0 {
+		e = unix.ESRCH
 	}
-	return nil
+	return e
 }

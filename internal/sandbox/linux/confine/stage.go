@@ -3,40 +3,50 @@
 package confine
 
 import (
-	"runtime"
-	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
+// run is one stage.
 type run struct {
-	spec     *Spec
+	view
+	specFD   int
+	hidden   bool // nobody but root needs to look at it from outside
+	trees    *trees
 	listener int
-	report   Report
+	self     func(program int) uint32 // supervises where there is a Go runtime
+	memory   []byte
+	probes   [24]probe
+	probed   int
+	filter   sum
+}
+
+type probe struct {
+	name string
+	no   errno
 }
 
 // stage applies every layer to its main thread, reports, waits for the word to
 // go on, and executes the program as a child that inherits all of it.
-func stage() {
-	runtime.LockOSThread()
-	_, given := syscall.Getenv(treesEnv)
-	if unix.Gettid() != unix.Getpid() {
-		// Layers are per thread, and the main thread is what /proc shows.
-		_ = syscall.Exec("/proc/self/exe", []string{StageArgv0, RoleStage}, syscall.Environ())
-		exit(75)
+func (r *run) stage() {
+	spec, e := mapped(r.specFD)
+	if e != 0 {
+		r.fail(failure{"spec", "", e})
 	}
-	_ = unix.Prctl(unix.PR_SET_NAME, namePtr(), 0, 0, 0)
-	spec, err := readSpec(fdSpec)
-	if err != nil {
-		fail(&Failure{"spec", "", int(unix.EPROTO)})
+	v, ok := look(spec)
+	if !ok {
+		r.fail(failure{"spec", "", unix.EPROTO})
 	}
-	_ = unix.Close(fdSpec)
-	r := &run{spec: spec, listener: -1}
-	for _, step := range []func() *Failure{r.prepare, func() *Failure { return r.isolate(given) }, r.limit, r.dropCaps,
-		r.access, r.fileRules, r.filter, r.witness} {
-		if f := step(); f != nil {
-			fail(f)
+	r.view = v
+	// Room for the report and the pointers of the command line.
+	if r.memory, e = memory(reportRoom + 8*(v.args.n+v.env.n+2)); e != 0 {
+		r.fail(failure{"memory", "", e})
+	}
+	for i := range layers {
+		if f := r.layer(i); f.no != 0 {
+			r.fail(f)
 		}
 	}
 	if !r.mayGo() {
@@ -45,462 +55,502 @@ func stage() {
 	r.execute()
 }
 
-func fail(f *Failure) {
-	_ = sendmsg(fdSocket, f.Encode(MsgFailed), nil)
+const (
+	layers     = 9
+	reportRoom = 208 << 10 // what a packet may hold
+)
+
+// layer applies the layers in the one order that works.
+func (r *run) layer(i int) failure {
+	switch i {
+	case 0:
+		return r.prepare()
+	case 1:
+		return r.isolate()
+	case 2:
+		return r.limit()
+	case 3:
+		return r.dropCaps()
+	case 4:
+		return r.access()
+	case 5:
+		return r.fileRules()
+	case 6:
+		return r.install()
+	case 7:
+		return r.forbidden()
+	}
+	return r.witness()
+}
+
+func (r *run) fail(f failure) {
+	var b [1 << 10]byte
+	p := packer{b: b[:]}
+	f.pack(&p, MsgFailed)
+	if p.full {
+		p.n, f.object = 0, ""
+		f.pack(&p, MsgFailed)
+	}
+	_ = send(fdSocket, p.b[:p.n], -1)
 	exit(76)
 }
 
-func (r *run) isolated() bool { return r.spec.Level == LevelIsolated }
+func (r *run) isolated() bool { return r.level == LevelIsolated }
 
-// prepare ties the stage's life to the gateway's and makes it the first thing
-// that the kernel kills when memory runs out.
-func (r *run) prepare() *Failure {
-	if fd, err := unix.Open("/proc/self/oom_score_adj", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
-		_, _ = unix.Write(fd, []byte("1000"))
-		_ = unix.Close(fd)
-	}
+// prepare ties the stage's life to the gateway's.
+func (r *run) prepare() failure {
 	if !r.isolated() {
 		// A supervisor outside a pid namespace must outlive the gateway by a
 		// moment, to kill what it started: it watches the socket instead.
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return &Failure{"subreaper", "", errno(err)}
+		return failure{"subreaper", "", prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0)}
+	}
+	if e := prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0); e != 0 {
+		return failure{"parent death signal", "", e}
+	}
+	if !r.hidden {
+		return failure{}
+	}
+	return failure{"dumpable", "", prctl(unix.PR_SET_DUMPABLE, 0, 0)}
+}
+
+func (r *run) isolate() failure {
+	if r.isolated() {
+		if f := r.ownNames(); f.no != 0 {
+			return f
 		}
-		return nil
-	}
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return &Failure{"parent death signal", "", errno(err)}
-	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return &Failure{"dumpable", "", errno(err)}
-	}
-	return nil
-}
-
-func (r *run) isolate(given bool) *Failure {
-	if !r.isolated() {
-		return r.enter()
-	}
-	if err := unix.Sethostname([]byte("openclaw")); err != nil {
-		return &Failure{"hostname", "", errno(err)}
-	}
-	if err := loopbackUp(); err != nil {
-		return &Failure{"loopback", "", errno(err)}
-	}
-	if r.spec.Proxy {
-		fd, err := listen()
-		if err != nil {
-			return &Failure{"proxy listener", "", errno(err)}
+		if f := r.build(r.trees); f.no != 0 {
+			return f
 		}
-		r.listener = fd
 	}
-	if f := r.spec.build(given); f != nil {
-		return f
+	// Nothing of the launcher's is left but what the plan knows.
+	from := fdSpec
+	if r.listener >= 0 {
+		if r.listener != from {
+			if e := dupTo(r.listener, from, unix.O_CLOEXEC); e != 0 {
+				return failure{"proxy listener", "", e}
+			}
+			r.listener = from
+		}
+		from++
 	}
-	return r.enter()
+	if e := closeFrom(from, 0); e != 0 {
+		return failure{"close_range", "", e}
+	}
+	_, e := sysFirst(unix.SYS_CHDIR, at(r.dir), 0, 0, 0)
+	return failure{"enter", r.dir, e}
 }
 
-func (r *run) enter() *Failure {
-	if err := unix.Chdir(r.spec.Dir); err != nil {
-		return &Failure{"enter", r.spec.Dir, errno(err)}
+// ownNames sets what the empty namespaces lack.
+func (r *run) ownNames() failure {
+	name := "openclaw"
+	if _, e := sysFirst(unix.SYS_SETHOSTNAME, at(name), uintptr(len(name)), 0, 0); e != 0 {
+		return failure{"hostname", "", e}
 	}
-	return nil
+	// With rules for ports no program could use the loopback interface but to
+	// reach the proxy.
+	if r.proxy || r.abi < 4 {
+		if e := loopbackUp(); e != 0 {
+			return failure{"loopback", "", e}
+		}
+	}
+	if r.proxy {
+		var e errno
+		if r.listener, e = listen(); e != 0 {
+			return failure{"proxy listener", "", e}
+		}
+	}
+	return failure{}
 }
 
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
+func socket(domain, kind, proto uintptr) (int, errno) {
+	return sys(unix.SYS_SOCKET, domain, kind|unix.SOCK_CLOEXEC, proto, 0, 0)
 }
 
-func listen() (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return -1, err
+func loopbackUp() errno {
+	fd, e := socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if e != 0 {
+		return e
 	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: ProxyPort, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return -1, err
-	}
-	return fd, unix.Listen(fd, 128)
+	ifreq := struct {
+		name  [unix.IFNAMSIZ]byte
+		flags uint16
+		rest  [22]byte
+	}{name: [unix.IFNAMSIZ]byte{'l', 'o'}, flags: unix.IFF_UP | unix.IFF_RUNNING}
+	_, e = sysThird(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFFLAGS, unsafe.Pointer(&ifreq))
+	closeFD(fd)
+	return e
 }
 
-func (r *run) limit() *Failure {
+func loopback(port uint16) unix.RawSockaddrInet4 {
+	return unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port<<8 | port>>8, Addr: [4]byte{127, 0, 0, 1}}
+}
+
+func listen() (int, errno) {
+	fd, e := socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if e != 0 {
+		return -1, e
+	}
+	addr := loopback(ProxyPort)
+	if _, e := sysSecond(unix.SYS_BIND, uintptr(fd), unsafe.Pointer(&addr), unsafe.Sizeof(addr), 0, 0); e != 0 {
+		return -1, e
+	}
+	_, e = sys(unix.SYS_LISTEN, uintptr(fd), 128, 0, 0, 0)
+	return fd, e
+}
+
+func (r *run) limit() failure {
 	if skipped("rlimits") {
-		return nil
+		return failure{}
 	}
-	l := r.spec.Limits
+	l := r.limits
 	for _, x := range [...]struct {
-		which int
+		which uintptr
 		value int64
-	}{{unix.RLIMIT_CORE, -1}, {unix.RLIMIT_FSIZE, l.FileBytes}, {unix.RLIMIT_NPROC, l.Processes}, {unix.RLIMIT_NOFILE, l.OpenFiles}, {unix.RLIMIT_DATA, l.DataBytes}} {
+		step  string
+	}{{unix.RLIMIT_CORE, -1, "rlimit core"}, {unix.RLIMIT_FSIZE, l.FileBytes, "rlimit fsize"}, {unix.RLIMIT_NPROC, l.Processes, "rlimit nproc"},
+		{unix.RLIMIT_NOFILE, l.OpenFiles, "rlimit nofile"}, {unix.RLIMIT_DATA, l.DataBytes, "rlimit data"}} {
 		if x.value == 0 {
 			continue
 		}
 		v := uint64(max(x.value, 0))
-		if err := syscall.Setrlimit(x.which, &syscall.Rlimit{Cur: v, Max: v}); err != nil {
-			return &Failure{"rlimit " + itoa(x.which), "", errno(err)}
+		lim := syscall.Rlimit{Cur: v, Max: v}
+		if _, e := sysThird(unix.SYS_PRLIMIT64, 0, x.which, unsafe.Pointer(&lim)); e != 0 {
+			return failure{x.step, "", e}
 		}
 	}
-	return nil
+	return failure{}
 }
 
-func (r *run) dropCaps() *Failure {
-	if skipped("caps") {
-		return nil
-	}
+// dropBounding gives the first refusal but for what the kernel does not know.
+func dropBounding() errno {
+	var first errno
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
-		if err != nil && err != unix.EINVAL && r.isolated() {
-			return &Failure{"bounding set", itoa(int(c)), errno(err)}
+		e := prctl(unix.PR_CAPBSET_DROP, c, 0)
+		if e != 0 && e != unix.EINVAL && first == 0 {
+			first = e
 		}
 	}
-	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	return first
+}
+
+func (r *run) dropCaps() failure {
+	if skipped("caps") {
+		return failure{}
+	}
+	if e := dropBounding(); e != 0 && r.isolated() {
+		return failure{"bounding set", "", e}
+	}
+	_ = prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0)
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{}
-	if err := unix.Capset(&hdr, &data[0]); err != nil {
-		return &Failure{"capabilities", "", errno(err)}
-	}
-	return nil
+	_, e := sysTwo(unix.SYS_CAPSET, unsafe.Pointer(&hdr), unsafe.Pointer(&data))
+	return failure{"capabilities", "", e}
 }
 
 // access proves that the run can use what its profile grants, now that the
 // stage has no more right than the program will have.
-func (r *run) access() *Failure {
-	if p := r.spec.MustWrite; p != "" {
-		if err := unix.Faccessat2(unix.AT_FDCWD, p, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-			return &Failure{"write", p, errno(err)}
+func (r *run) access() failure {
+	if r.mustWrite == "" {
+		return failure{}
+	}
+	dir := cwd
+	_, e := sysSecond(unix.SYS_FACCESSAT2, uintptr(dir), at(r.mustWrite), unix.W_OK|unix.X_OK, unix.AT_EACCESS, 0)
+	return failure{"write", r.mustWrite, e}
+}
+
+func (r *run) probe(name string, e errno) {
+	if r.probed < len(r.probes) {
+		r.probes[r.probed] = probe{name, e}
+		r.probed++
+	}
+}
+
+func canary(path string) errno {
+	fd, e := open(path, unix.O_RDONLY)
+	if e == 0 {
+		closeFD(fd)
+	}
+	return e
+}
+
+func trySocket(domain, kind, proto uintptr) errno {
+	fd, e := socket(domain, kind, proto)
+	if e == 0 {
+		closeFD(fd)
+	}
+	return e
+}
+
+func tryConnect() errno {
+	fd, e := socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if e != 0 {
+		return e
+	}
+	addr := loopback(9)
+	_, e = sysSecond(unix.SYS_CONNECT, uintptr(fd), unsafe.Pointer(&addr), unsafe.Sizeof(addr), 0, 0)
+	closeFD(fd)
+	return e
+}
+
+func (r *run) fileRules() failure {
+	if !skipped("nnp") || r.level != LevelProcess {
+		if e := prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0); e != 0 {
+			return failure{"no_new_privs", "", e}
 		}
 	}
-	return nil
-}
-
-func (r *run) probe(name string, err error) {
-	r.report.Probes = append(r.report.Probes, Probe{name, errno(err)})
-}
-
-func canary(path string) error {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err == nil {
-		_ = unix.Close(fd)
+	if r.level == LevelProcess {
+		return failure{}
 	}
-	return err
-}
-
-func trySocket(domain, typ, proto int) error {
-	fd, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC, proto)
-	if err == nil {
-		_ = unix.Close(fd)
-	}
-	return err
-}
-
-func tryConnect() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return unix.Connect(fd, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}})
-}
-
-func (r *run) fileRules() *Failure {
-	if !skipped("nnp") || r.spec.Level != LevelProcess {
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return &Failure{"no_new_privs", "", errno(err)}
-		}
-	}
-	if r.spec.Level == LevelProcess {
-		return nil
-	}
-	r.probe("canary before", canary(r.spec.Canary))
+	r.probe("canary before", canary(r.canary))
 	if !skipped("landlock") {
-		if f := r.spec.landlock(); f != nil {
+		if f := r.landlock(); f.no != 0 {
 			return f
 		}
 	}
-	r.probe("canary", canary(r.spec.Canary))
-	if r.spec.ABI >= 4 {
+	r.probe("canary", canary(r.canary))
+	if r.abi >= 4 {
 		r.probe("tcp", tryConnect())
 	}
-	return nil
+	return failure{}
 }
 
-func (r *run) filter() *Failure {
-	if r.spec.Level == LevelProcess {
-		return nil
+// install puts the process under the filter of its spec.
+func (r *run) install() failure {
+	if r.level == LevelProcess {
+		return failure{}
 	}
-	p := FilterParams{Inet: !r.spec.NoInet, Route: r.isolated(), SysVIPC: r.isolated()}
-	base, err := Filter(p)
-	if err != nil {
-		return &Failure{"filter", "", int(unix.E2BIG)}
-	}
-	r.report.Filter = FilterSum(base)
-	if !r.isolated() {
-		p.Guard = unix.Getpid()
-		if base, err = Filter(p); err != nil {
-			return &Failure{"filter", "", int(unix.E2BIG)}
-		}
-	}
+	room := r.memory[:len(r.program)]
+	copy(room, r.program)
+	r.filter = filterSum(room)
+	Guard(room, uint32(itself()))
 	if skipped("filter rules") {
-		base = []unix.SockFilter{{Code: ret, K: retAllow}}
+		room = room[:filterStep]
+		putFilter(room, 0, ret, 0, 0, retAllow)
 	}
-	if !skipped("seccomp") {
-		if err := installFilter(base); err != nil {
-			return &Failure{"seccomp", "", errno(err)}
-		}
+	if skipped("seccomp") {
+		return failure{}
 	}
-	r.forbidden()
-	return nil
+	return failure{"seccomp", "", installFilter(room)}
 }
 
 // forbidden tries what the filter must refuse.
-func (r *run) forbidden() {
+func (r *run) forbidden() failure {
+	if r.level == LevelProcess {
+		return failure{}
+	}
 	r.probe("udp", trySocket(unix.AF_INET, unix.SOCK_DGRAM, 0))
 	r.probe("mptcp", trySocket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP))
 	r.probe("unix", trySocket(unix.AF_UNIX, unix.SOCK_STREAM, 0))
 	r.probe("vsock", trySocket(unix.AF_VSOCK, unix.SOCK_STREAM, 0))
-	r.probe("unshare", unix.Unshare(unix.CLONE_NEWUSER))
-	_, _, e := unix.RawSyscall(unix.SYS_IO_URING_SETUP, 0, 0, 0)
-	r.report.Probes = append(r.report.Probes, Probe{"io_uring", int(e)})
-	_, _, e = unix.RawSyscall(unix.SYS_KEYCTL, 0xffff, 0, 0)
-	r.report.Probes = append(r.report.Probes, Probe{"keyctl", int(e)})
-	if !r.spec.ProveArch || skipped("seccomp") {
-		return
+	_, e := sys(unix.SYS_UNSHARE, unix.CLONE_NEWUSER, 0, 0, 0, 0)
+	r.probe("unshare", e)
+	_, e = sys(unix.SYS_IO_URING_SETUP, 0, 0, 0, 0, 0)
+	r.probe("io_uring", e)
+	_, e = sys(unix.SYS_KEYCTL, 0xffff, 0, 0, 0, 0)
+	r.probe("keyctl", e)
+	if !r.proveArch || skipped("seccomp") {
+		return failure{}
 	}
 	for i, kind := range foreignKinds {
-		r.report.Probes = append(r.report.Probes, Probe{kind, r.foreign(uintptr(i))})
+		r.probe(kind, foreign(uintptr(i)))
 	}
+	return failure{}
 }
 
 // foreign gives the signal that killed a child which called through a foreign
 // interface, 0 when it survived.
-func (r *run) foreign(kind uintptr) int {
+func foreign(kind uintptr) errno {
 	pid := foreignChild(kind)
 	if pid > 1<<22 {
 		return 0
 	}
-	var ws unix.WaitStatus
-	for {
-		got, err := unix.Wait4(int(pid), &ws, 0, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || got != int(pid) || !ws.Signaled() {
-			return 0
-		}
-		return int(ws.Signal())
+	got, status, e := waitFor(int(pid))
+	if e != 0 || got != int(pid) {
+		return 0
 	}
+	return errno(status & 0x7f) // 0 for one that exited
 }
 
 // witness reads back what the kernel says about this thread and sends it.
-func (r *run) witness() *Failure {
-	w := &r.report
-	w.Nonce = r.spec.Nonce
-	var err error
-	if w.Status, err = readFile("/proc/thread-self/status"); err != nil {
-		return &Failure{"read", "/proc/thread-self/status", errno(err)}
+func (r *run) witness() failure {
+	p := packer{b: r.memory[:reportRoom]}
+	p.byte(MsgWitness)
+	p.str(r.nonce)
+	if e := p.file("/proc/thread-self/status\x00"); e != 0 {
+		return failure{"read", "/proc/thread-self/status", e}
 	}
+	p.num(int64(len(nsNames)))
+	var path procPath
 	for _, ns := range nsNames {
-		link, err := readlink("/proc/thread-self/ns/" + ns)
-		if err != nil {
-			return &Failure{"read", "/proc/thread-self/ns/" + ns, errno(err)}
+		at := p.hold()
+		p.raw(ns)
+		p.raw(" ")
+		name := packer{b: path[:]}
+		name.raw("/proc/thread-self/ns/")
+		name.raw(ns)
+		if e := p.link(name.text()); e != 0 {
+			return failure{"read", "/proc/thread-self/ns", e}
 		}
-		w.Namespaces = append(w.Namespaces, ns+" "+link)
+		p.set(at, int64(p.n-at-8))
 	}
-	if w.Cgroup, err = readFile("/proc/thread-self/cgroup"); err != nil {
-		return &Failure{"read", "/proc/thread-self/cgroup", errno(err)}
+	if e := p.file("/proc/thread-self/cgroup\x00"); e != 0 {
+		return failure{"read", "/proc/thread-self/cgroup", e}
 	}
+	mounts := errno(0)
 	if r.isolated() {
-		if w.Mounts, err = readFile("/proc/thread-self/mountinfo"); err != nil {
-			return &Failure{"read", "/proc/thread-self/mountinfo", errno(err)}
-		}
+		mounts = p.file("/proc/thread-self/mountinfo\x00")
+	} else {
+		p.str("")
 	}
-	if w.FDs, err = listFDs(); err != nil {
-		return &Failure{"read", "/proc/self/fd", errno(err)}
+	if mounts != 0 {
+		return failure{"read", "/proc/thread-self/mountinfo", mounts}
 	}
-	w.CmdSum = CmdSum(r.spec.Path, r.spec.Args, r.spec.Env)
-	var oob []byte
-	if r.listener >= 0 {
-		oob = unix.UnixRights(r.listener)
+	if e := p.descriptors(); e != 0 {
+		return failure{"read", "/proc/self/fd", e}
 	}
-	if err := sendmsg(fdSocket, w.Encode(), oob); err != nil {
+	p.num(r.command())
+	p.num(int64(r.filter))
+	p.num(int64(r.probed))
+	for _, x := range r.probes[:r.probed] {
+		p.str(x.name)
+		p.num(int64(x.no))
+	}
+	if p.full {
+		return failure{"report", "", unix.E2BIG}
+	}
+	if send(fdSocket, p.b[:p.n], r.listener) != 0 {
 		exit(77)
 	}
 	if r.listener >= 0 {
-		_ = unix.Close(r.listener)
+		closeFD(r.listener)
 	}
-	return nil
+	return failure{}
+}
+
+// descriptors lists the open descriptors, without the one that it reads them by.
+func (p *packer) descriptors() errno {
+	fd, e := open("/proc/self/fd\x00", unix.O_RDONLY|unix.O_DIRECTORY)
+	if e != 0 {
+		return e
+	}
+	var b [1 << 10]byte
+	at, count := p.hold(), int64(0)
+	for {
+		n, e := sysSecond(unix.SYS_GETDENTS64, uintptr(fd), into(b[:]), uintptr(len(b)), 0, 0)
+		if e != 0 || n == 0 {
+			closeFD(fd)
+			p.set(at, count)
+			return e
+		}
+		for d := entries(b[:n]); d.next(); {
+			if d.number >= 0 && d.number != fd {
+				p.num(int64(d.number))
+				count++
+			}
+		}
+	}
+}
+
+// command sums up argv and environment.
+func (r *run) command() int64 {
+	h := sumStart.str(r.path)
+	for l := r.args; l.n > 0; l.n-- {
+		h = h.str(l.from.text())
+	}
+	h = h.str("\x00")
+	for l := r.env; l.n > 0; l.n-- {
+		h = h.str(l.from.text())
+	}
+	return int64(h)
 }
 
 func (r *run) mayGo() bool {
-	buf := make([]byte, 8)
-	n, _, _, _, err := recvmsg(fdSocket, buf, nil)
-	return err == nil && n == 1 && buf[0] == Go
+	var b [8]byte
+	var none [maxFDs]int32
+	n, _, e := receive(fdSocket, b[:], &none)
+	return e == 0 && n == 1 && b[0] == Go
 }
 
 // execute runs the program and stays as its supervisor: it reaps, and in a pid
 // namespace of its own its end is the end of everything.
 func (r *run) execute() {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		fail(&Failure{"dumpable", "", errno(err)})
+	if e := prctl(unix.PR_SET_DUMPABLE, 0, 0); e != 0 {
+		r.fail(failure{"dumpable", "", e})
 	}
-	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		fail(&Failure{"close_range", "", errno(err)})
+	if e := closeFrom(3, unix.CLOSE_RANGE_CLOEXEC); e != 0 {
+		r.fail(failure{"close_range", "", e})
 	}
-	if r.spec.Dry {
+	if r.dry {
 		r.ended(0)
 	}
-	pid, err := syscall.ForkExec(r.spec.Path, r.spec.Args, &syscall.ProcAttr{Env: r.spec.Env, Files: []uintptr{0, 1, 2},
-		Sys: &syscall.SysProcAttr{Setsid: true}})
-	if err != nil {
-		f := Failure{"exec", r.spec.Path, errno(err)}
-		_ = sendmsg(fdSocket, f.Encode(MsgExec), nil)
+	pointers := unsafe.Slice((*uintptr)(into(r.memory[reportRoom:])), r.args.n+r.env.n+2)
+	argv, env := pointers[:r.args.n+1], pointers[r.args.n+1:]
+	r.args.pointers(argv)
+	r.env.pointers(env)
+	var mask uint64
+	pid, e := vforkExec(at(r.path), unsafe.Pointer(&argv[0]), unsafe.Pointer(&env[0]), unsafe.Pointer(&mask))
+	if e != 0 {
+		if pid > 0 {
+			_, _, _ = waitFor(pid)
+		}
+		p := packer{b: r.memory[:reportRoom]}
+		failure{"exec", r.path, errno(e)}.pack(&p, MsgExec)
+		_ = send(fdSocket, p.b[:p.n], -1)
 		exit(0)
 	}
-	_ = sendmsg(fdSocket, []byte{MsgRunning}, nil)
+	running := [1]byte{MsgRunning}
+	_ = send(fdSocket, running[:], -1)
 	for fd := range 3 {
-		_ = unix.Close(fd)
+		closeFD(fd)
 	}
-	if !r.isolated() {
-		go r.heed()
+	switch {
+	case r.isolated():
+		r.reap(pid)
+	case r.self != nil:
+		r.ended(r.self(pid))
+	default:
+		r.watch(pid)
 	}
+}
+
+// pointers fills in the addresses of the texts, which stay where they are, and
+// a zero behind them.
+func (l list) pointers(to []uintptr) {
+	i := 0
+	for ; l.n > 0; l.n-- {
+		to[i] = uintptr(at(l.from.text()))
+		i++
+	}
+	to[i] = 0
+}
+
+// reap waits for every child until the program has ended.
+func (r *run) reap(program int) {
 	for {
-		var ws unix.WaitStatus
-		got, err := unix.Wait4(-1, &ws, 0, nil)
-		if err == unix.EINTR {
-			continue
+		got, status, e := waitFor(-1)
+		if e != 0 {
+			r.fail(failure{"wait", "", e})
 		}
-		if err != nil {
-			fail(&Failure{"wait", "", errno(err)})
-		}
-		if got == pid {
-			r.ended(uint32(ws))
+		if got == program {
+			r.ended(status)
 		}
 	}
 }
 
+// ended reports how the program ended once nothing of what it started is left.
 func (r *run) ended(status uint32) {
-	if !r.isolated() {
-		killChildren(true)
+	if r.isolated() {
+		_ = kill(-1, uintptr(unix.SIGKILL)) // all of the namespace but this
+		for e := errno(0); e == 0; {
+			_, _, e = waitFor(-1)
+		}
+	} else {
+		killChildren()
 	}
-	e := &encoder{b: []byte{MsgExit}}
-	e.num(int64(status))
-	_ = sendmsg(fdSocket, e.b, nil)
+	var b [16]byte
+	p := packer{b: b[:]}
+	p.byte(MsgExit)
+	p.num(int64(status))
+	_ = send(fdSocket, p.b[:p.n], -1)
 	exit(0)
-}
-
-// DecodeExit reads what follows MsgExit.
-func DecodeExit(b []byte) (uint32, error) {
-	d := &decoder{b: b}
-	n := d.num()
-	if d.bad {
-		return 0, errSpec
-	}
-	return uint32(n), nil
-}
-
-// heed kills the children on the gateway's word, or when the gateway is gone.
-func (r *run) heed() {
-	buf := make([]byte, 8)
-	for {
-		n, _, _, _, err := recvmsg(fdSocket, buf, nil)
-		if err != nil || n == 0 || buf[0] == Kill {
-			break
-		}
-	}
-	for {
-		killChildren(false)
-		ts := unix.Timespec{Nsec: 1e6}
-		_ = unix.Nanosleep(&ts, nil)
-	}
-}
-
-// killChildren kills everything beneath this process; with reap it goes on
-// until none is left, orphans included, which come to the nearest subreaper.
-func killChildren(reap bool) {
-	for {
-		KillDescendants(unix.Getpid())
-		if !reap {
-			return
-		}
-		_, err := unix.Wait4(-1, nil, 0, nil)
-		if err != nil && err != unix.EINTR {
-			return
-		}
-	}
-}
-
-// KillDescendants kills every process beneath pid and reports whether there
-// was one that could still run. A process forked meanwhile needs another call.
-func KillDescendants(pid int) bool {
-	alive := false
-	for queue := children(pid); len(queue) > 0; queue = queue[1:] {
-		child := queue[0]
-		queue = append(queue, children(child)...)
-		err := unix.Kill(child, unix.SIGKILL)
-		alive = alive || (err == nil && !zombie(child))
-	}
-	return alive
-}
-
-func zombie(pid int) bool {
-	text, err := readFile("/proc/" + itoa(pid) + "/stat")
-	if err != nil {
-		return true
-	}
-	i := strings.LastIndexByte(text, ')')
-	return i >= 0 && i+2 < len(text) && (text[i+2] == 'Z' || text[i+2] == 'X')
-}
-
-// children lists the children of every thread of pid.
-func children(pid int) []int {
-	dir := "/proc/" + itoa(pid) + "/task"
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, 4096)
-	out := []int{}
-	for {
-		n, err := unix.ReadDirent(fd, buf)
-		if err != nil || n <= 0 {
-			return out
-		}
-		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
-		for _, tid := range names {
-			text, err := readFile(dir + "/" + tid + "/children")
-			if err != nil {
-				continue
-			}
-			out = append(out, numbers(text)...)
-		}
-	}
-}
-
-func numbers(text string) []int {
-	out := []int{}
-	n, in := 0, false
-	for i := range len(text) {
-		c := text[i]
-		if c >= '0' && c <= '9' {
-			n, in = n*10+int(c-'0'), true
-			continue
-		}
-		if in {
-			out = append(out, n)
-		}
-		n, in = 0, false
-	}
-	if in {
-		out = append(out, n)
-	}
-	return out
 }

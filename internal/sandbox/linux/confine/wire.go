@@ -6,7 +6,10 @@
 // slows the start of a process.
 package confine
 
-import "errors"
+import (
+	"errors"
+	"unsafe"
+)
 
 // Level of confinement as the stage knows it.
 type Level uint8
@@ -16,13 +19,6 @@ const (
 	LevelProcess Level = iota + 1
 	LevelConfined
 	LevelIsolated
-)
-
-// Roles of the program, given in the environment variable RoleEnv.
-const (
-	RoleEnv      = "OPENCLAW_STAGE_ROLE"
-	RoleLauncher = "launcher"
-	RoleStage    = "stage"
 )
 
 // MountKind says what is put at a target.
@@ -93,6 +89,9 @@ type Spec struct {
 	Dry       bool   // end after the witness without executing anything
 	ABI       int    // Landlock ABI to use
 	MustWrite string // a path that the run must be able to write
+	// Program is the system call filter, FilterBytes of an assembled one. Its
+	// GuardMark stands for the pid of a supervisor.
+	Program []byte
 }
 
 type encoder struct{ b []byte }
@@ -110,10 +109,16 @@ func (e *encoder) str(s string) {
 	e.b = append(e.b, s...)
 }
 
-func (e *encoder) strs(l []string) {
+// text is a str that the kernel can read in place.
+func (e *encoder) text(s string) {
+	e.str(s)
+	e.b = append(e.b, 0)
+}
+
+func (e *encoder) texts(l []string) {
 	e.num(int64(len(l)))
 	for _, s := range l {
-		e.str(s)
+		e.text(s)
 	}
 }
 
@@ -164,6 +169,22 @@ func (d *decoder) count(least int) int {
 
 func (d *decoder) str() string { return string(d.take(d.num())) }
 
+// text gives a str of an encoder's text where it lies, NUL behind it.
+func (d *decoder) text() string {
+	n := d.num()
+	if n < 0 || n >= int64(len(d.b)) {
+		d.bad = true
+		return ""
+	}
+	b := d.take(n + 1)
+	for i := range b {
+		if (b[i] == 0) != (i == len(b)-1) {
+			d.bad = true
+		}
+	}
+	return unsafe.String(unsafe.SliceData(b), n)
+}
+
 func (d *decoder) strs() []string {
 	out := make([]string, d.count(8))
 	for i := range out {
@@ -179,70 +200,42 @@ func (d *decoder) flag() bool {
 
 const specMagic = "openclaw spec 1\n"
 
-// Encode gives the bytes that DecodeSpec reads.
+// Encode gives the bytes that a stage reads.
 func (s *Spec) Encode() []byte {
-	e := &encoder{b: make([]byte, 0, 4096)}
+	e := &encoder{b: make([]byte, 0, 8192)}
 	e.b = append(e.b, specMagic...)
 	e.num(int64(s.Level))
-	e.str(s.Nonce)
-	e.str(s.Path)
-	e.strs(s.Args)
-	e.strs(s.Env)
-	e.str(s.Dir)
-	e.str(s.Root)
+	for _, t := range []string{s.Nonce, s.Path, s.Dir, s.Root, s.Canary, s.MustWrite} {
+		e.text(t)
+	}
+	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, s.Limits.DataBytes, int64(s.UID), int64(s.GID), int64(s.ABI)} {
+		e.num(n)
+	}
+	for _, b := range []bool{s.Proxy, s.NoInet, s.ProveArch, s.Dry} {
+		e.flag(b)
+	}
+	e.texts(s.Args)
+	e.texts(s.Env)
 	e.num(int64(len(s.Mounts)))
 	for _, m := range s.Mounts {
 		e.num(int64(m.Kind))
-		e.str(m.Source)
-		e.str(m.Target)
+		e.text(m.Source)
+		e.text(m.Target)
 		e.flag(m.Write)
 		e.flag(m.Device)
 		e.num(m.Size)
 	}
 	e.num(int64(len(s.Rules)))
 	for _, r := range s.Rules {
-		e.str(r.Path)
+		e.text(r.Path)
 		e.num(int64(r.Access))
 	}
-	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, s.Limits.DataBytes, int64(s.UID), int64(s.GID), int64(s.ABI)} {
-		e.num(n)
-	}
-	e.str(s.Canary)
-	e.str(s.MustWrite)
-	for _, b := range []bool{s.Proxy, s.NoInet, s.ProveArch, s.Dry} {
-		e.flag(b)
-	}
+	e.num(int64(len(s.Program)))
+	e.b = append(e.b, s.Program...)
 	return e.b
 }
 
-var errSpec = errors.New("confine: spec is not complete")
-
-// DecodeSpec reads what Encode wrote; anything else, a byte too many included,
-// is an error.
-func DecodeSpec(b []byte) (*Spec, error) {
-	d := &decoder{b: b}
-	if string(d.take(int64(len(specMagic)))) != specMagic {
-		return nil, errSpec
-	}
-	s := &Spec{Level: Level(d.num()), Nonce: d.str(), Path: d.str(), Args: d.strs(), Env: d.strs(), Dir: d.str(), Root: d.str()}
-	s.Mounts = make([]Mount, d.count(34))
-	for i := range s.Mounts {
-		s.Mounts[i] = Mount{Kind: MountKind(d.num()), Source: d.str(), Target: d.str(), Write: d.flag(), Device: d.flag(), Size: d.num()}
-	}
-	s.Rules = make([]Rule, d.count(16))
-	for i := range s.Rules {
-		s.Rules[i] = Rule{Path: d.str(), Access: Access(d.num())}
-	}
-	s.Limits = Limits{FileBytes: d.num(), Processes: d.num(), OpenFiles: d.num(), DataBytes: d.num()}
-	s.UID, s.GID, s.ABI = int(d.num()), int(d.num()), int(d.num())
-	s.Canary = d.str()
-	s.MustWrite = d.str()
-	s.Proxy, s.NoInet, s.ProveArch, s.Dry = d.flag(), d.flag(), d.flag(), d.flag()
-	if d.bad || len(d.b) != 0 || s.Level < LevelProcess || s.Level > LevelIsolated {
-		return nil, errSpec
-	}
-	return s, nil
-}
+var errSpec = errors.New("confine: message is not complete")
 
 // Messages on the launcher's sockets (one per packet). A spawn request is
 // opSpawn, level, uid, gid and two flags; its descriptors are stdin, stdout, stderr, the stage's
@@ -289,16 +282,6 @@ type Reply struct {
 	Text  string // outside reading
 }
 
-// Encode gives the packet.
-func (r Reply) Encode() []byte {
-	e := &encoder{}
-	e.num(int64(r.Pid))
-	e.num(int64(r.Errno))
-	e.str(r.Where)
-	e.str(r.Text)
-	return e.b
-}
-
 // DecodeReply reads a Reply.
 func DecodeReply(b []byte) (Reply, error) {
 	d := &decoder{b: b}
@@ -331,15 +314,6 @@ type Failure struct {
 	Errno        int
 }
 
-// Encode gives the packet.
-func (f Failure) Encode(kind byte) []byte {
-	e := &encoder{b: []byte{kind}}
-	e.str(f.Step)
-	e.str(f.Object)
-	e.num(int64(f.Errno))
-	return e.b
-}
-
 // DecodeFailure reads what follows the kind byte.
 func DecodeFailure(b []byte) (Failure, error) {
 	d := &decoder{b: b}
@@ -369,29 +343,6 @@ type Report struct {
 	Probes     []Probe
 }
 
-// Encode gives the packet.
-func (r *Report) Encode() []byte {
-	e := &encoder{b: make([]byte, 0, 8192)}
-	e.b = append(e.b, MsgWitness)
-	e.str(r.Nonce)
-	e.str(r.Status)
-	e.strs(r.Namespaces)
-	e.str(r.Cgroup)
-	e.str(r.Mounts)
-	e.num(int64(len(r.FDs)))
-	for _, fd := range r.FDs {
-		e.num(int64(fd))
-	}
-	e.num(r.CmdSum)
-	e.num(r.Filter)
-	e.num(int64(len(r.Probes)))
-	for _, p := range r.Probes {
-		e.str(p.Name)
-		e.num(int64(p.Errno))
-	}
-	return e.b
-}
-
 // DecodeReport reads what follows the kind byte.
 func DecodeReport(b []byte) (*Report, error) {
 	d := &decoder{b: b}
@@ -411,22 +362,40 @@ func DecodeReport(b []byte) (*Report, error) {
 	return r, nil
 }
 
+// DecodeExit reads what follows MsgExit.
+func DecodeExit(b []byte) (uint32, error) {
+	d := &decoder{b: b}
+	n := d.num()
+	if d.bad {
+		return 0, errSpec
+	}
+	return uint32(n), nil
+}
+
+// sum is FNV-1a.
+type sum uint64
+
+const sumStart sum = 14695981039346656037
+
+func (h sum) add(v uint64) sum { return (h ^ sum(v)) * 1099511628211 }
+
+// str ends with a value that no byte has.
+func (h sum) str(s string) sum {
+	for i := range len(s) {
+		h = h.add(uint64(s[i]))
+	}
+	return h.add(0xff00)
+}
+
 // CmdSum hashes argv and environment with separators that neither can hold.
 func CmdSum(path string, args, env []string) int64 {
-	h := uint64(14695981039346656037)
-	add := func(s string) {
-		for i := range len(s) {
-			h = (h ^ uint64(s[i])) * 1099511628211
-		}
-		h = (h ^ 0xff00) * 1099511628211
-	}
-	add(path)
+	h := sumStart.str(path)
 	for _, s := range args {
-		add(s)
+		h = h.str(s)
 	}
-	add("\x00")
+	h = h.str("\x00")
 	for _, s := range env {
-		add(s)
+		h = h.str(s)
 	}
 	return int64(h)
 }
