@@ -76,6 +76,7 @@ func (sc *scanner) namedNearby(i int, holder string) nameClass {
 	if n := strings.LastIndex(s[from:i], "\n\n"); n >= 0 {
 		from += n + 2
 	}
+	var last [3]string
 	for at := from; at < i; {
 		begin := at
 		for at < i && (isName(s[at])) {
@@ -93,7 +94,12 @@ func (sc *scanner) namedNearby(i int, holder string) nameClass {
 		for end < i && isName(s[end]) {
 			end++
 		}
-		if c := nameOf(s[v:end]); v > at && (c == namePassword || c == nameToken) {
+		if v > at && end > v {
+			last[0], last[1], last[2] = last[1], last[2], s[v:end]
+		}
+	}
+	for _, name := range last {
+		if c := nameOf(name); c == namePassword || c == nameToken {
 			return nameToken
 		}
 	}
@@ -434,6 +440,9 @@ func (sc *scanner) pgpass(i int) int {
 				return 0
 			}
 			at++
+		}
+		if field == 0 && at-from < 3 && s[from] != '*' {
+			return 0 // a line and a column
 		}
 		if at == from || at >= len(s) || s[at] != ':' {
 			return 0

@@ -23,9 +23,11 @@ type secretCase struct {
 
 // secretCases are packed: hosts of repositories take invented secrets for real
 // ones.
-func secretCases(t testing.TB) []secretCase {
+func secretCases(t testing.TB) []secretCase { return packed(t, "secrets") }
+
+func packed(t testing.TB, name string) []secretCase {
 	t.Helper()
-	f, err := os.Open("testdata/secrets.jsonl.gz")
+	f, err := os.Open("testdata/" + name + ".jsonl.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,34 +49,43 @@ func secretCases(t testing.TB) []secretCase {
 	return out
 }
 
-// TestSecretCorpus holds the figures that the documentation gives.
+// TestSecretCorpus holds the figures that the documentation gives. The rules
+// were tuned on "secrets" and "own", not on "fresh".
 func TestSecretCorpus(t *testing.T) {
-	var r *Redactor
-	var secrets, missed, clean, touched int
-	for _, c := range secretCases(t) {
-		out := r.String(c.Text)
-		if again := r.String(out); again != out {
-			t.Errorf("%s: not idempotent: %q", c.ID, again)
-		}
-		if c.Label == "clean" {
-			if clean++; out != c.Text {
-				touched++
-				t.Errorf("%s: touched: %q", c.ID, out)
+	for _, c := range []struct {
+		name          string
+		masked, clean float64
+	}{
+		{"secrets", 1, 0},
+		{"own", 0.98, 0.005},
+	} {
+		var r *Redactor
+		var secrets, missed, clean, touched int
+		for _, c := range packed(t, c.name) {
+			out := r.String(c.Text)
+			if again := r.String(out); again != out {
+				t.Errorf("%s: not idempotent: %q", c.ID, again)
 			}
-			continue
-		}
-		secrets++
-		for _, s := range c.Secrets {
-			if strings.Contains(out, s) {
-				missed++
-				t.Errorf("%s: not masked: %q", c.ID, out)
-				break
+			if c.Label == "clean" {
+				if clean++; out != c.Text {
+					touched++
+					t.Logf("%s: touched: %q", c.ID, out)
+				}
+				continue
+			}
+			secrets++
+			for _, s := range c.Secrets {
+				if strings.Contains(out, s) {
+					missed++
+					t.Logf("%s: not masked: %q", c.ID, out)
+					break
+				}
 			}
 		}
-	}
-	t.Logf("masked %d/%d, touched %d/%d", secrets-missed, secrets, touched, clean)
-	if secrets == 0 || clean == 0 {
-		t.Error("the corpus is empty")
+		t.Logf("%s: masked %d/%d, touched %d/%d", c.name, secrets-missed, secrets, touched, clean)
+		if secrets == 0 || clean == 0 || float64(missed) > (1-c.masked)*float64(secrets) || float64(touched) > c.clean*float64(clean) {
+			t.Errorf("%s: masked %d/%d, touched %d/%d", c.name, secrets-missed, secrets, touched, clean)
+		}
 	}
 }
 
@@ -154,6 +165,42 @@ func TestPlaces(t *testing.T) {
 		{"seed phrase: abandon ability able about above absent absorb abstract absurd abuse access accident", "seed phrase: keep it safe"},
 		{"token `" + v + "`", "token `name`"},
 		{"pin: 4711", "pin: the map"},
+		{`{"name":"DB_PASSWORD","value":"` + v + `"}`, `{"name":"DB_HOST","value":"` + v + `"}`},
+		{"- name: API_TOKEN\n  value: " + v, "- name: API_HOST\n  value: " + v},
+		{`<add key="ApiKey" value="` + v + `"/>`, `<add key="Theme" value="` + v + `"/>`},
+		{`variable "db_password" { default = "` + v + `" }`, `variable "db_name" { default = "` + v + `" }`},
+		{"define('DB_PASSWORD', '" + v + "')", "define('DB_HOST', '" + v + "')"},
+		{`["authorization", "Bearer ` + v + `"]`, `["authorization", "accept"]`},
+		{"| token | " + v + " |", "| token | table |"},
+		{"token\t" + v, "token\tcount"},
+		{"INSERT INTO u (name, password) VALUES ('jane', 'hunter2x')", "INSERT INTO u (name, city) VALUES ('jane', 'hunter2x')"},
+		{"CREATE USER x IDENTIFIED BY 'hunter2x'", "sorted BY 'hunter2x'"},
+		{"echo 'hunter2x' | sudo -S id", "echo 'hunter2x' | sort"},
+		{"echo jane:hunter2x | chpasswd", "echo $PAIR | chpasswd"},
+		{"htpasswd -b f jane hunter2x", "htpasswd f jane"},
+		{"rclone obscure hunter2x", "an obscure hunter2x"},
+		{"net use z: \\\\h\\s /user:jane hunter2x", "net use z: \\\\h\\s /user:jane /savecred"},
+		{"xfreerdp /u:j /p:hunter2x /v:h", "scp /p:hunter2x"},
+		{"db.example:5432:app:jane:hunter2x", "main.go:12:5:x:error2y"},
+		{"jane:$6$saltsaltsalt$" + v + v, "costs $6$ or $7"},
+		{"WIFI:T:WPA;S:home;P:hunter2x;;", "A;S:home;P:hunter2x;;"},
+		{"[sudo] password for jane: hunter2x", "no password for jane: ask her"},
+		{"payload=%7B%22password%22%3A%22hunter2x%22", "payload=%7B%22city%22%3A%22hunter2x%22"},
+		{"密码：hunter2x", "城市：hunter2x"},
+		{"Пароль: hunter2x", "Город: hunter2x"},
+		{"Zugangsschlüssel: " + v, "Zugang: " + v},
+		{"webhook_secret: >-\n  " + v, "webhook_name: >-\n  " + v},
+		{"secret_key: !!str " + v, "secret_key: !Ref Key"},
+		{"DATABASE_URL=postgres://app:hu?ter2x@db/x", "see https://h.example:80?at=a@b"},
+		{"https://h.example/webhooks/" + v + v, "https://h.example/webhooks/list"},
+		{"Authorization: Digest username=\"j\", response=\"6c900fdea3ccb7b033db6212f4e38414\"", "Authorization: Digest username=\"j\", realm=\"r\""},
+		{"acme_sk_live_" + v + v, "acme_pk_live"},
+		{"Your verification code is 818264", "Your postal code is 818264"},
+		{"backup codes: v5wy7-boqyt dc13p-plv7u", "backup codes: none left"},
+		{"RESTIC_PASSWORD=correct horse battery staple", "RESTIC_TITLE=correct horse battery staple"},
+		{"API_KEY=" + v + "\\\n" + v, "TITLE=" + v + "\\\n" + v},
+		{`<password>{` + v + v + `=}</password>`, "<password>{{ password }}</password>"},
+		{"tls.key: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFb3dJQkFBS0NBUUVBdTFTVTFMZlZMUEhDb3pNeEgyTW80bGdPRWVQek5tMHRSZ2VM", "tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJkekNDQVIyZ0F3SUJBZ0lVRXhhbXBsZUV4YW1wbGVFeGFtcGxl"},
 		{"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", "eyJhbGciOiJIUzI1NiJ9"},
 	} {
 		if out := r.String(c.hit); out == c.hit {
@@ -166,7 +213,8 @@ func TestPlaces(t *testing.T) {
 	for _, clean := range []string{
 		"commit 3f785a1c0c5a6d1b1bd8a7f2c4b63e1f7ad0f3e1", "id 6ba7b810-9dad-11d1-80b4-00c04fd430c8", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		"integrity sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP==", "the password must be at least 12 characters long", "const tokenCount = 4096",
-		"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFUx0Q", "next_page_token is empty", "keyboard: qwerty12345",
+		"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFUx0Q", "next_page_token is empty", "keyboard: qwerty12345", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-AbCdEf",
+		"PASSWORD=`pass show db`", "price_1AbC2dEf3GhI4jKl5MnO6pQr", "req_1AbC2dEf3GhI4jKl5MnO6pQr", `["password", "email", "token"]`, "AKIAIOSFODNN7EXAMPLE",
 	} {
 		if out := r.String(clean); out != clean {
 			t.Errorf("touched: %q: %q", clean, out)
@@ -258,7 +306,7 @@ func TestJSONAndArgv(t *testing.T) {
 
 // TestWriterIsString: a stream cut anywhere comes out as the whole would.
 func TestWriterIsString(t *testing.T) {
-	all := secretCases(t)
+	all := append(secretCases(t), packed(t, "own")...)
 	r := New(Options{Values: []string{"Live-Value-4711-xyz"}})
 	rapid.Check(t, func(rt *rapid.T) {
 		var text strings.Builder
@@ -278,21 +326,14 @@ func TestWriterIsString(t *testing.T) {
 		if err := w.Close(); err != nil {
 			rt.Fatal(err)
 		}
-		for _, c := range all {
-			for _, s := range c.Secrets {
-				if strings.Contains(text.String(), s) && strings.Contains(out.String(), s) && !strings.Contains(r.String(text.String()), s) {
-					rt.Fatalf("the stream shows %q", s)
-				}
-			}
-		}
-		if strings.Contains(out.String(), "Live-Value") {
-			rt.Fatal("the stream shows a live value")
+		if want := r.String(text.String()); out.String() != want {
+			rt.Fatalf("the stream says %q, the whole %q", out.String(), want)
 		}
 	})
 }
 
 func FuzzRedact(f *testing.F) {
-	for _, c := range secretCases(f) {
+	for _, c := range append(secretCases(f), packed(f, "own")...) {
 		f.Add(c.Text)
 	}
 	r := New(Options{Values: []string{"Live-Value-4711-xyz"}})
@@ -336,7 +377,8 @@ func BenchmarkRedactClean(b *testing.B) {
 }
 
 func BenchmarkRedactHostile(b *testing.B) {
-	for name, piece := range map[string]string{"equals": "password=", "quotes": `key="`, "url": "://", "dash": "-u ", "pem": "-----BEGIN RSA PRIVATE KEY-----", "esc": "\x1b[", "eyJ": "eyJ.", "name": "token ", "angle": "<password>"} {
+	for name, piece := range map[string]string{"equals": "password=", "quotes": `key="`, "url": "://", "dash": "-u ", "pem": "-----BEGIN RSA PRIVATE KEY-----", "esc": "\x1b[", "eyJ": "eyJ.", "name": "token ", "angle": "<password>",
+		"holder": `name="value=`, "cell": "| token ", "list": `"token",`, "sql": "(token) values('", "echo": "echo |", "pgpass": "h:1:a:b:", "hooks": "://h/hooks/a", "encoded": "token%3D", "codes": "backup codes: ab12-cd ", "wide": "密码：", "slash": "net /user:a ", "continued": "token=abcdefgh\\\n"} {
 		b.Run(name, func(b *testing.B) {
 			text := strings.Repeat(piece, 100_000/len(piece))
 			for b.Loop() {

@@ -385,7 +385,7 @@ func (sc *scanner) named(i, end int) int {
 	switch c := nameOf(sc.nameBack(at - 1)); {
 	case c == nameToken && !spared(v) && (random(v, 16) || quote != 0 && random(v, 12) || isUUID(v)):
 		return sc.mask(i, stop, "named.token")
-	case c == namePassword && plausible(c, v, place{sep: ' '}):
+	case c == namePassword && (plausible(c, v, place{sep: ' '}) || quote == '\'' && len(v) >= 6 && plausible(c, v, place{sep: ' ', quoted: inQuotes})):
 		return sc.mask(i, stop, "named.password")
 	}
 	return 0

@@ -13,8 +13,14 @@ type Writer struct {
 	r   *Redactor
 	w   io.Writer
 	buf []byte
-	err error
+	// seen are the last lines that were passed on: what names a value may stand
+	// on the line before it.
+	seen string
+	err  error
 }
+
+// context bounds the lines that are kept for what follows them.
+const context = 240
 
 // StreamWindow bounds what a Writer holds back.
 const StreamWindow = 64 << 10
@@ -58,6 +64,9 @@ func (w *Writer) Close() error {
 func (w *Writer) safeCut() int {
 	s := string(w.buf)
 	cut := strings.LastIndexByte(s, '\n') + 1
+	for cut > 1 && s[cut-2] == '\\' {
+		cut = strings.LastIndexByte(s[:cut-1], '\n') + 1 // the line goes on
+	}
 	if open := openPEM(s); open >= 0 {
 		cut = min(cut, open)
 	}
@@ -93,9 +102,39 @@ func (w *Writer) pass(n int) error {
 	if n == 0 {
 		return nil
 	}
-	if _, w.err = io.WriteString(w.w, w.r.String(string(w.buf[:n]))); w.err != nil {
+	text := w.seen + string(w.buf[:n])
+	var b strings.Builder
+	at := len(w.seen)
+	for _, sp := range w.r.spans(text) {
+		switch {
+		case sp.end <= at:
+			continue
+		case sp.start < at:
+			b.WriteString(masked)
+		default:
+			b.WriteString(text[at:sp.start])
+			b.WriteString(sp.mask(text))
+		}
+		at = sp.end
+	}
+	b.WriteString(text[at:])
+	if _, w.err = io.WriteString(w.w, b.String()); w.err != nil {
 		return w.err
 	}
+	w.seen = lastLines(text)
 	w.buf = append(w.buf[:0], w.buf[n:]...)
 	return nil
+}
+
+// lastLines are the whole lines at the end of a text, context bytes of them at
+// most; none when the text does not end with a line.
+func lastLines(text string) string {
+	if text == "" || text[len(text)-1] != '\n' {
+		return ""
+	}
+	if len(text) <= context {
+		return strings.Clone(text)
+	}
+	tail := text[len(text)-context:]
+	return strings.Clone(tail[strings.IndexByte(tail, '\n')+1:])
 }
