@@ -61,6 +61,12 @@ func (sc *scanner) unnamed(i, next int, name string) int {
 		return sc.value(nameToken, next, place{sep: ':'})
 	case s[i] == ':' && next < len(s) && s[next] == ' ' && sc.prompted(i):
 		return sc.value(namePassword, next, place{sep: ':'})
+	case s[i] == ':' && next < len(s) && isAlnum(s[next]):
+		return sc.userinfo(next)
+	case s[i] == ':' && next+20 < len(s) && s[next] == ' ':
+		if end := endOfBare(s, next+1); random(s[next+1:end], 20) && !spared(s[next+1:end]) && sc.announced(i) {
+			return sc.mask(next+1, end, "named.clause")
+		}
 	}
 	return next
 }
@@ -101,6 +107,8 @@ func (sc *scanner) namedNearby(i int, holder string) nameClass {
 	for _, name := range last {
 		if c := nameOf(name); c == namePassword || c == nameToken {
 			return nameToken
+		} else if c == nameWeak || c == nameQuery && strings.Contains(name, "sess") {
+			return nameWeak
 		}
 	}
 	if n := strings.LastIndexByte(s[from:i], '{'); n >= 0 {
@@ -313,6 +321,56 @@ func (sc *scanner) sqlValues(i, end int) int {
 	return limit
 }
 
+// secondOf masks the second of two quoted strings in the parentheses that open
+// at i: auth=("jane", "…").
+func (sc *scanner) secondOf(i int) int {
+	s := sc.s
+	at := skipAny(s, i+1, len(s), " ")
+	_, end, q := sc.extent(at, place{sep: ','})
+	if q != inQuotes {
+		return 0
+	}
+	at = skipAny(s, end+1, len(s), " ")
+	if at >= len(s) || s[at] != ',' {
+		return 0
+	}
+	at = skipAny(s, at+1, len(s), " ")
+	begin, stop, q := sc.extent(at, place{sep: ','})
+	if v := s[begin:stop]; q != inQuotes || len(v) < 6 || !scrambled(v) || spared(v) {
+		return 0
+	}
+	return sc.mask(begin, stop, "named.second")
+}
+
+// clauseNames and clauseOthers decide what the clause before a colon is about.
+var (
+	clauseNames  = [...]string{"token", "secret", "password", "passwort", "api key", "access key", "credential"}
+	clauseOthers = [...]string{"hash", "digest", "sha", "fingerprint", "checksum", "commit", "etag", "public", " id", "uuid", "version", "path", "file", "named"}
+)
+
+// announced reports whether the clause before the colon at i is about a
+// credential: "the token you asked for: …".
+func (sc *scanner) announced(i int) bool {
+	clause := sc.s[max(0, i-56):i]
+	if n := strings.LastIndexAny(clause, ".,;:\n(){}[]\"="); n >= 0 {
+		clause = clause[n+1:]
+	}
+	if strings.IndexByte(strings.TrimSpace(clause), ' ') < 0 {
+		return false
+	}
+	for _, w := range clauseOthers {
+		if strings.Contains(clause, w) {
+			return false
+		}
+	}
+	for _, w := range clauseNames {
+		if strings.Contains(clause, w) {
+			return true
+		}
+	}
+	return false
+}
+
 func quoteKind(q byte) int {
 	for n, x := range quotes {
 		if x[0] == q && len(x) == 1 {
@@ -471,6 +529,36 @@ func (sc *scanner) encodedKey(i int) int {
 		return 0
 	}
 	return sc.mask(i, end, "pem.encoded")
+}
+
+// companion masks the secret that stands near an AWS key's id, which ends at i:
+// forty characters of base64.
+func (sc *scanner) companion(i int) {
+	s := sc.s
+	limit := min(len(s), i+120)
+	for at := i; at < limit; {
+		end := run(s, at, alnum|base64ish)
+		if m := makeupOf(s[at:end]); end-at == 40 && m.upper > 2 && m.lower > 2 && m.digit > 0 {
+			sc.spans = append(sc.spans, span{start: at, end: end, rule: "aws.secret"})
+			return
+		}
+		at = end + 1
+	}
+}
+
+// userinfo masks the password of user:password@host without a scheme. The
+// colon is before next.
+func (sc *scanner) userinfo(next int) int {
+	s := sc.s
+	end := next
+	for end < len(s) && end-next < 64 && s[end] > ' ' && s[end] != '@' && s[end] != ':' && s[end] != '/' {
+		end++
+	}
+	m := makeupOf(s[next:end])
+	if end-next < 8 || end+1 >= len(s) || s[end] != '@' || !isAlnum(s[end+1]) || m.digit == 0 || m.upper == 0 || m.lower == 0 || strings.HasPrefix(s[end:], "@sha256") || spared(s[next:end]) {
+		return next
+	}
+	return sc.mask(next, end, "userinfo")
 }
 
 // credentialParts make a word with a random end a credential wherever it

@@ -18,7 +18,15 @@ func (sc *scanner) hyphen(i int) int {
 	if i+1 >= len(s) {
 		return i + 1
 	}
+	if s[i+1] == '>' {
+		return sc.assignment(i, i+2)
+	}
 	if s[i+1] != '-' {
+		if end := run(s, i+1, word); end > i+5 && end < len(s) && s[end] == ' ' {
+			if c := nameOf(s[i+1 : end]); c == namePassword || c == nameToken {
+				return sc.longFlag(s[i+1:end], end)
+			}
+		}
 		return sc.shortFlag(i)
 	}
 	end := run(s, i+2, word)
@@ -35,6 +43,15 @@ func (sc *scanner) longFlag(name string, end int) int {
 	at := skipToValue(s, end)
 	if c == nameNone && (name == "user" || name == "proxy-user") && sc.program(end, "curl") {
 		return sc.pair(at, afterColon)
+	}
+	if (name == "password-stdin" || name == "with-token") && strings.HasPrefix(s[at:], "<<<") {
+		begin, stop, _ := sc.extent(skipToValue(s, at+3), place{sep: '-'})
+		if v := s[begin:stop]; len(v) >= 6 && !spared(v) {
+			return sc.mask(begin, stop, "option.here")
+		}
+	}
+	if c == nameNone && (name == "body" || name == "value") && sc.program(end, "secret") {
+		c = nameToken
 	}
 	if c != namePassword && c != nameToken && c != namePin || at >= len(s) || s[at] == '-' {
 		return end

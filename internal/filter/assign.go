@@ -98,6 +98,9 @@ func (sc *scanner) value(c nameClass, i int, p place) int {
 		return sc.phrase(at)
 	case nameNone, nameQuery, nameWeak, nameToken, namePin, namePassword:
 	}
+	if c == nameWeak && s[at] == '(' {
+		return max(i, sc.secondOf(at))
+	}
 	begin, end, quoted := sc.extent(at, p)
 	if c == namePin && quoted == bare && sc.codes(at) {
 		return at

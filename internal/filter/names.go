@@ -91,7 +91,7 @@ var passwordWords = [...]string{"password", "passwd", "passwort", "passphrase", 
 
 // passwordEnds and tokenEnds end the names that they are: a compound, or a
 // script without spaces.
-var passwordEnds = [...]string{"password", "passwd", "passwort", "passphrase", "pwd", "kennwort", "losenord", "пароль", "пароля", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "암호", "السر", "المرور", "पासवर्ड", "סיסמה", "סיסמא", "κωδικός", "รหัสผ่าน", "khẩu"}
+var passwordEnds = [...]string{"password", "passwd", "passwort", "passphrase", "pwd", "kennwort", "losenord", "storepass", "keypass", "userpass", "dbpass", "rootpw", "adminpw", "dbpw", "userpw", "bindpw", "passin", "passout", "пароль", "пароля", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "암호", "السر", "المرور", "पासवर्ड", "סיסמה", "סיסמא", "κωδικός", "รหัสผ่าน", "khẩu"}
 
 var tokenEnds = [...]string{"token", "secret", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "signingkey", "schlüssel", "密钥", "密鑰", "金鑰", "令牌", "トークン", "秘密鍵", "apiキー", "api키", "토큰", "токен"}
 

@@ -273,7 +273,7 @@ var flagRules = [...]flagRule{
 	{"ipmitool", 'P', either, wholeValue}, {"mongosh", 'p', either, wholeValue}, {"mongo", 'p', either, wholeValue},
 	{"mongodump", 'p', either, wholeValue}, {"cqlsh", 'p', either, wholeValue}, {"vault", 't', either, wholeValue},
 	{"snmpwalk", 'c', either, wholeValue}, {"snmpget", 'c', either, wholeValue}, {"snmpwalk", 'A', either, wholeValue}, {"snmpwalk", 'X', either, wholeValue},
-	{"snmpget", 'A', either, wholeValue}, {"snmpget", 'X', either, wholeValue}, {"pgbench", 'W', joined, wholeValue}, {"lftp", 'u', either, afterComma},
+	{"snmpget", 'A', either, wholeValue}, {"snmpget", 'X', either, wholeValue}, {"ssh-keygen", 'N', either, wholeValue}, {"ssh-keygen", 'P', either, wholeValue}, {"lftp", 'u', either, afterComma},
 	{"impacket-psexec", 'p', separate, wholeValue}, {"crackmapexec", 'p', separate, wholeValue}, {"evil-winrm", 'p', separate, wholeValue}, {"kinit", 'w', either, wholeValue},
 	{"swaks", 'p', separate, wholeValue}, {"openssl", 'k', separate, wholeValue}, {"keytool", 'p', separate, wholeValue},
 }

@@ -165,6 +165,12 @@ func (sc *scanner) special(i, end int) int {
 			if stop := run(s, end, word|dot); stop-end > 60 {
 				return sc.mask(i, stop, "terraform.token")
 			}
+		case s[end] == '(' && w == "PASSWORD" && end+1 < len(s) && (s[end+1] == '\'' || s[end+1] == '"'):
+			if begin, stop, q := sc.extent(end+1, place{sep: '('}); q == inQuotes && scrambled(s[begin:stop]) && !spared(s[begin:stop]) {
+				return sc.mask(begin, stop, "named.call")
+			}
+		case s[end] == '(' && len(w) >= 9 && (strings.EqualFold(w[len(w)-9:], "basicauth") || w == "basic_auth"):
+			return sc.secondOf(end)
 		case s[end] == '.' && (w == "token" || w == "bearer" || w == "auth"):
 			if stop := run(s, end+1, alnum|dash); random(s[end+1:stop], 32) {
 				return sc.mask(end+1, stop, "auth.protocol")
@@ -234,6 +240,9 @@ func (sc *scanner) prefixed(i int) int {
 		}
 		for end < len(s) && s[end] == '$' {
 			end = run(s, end+1, alnum)
+		}
+		if r.Set == capital && r.Max == 16 {
+			sc.companion(end)
 		}
 		return sc.mask(i, end, "prefix."+r.ID)
 	}
@@ -369,7 +378,7 @@ func (sc *scanner) named(i, end int) int {
 	}
 	v := s[i:stop]
 	m := makeupOf(v)
-	if m.digit == 0 && !(strings.HasSuffix(s[:at], " is ") && len(v) >= 10 && scrambled(v)) {
+	if m.digit == 0 && !(scrambled(v) && (strings.HasSuffix(s[:at], " is ") && len(v) >= 10 || quote == '\'' && len(v) >= 8)) {
 		return 0
 	}
 	if m.digit == len(v) {
@@ -413,10 +422,15 @@ func (sc *scanner) nameBack(end int) string {
 		i--
 	}
 	name := s[i:end]
-	for _, filler := range [...]string{" is", " was", " of", " value", " ="} {
-		if rest := strings.TrimSuffix(name, filler); strings.TrimSpace(rest) != "" {
+	for _, filler := range fillers {
+		if rest, ok := strings.CutSuffix(name, filler); ok && strings.TrimSpace(rest) != "" {
 			name = rest
 		}
 	}
 	return name
 }
+
+// fillers stand between a name and its value, in the order in which they are
+// taken off the end.
+var fillers = [...]string{" is", " was", " of", " value", " =", " to", " from", " lautet", " ist", " es", " est", " jest", " är", "是", "为", "は", "は、", "는", "은",
+	" reset", " set", " changed", " issued", " created", " generated", " received", " below", " follows"}

@@ -94,6 +94,10 @@ func spared(v string) bool {
 		if len(v) == 1 || v[1] == '{' || v[1] == '(' || referenceName(v[1:]) {
 			return true
 		}
+	case '!':
+		if run(v, 1, lower) == len(v) {
+			return true // a YAML tag
+		}
 	case '{':
 		return v[len(v)-1] != '}' || !random(strings.Trim(v, "{}"), 20)
 	case '<', '(', '[', '`':
@@ -105,6 +109,9 @@ func spared(v string) bool {
 	}
 	if len(v) <= 12 && in(statusWords[:], strings.ToLower(strings.TrimRight(v, ".!?:"))) {
 		return true
+	}
+	if len(v) >= 10 && v[4] == '-' && v[7] == '-' && run(v, 0, digit) == 4 && run(v, 5, digit) == 7 && run(v, 8, digit) == 10 {
+		return true // a date
 	}
 	return placeholder(v) || digest(v) || address(v) || codeLike(v)
 }
