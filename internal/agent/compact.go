@@ -145,7 +145,7 @@ func (t *turnState) byHand(ctx context.Context) (s Shortened, err error) {
 }
 
 func (t *turnState) summarise(ctx context.Context, older string) (string, error) {
-	ask := model.Request{Model: t.brain.Model, Task: model.TaskSummary, System: []model.SystemPart{{Text: compactPrompt}}, Messages: []model.Message{model.User(older)}}
+	ask := model.Request{Model: t.brain.Model, Task: model.TaskSummary, System: []model.SystemPart{{Text: compactPrompt}}, Messages: []model.Message{model.User(older)}, Labels: t.labels}
 	msg, _, _, err := model.Collect(t.brain.Provider.Stream(ctx, ask))
 	if err := errors.Join(err, t.charge(ask, &msg, err)); err != nil {
 		return "", err

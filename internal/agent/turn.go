@@ -177,7 +177,7 @@ func (t *turnState) think(ctx context.Context) (model.Message, error) {
 	if err != nil {
 		return model.Message{}, err
 	}
-	req := model.Request{Model: t.brain.Model, System: t.system, Messages: msgs}
+	req := model.Request{Model: t.brain.Model, System: t.system, Messages: msgs, Labels: t.labels}
 	for _, s := range t.opt.Gate.Specs(t.turn.Agent) {
 		req.Tools = append(req.Tools, model.ToolSpec{Name: s.Name, Description: s.Text, Schema: s.Schema})
 	}

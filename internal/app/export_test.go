@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/egress"
 	"github.com/openclaw-go/openclaw/internal/journal"
 )
 
@@ -23,3 +25,9 @@ func RecordHere(ctx context.Context, p configfile.Paths) error {
 
 // NotInForce says why the file on disk does not hold.
 func (a *App) NotInForce() string { return a.posture.notInForce() }
+
+// Dialling makes the gateway's own clients use c, wherever they want to go.
+func Dialling(o Options, c *http.Client) Options {
+	o.rim.client = func(egress.Fixed) (*http.Client, error) { return c, nil }
+	return o
+}

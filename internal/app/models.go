@@ -22,6 +22,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/model/gemini"
 	"github.com/openclaw-go/openclaw/internal/model/openai"
 	"github.com/openclaw-go/openclaw/internal/model/operator"
+	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/posture"
 )
 
@@ -217,6 +218,8 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 	if m.of != c {
 		m.of, m.made, m.specs = c, map[string]model.Provider{}, m.catalog(c)
 	}
+	first, _, _ := strings.Cut(string(refs[0]), "/")
+	may := m.mayGo(a.Rules, first)
 	var candidates []model.Candidate
 	var problems []error
 	for _, ref := range refs {
@@ -226,7 +229,7 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 			problems = append(problems, err)
 			continue
 		}
-		candidates = append(candidates, model.Candidate{Provider: model.Retry{Provider: prov, Sleep: sleep, Rand: rand.Float64}, Model: mod})
+		candidates = append(candidates, model.Candidate{Provider: model.Guard{Provider: model.Retry{Provider: prov, Sleep: sleep, Rand: rand.Float64}, Allow: may}, Model: mod})
 	}
 	if len(candidates) == 0 {
 		return agent.Brain{}, errors.Join(problems...)
@@ -235,13 +238,30 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 	spec, _ := m.specs.Find(name, mod)
 	b := agent.Brain{Provider: candidates[0].Provider, Ref: refs[0], Model: mod, Spec: spec, MaxContext: a.ContextTokens}
 	if len(candidates) > 1 {
-		b.Provider = model.Fallback{Candidates: candidates, Allow: named}
+		b.Provider = model.Fallback{Candidates: candidates, Allow: may}
 	}
 	return b, nil
 }
 
-// named lets a request go to a fallback: the operator wrote it down.
-func named(context.Context, model.Request, []model.Destination) error { return nil }
+// mayGo decides whether a request of an agent goes to a provider, and records
+// what it refuses (R26).
+func (m *models) mayGo(r policy.Rules, first string) func(context.Context, model.Request, []model.Destination) error {
+	return func(ctx context.Context, req model.Request, to []model.Destination) error {
+		for _, d := range to {
+			s := r.Flow.Provider(req.Labels, policy.ModelProvider{Name: d.Provider, Host: d.Host, Primary: d.Provider == first})
+			if s.Verdict == policy.Allow {
+				continue
+			}
+			e := egress.Event{Time: time.Now(), Kind: egress.KindClient, Agent: r.Agent, Client: "model " + d.Provider, Host: policy.Host{Name: d.Host},
+				Verdict: s.Verdict, Rule: s.Rule, Reason: s.Reason}
+			if err := m.app.record.egress(ctx, e); err != nil {
+				return err
+			}
+			return fmt.Errorf("%s: %s", s.Rule, s.Reason)
+		}
+		return nil
+	}
+}
 
 // sleep waits for d or until ctx is done.
 func sleep(ctx context.Context, d time.Duration) error {

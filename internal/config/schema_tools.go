@@ -226,7 +226,8 @@ type EgressHost struct {
 // Flow is tools.flow.
 type Flow struct {
 	Origin
-	Mode Value[string] `key:"mode" enum:"enforce,observe,off" def:"enforce" doc:"rules over untrusted, private and secret data"`
+	Mode      Value[string] `key:"mode" enum:"enforce,observe,off" def:"enforce" doc:"rules over untrusted, private and secret data"`
+	Providers List          `key:"providers" doc:"model providers that may have private text; unset: the agent's first, and those on this machine"`
 }
 
 // Content is tools.content.

@@ -28,6 +28,7 @@ const (
 	KindRefusal                        // provider declined for its own policy
 	KindServer                         // provider's fault
 	KindAborted                        // the caller cancelled
+	KindForbidden                      // our own rules keep the request from this provider
 )
 
 func (k ErrorKind) String() string {
@@ -52,6 +53,8 @@ func (k ErrorKind) String() string {
 		return "server"
 	case KindAborted:
 		return "aborted"
+	case KindForbidden:
+		return "forbidden"
 	}
 	return "invalid"
 }
@@ -61,7 +64,7 @@ func (k ErrorKind) Retryable() bool {
 	switch k {
 	case KindRateLimit, KindOverloaded, KindTimeout, KindNetwork, KindServer:
 		return true
-	case KindInvalid, KindAuth, KindContextLength, KindRefusal, KindAborted:
+	case KindInvalid, KindAuth, KindContextLength, KindRefusal, KindAborted, KindForbidden:
 		return false
 	}
 	return false

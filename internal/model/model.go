@@ -50,6 +50,9 @@ type Request struct {
 	Thinking    Effort
 	// Timeout bounds the whole call; 0 leaves it to ctx.
 	Timeout time.Duration
+	// Labels of what the request carries: for whoever decides where it may go,
+	// never sent.
+	Labels claw.Labels
 }
 
 // Task is what a reply is for. Language models learn it from the prompt.

@@ -142,7 +142,7 @@ type Candidate struct {
 }
 
 // Fallback asks the first candidate and, when it fails in a way that may pass
-// (a used-up quota counts, a refusal does not), the next. It never goes on once anything of a reply has been handed out.
+// (a used-up quota counts, a refusal does not) or is forbidden, the next. It never goes on once anything of a reply has been handed out.
 // Stopped events say in Source who answered.
 type Fallback struct {
 	Candidates []Candidate
@@ -192,7 +192,8 @@ func (f Fallback) Stream(ctx context.Context, req Request) Stream {
 				return
 			}
 			from, last = c, failed
-			if !failed.Kind.Retryable() || ctx.Err() != nil {
+			next := failed.Kind.Retryable() || failed.Kind == KindForbidden
+			if !next || ctx.Err() != nil {
 				break
 			}
 		}

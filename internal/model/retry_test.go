@@ -223,3 +223,17 @@ func TestR26FallbackGoesNowhereUndecided(t *testing.T) {
 		t.Errorf("no candidate: %v", err)
 	}
 }
+
+// A guarded provider gets nothing that is refused, and the next one is asked.
+func TestR26GuardSendsNothing(t *testing.T) {
+	first, second := script.New(script.Say("never")), script.New(script.Say("here"))
+	no := func(context.Context, model.Request, []model.Destination) error { return errors.New("not with this") }
+	g := model.Guard{Provider: first, Allow: no}
+	if _, _, _, err := model.Collect(g.Stream(t.Context(), basic())); model.KindOf(err) != model.KindForbidden || len(first.Requests()) != 0 {
+		t.Errorf("%v after %d requests", err, len(first.Requests()))
+	}
+	f := model.NewFallback(model.Candidate{Provider: g}, model.Candidate{Provider: second})
+	if m, _, _, err := model.Collect(f.Stream(t.Context(), basic())); err != nil || m.Text() != "here" || len(first.Requests()) != 0 {
+		t.Errorf("%q, %v", m.Text(), err)
+	}
+}

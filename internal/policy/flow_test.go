@@ -178,3 +178,39 @@ func TestRulesGiveAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestR26PrivateProviders: who may have private text, by name and by place.
+func TestR26PrivateProviders(t *testing.T) {
+	private, listed := claw.Private, FlowRules{Providers: []string{"Second"}, OnlyListed: true}
+	for name, c := range map[string]struct {
+		rules  FlowRules
+		labels claw.Labels
+		p      ModelProvider
+		want   Verdict
+	}{
+		"clean, anybody":           {FlowRules{}, 0, ModelProvider{"x", "x.example:443", false}, Allow},
+		"from outside, anybody":    {FlowRules{}, claw.Untrusted, ModelProvider{"x", "x.example:443", false}, Allow},
+		"private, the first":       {FlowRules{}, private, ModelProvider{"x", "x.example:443", true}, Allow},
+		"private, another":         {FlowRules{}, private, ModelProvider{"x", "x.example:443", false}, Deny},
+		"private, in the process":  {listed, private, ModelProvider{"operator", "", false}, Allow},
+		"private, this machine":    {FlowRules{}, private, ModelProvider{"x", "127.0.0.1:11434", false}, Allow},
+		"private, this machine v6": {FlowRules{}, private, ModelProvider{"x", "[::1]:1", false}, Allow},
+		"private, mapped":          {FlowRules{}, private, ModelProvider{"x", "[::ffff:127.0.0.1]:1", false}, Allow},
+		"private, localhost":       {FlowRules{}, private, ModelProvider{"x", "localhost:1", false}, Allow},
+		"private, a name like it":  {FlowRules{}, private, ModelProvider{"x", "localhost.evil.example:1", false}, Deny},
+		"private, 127 as a name":   {FlowRules{}, private, ModelProvider{"x", "127.0.0.1.evil.example:1", false}, Deny},
+		"private, the LAN":         {FlowRules{}, private, ModelProvider{"x", "192.168.1.2:1", false}, Deny},
+		"listed":                   {listed, private, ModelProvider{"second", "x.example:443", false}, Allow},
+		"the first, not listed":    {listed, private, ModelProvider{"x", "x.example:443", true}, Deny},
+		"an empty list":            {FlowRules{OnlyListed: true}, private, ModelProvider{"x", "x.example:443", true}, Deny},
+		"observed":                 {FlowRules{Mode: FlowObserve}, private, ModelProvider{"x", "x.example:443", false}, Allow},
+		"off":                      {FlowRules{Mode: FlowOff}, private, ModelProvider{"x", "x.example:443", false}, Allow},
+		"a secret, listed":         {listed, claw.Secret, ModelProvider{"second", "x.example:443", true}, Deny},
+		"a secret, off":            {FlowRules{Mode: FlowOff}, claw.Secret, ModelProvider{"second", "127.0.0.1:1", true}, Deny},
+		"a secret, in the process": {FlowRules{}, claw.Secret, ModelProvider{"operator", "", true}, Allow},
+	} {
+		if s := c.rules.Provider(c.labels, c.p); s.Verdict != c.want || s.Verdict == Deny && s.Rule != "flow.private_provider" && c.labels != claw.Secret {
+			t.Errorf("%s: %s %s (%s)", name, s.Verdict, s.Rule, s.Reason)
+		}
+	}
+}

@@ -178,4 +178,8 @@ const (
 type FlowRules struct {
 	Mode  FlowMode       `json:"mode"`
 	Where claw.ConfigRef `json:"where,omitzero"`
+	// Providers are the model providers that may have private text beside
+	// those on this machine; OnlyListed: no other, the agent's first included.
+	Providers  []string `json:"providers,omitempty"`
+	OnlyListed bool     `json:"onlyListed,omitempty"`
 }

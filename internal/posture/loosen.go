@@ -126,6 +126,12 @@ func (d *diff) rules(a, b policy.Rules) {
 		}
 	}
 	d.add(b.Flow.Mode > a.Flow.Mode, "flow rules", flowName(a.Flow.Mode), flowName(b.Flow.Mode), b.Flow.Where)
+	if a.Agent != "" {
+		d.add(a.Flow.OnlyListed && !b.Flow.OnlyListed, "private text", "goes to the providers named", "goes to the first provider", b.Flow.Where)
+		for _, p := range gained(a.Flow.Providers, b.Flow.Providers) {
+			d.add(true, "private text for model provider "+p, "refused", "allowed", b.Flow.Where)
+		}
+	}
 	d.budget(a, b)
 	d.confinement(a.Confinement, b.Confinement)
 }

@@ -274,6 +274,16 @@ func (b *builder) flow(own *config.Agent) policy.FlowRules {
 			r = policy.FlowRules{Mode: m, Where: o.Ref}
 		}
 	}
+	for _, l := range []config.List{b.c.Tools.Flow.Providers, own.Tools.Flow.Providers} {
+		if !l.Set && !l.Invalid {
+			continue
+		}
+		names := config.Strings(l)
+		if r.OnlyListed { // an agent's own list only takes away
+			names = slices.DeleteFunc(names, func(n string) bool { return !slices.Contains(r.Providers, n) })
+		}
+		r.Providers, r.OnlyListed = names, true
+	}
 	return r
 }
 

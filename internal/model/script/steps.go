@@ -174,10 +174,10 @@ func parseLine(raw []byte) (Step, error) {
 }
 
 func kindNamed(name string) (model.ErrorKind, error) {
-	for k := model.KindInvalid; k <= model.KindAborted; k++ {
+	for k := model.KindInvalid; k <= model.KindForbidden; k++ {
 		if k.String() == name {
 			return k, nil
 		}
 	}
-	return 0, fmt.Errorf("error kind %q is not one of auth, rate_limit, overloaded, context_length, invalid, timeout, network, refusal, server, aborted", name)
+	return 0, fmt.Errorf("error kind %q is not one of auth, rate_limit, overloaded, context_length, invalid, timeout, network, refusal, server, aborted, forbidden", name)
 }
