@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openclaw-go/openclaw/internal/answer"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/posture"
@@ -183,8 +184,10 @@ type Subject struct {
 	Posture posture.Posture
 	// Inbound is who may write to the agents through channels.
 	Inbound []posture.Inbound
-	byRole  map[Role][]*File
-	byPath  map[string]*File
+	// World answers who can cause what, as policy matrix does.
+	World  answer.World
+	byRole map[Role][]*File
+	byPath map[string]*File
 }
 
 // NewSubject works out what the checks share.
@@ -197,6 +200,7 @@ func NewSubject(in Input) *Subject {
 	}
 	s.Posture = posture.Of(in.Config, w)
 	s.Inbound = posture.InboundOf(in.Config)
+	s.World = worldOf(in.Config, s.Posture, h)
 	for i := range s.Snapshot.Files {
 		f := &s.Snapshot.Files[i]
 		s.byRole[f.Role] = append(s.byRole[f.Role], f)

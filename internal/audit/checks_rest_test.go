@@ -65,7 +65,20 @@ func secretRows() []row {
 		return []row{{id: id, want: least, bad: ours(conf), good: ours(good)}, {id: id, want: claw.Critical, bad: ours(conf, open), good: ours(good, open)}}
 	}
 	byEnv := `{ gateway: { auth: { token: { $env: "T" } } } }`
-	out := plain("config.secrets.gateway_password_in_config", `{ gateway: { auth: { mode: "password", password: ^^"`+strong+`" } } }`, claw.Warn, byEnv)
+	since := func(day int) func(*File) {
+		return func(f *File) {
+			f.Modified, f.Size = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -day), 60
+		}
+	}
+	keys := func(role Role, edits ...func(*File)) home {
+		return ours(`{}`, file("~/.openclaw/k", role, 0o600, append(edits, withHit)...))
+	}
+	out := []row{
+		{id: "secrets.rotation_due", want: claw.Warn, bad: keys(RoleAuthProfile, since(91)), good: keys(RoleAuthProfile, since(89))},
+		{id: "secrets.rotation_due", want: claw.Warn, bad: keys(RoleEnv, since(400)), good: keys(RoleEnv, since(0))},
+		{id: "secrets.rotation_due", want: claw.Warn, bad: keys(RoleTokenFile, since(100)), good: keys(RoleSecrets, since(10))},
+	}
+	out = append(out, plain("config.secrets.gateway_password_in_config", `{ gateway: { auth: { mode: "password", password: ^^"`+strong+`" } } }`, claw.Warn, byEnv)...)
 	out = append(out, plain("config.secrets.gateway_token_in_config", `{ gateway: { auth: { token: ^^"`+strong+`" } } }`, claw.Info, byEnv)...)
 	out = append(out, plain("config.secrets.hooks_token_in_config", `{ hooks: { enabled: true, token: ^^"`+strong+`" } }`, claw.Info, `{ hooks: { enabled: true, token: "${HOOKS}" } }`)...)
 	out = append(out, plain("config.secrets.channel_token_in_config", telegram(`botToken: ^^"123456789:AAabcdefghijklmnopqrstuvwxyz012345"`), claw.Info, telegram(`botToken: "${TG}"`))...)

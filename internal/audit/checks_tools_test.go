@@ -24,7 +24,9 @@ func execRows() []row {
 		{id: "tools.exec.security_full", want: claw.Warn, bad: ours(`{ tools: { profile: "full", exec: { security: ^^"full" } } }`), good: safe},
 		{id: "tools.exec.security_full", want: claw.Critical, bad: ours(`{ tools: { profile: "full", exec: { security: ^^"full" } }, channels: { telegram: { dmPolicy: "open" } } }`), good: safe},
 		{id: "tools.exec.security_full", want: claw.Warn, bad: ours(`{ tools: { profile: "full", exec: { mode: ^^"full" } } }`), good: safe},
-		{id: "tools.exec.security_full", want: claw.Warn, bad: theirs(`{}`), good: theirs(`{ tools: { exec: { security: "allowlist" } } }`)},
+		{id: "tools.exec.security_full", want: claw.Warn, bad: theirs(`{ tools: { deny: ["group:web", "group:ui"] } }`), good: theirs(`{ tools: { exec: { security: "deny" } } }`)},
+		{id: "tools.exec.security_full", want: claw.Critical, bad: ours(`{ tools: { profile: "full", flow: { mode: "off" }, exec: { security: ^^"full", ask: "off" } } }`), good: safe},
+		{id: "tools.exec.security_full", want: claw.Critical, bad: theirs(`{}`), good: theirs(`{ tools: { exec: { security: "allowlist" } } }`)},
 		{id: "tools.exec.ask_off", want: claw.Warn, bad: ours(`{ tools: { profile: "full", exec: { security: "full", ask: ^^"off" } } }`), good: safe},
 		{id: "tools.exec.allowlist_catch_all", want: claw.Critical, bad: list("*"), good: safe},
 		{id: "tools.exec.allowlist_catch_all", want: claw.Critical, bad: list("/usr/bin/*"), good: safe},
@@ -70,8 +72,14 @@ func execRows() []row {
 
 func exposureRows() []row {
 	closed := ours(`{ channels: { telegram: { dmPolicy: "pairing" } } }`)
+	// Strangers reach b alone, and a runs commands: what b may ask of a counts.
+	const two = `channels: { telegram: { dmPolicy: "open" } }, bindings: [{ agentId: "b", match: { channel: "telegram" } }], agents: { list: [{ id: "a" },`
 	return []row{
-		{id: "security.exposure.open_channels_with_exec", want: claw.Critical, bad: ours(`{ tools: { profile: "full", exec: { security: "full" } }, ` + strangers + ` }`), good: closed},
+		{id: "security.exposure.open_channels_with_exec", want: claw.Critical, bad: ours(`{ tools: { profile: "full", flow: { mode: "off" }, exec: { security: "full", ask: "off" } }, ` + strangers + ` }`), good: closed},
+		{id: "security.exposure.open_channels_with_exec", want: claw.Warn, bad: ours(`{ tools: { profile: "full", exec: { security: "full", ask: "off" } }, ` + strangers + ` }`), good: closed},
+		{id: "security.exposure.open_channels_with_exec", want: claw.Warn, bad: ours(`{ tools: { profile: "full", exec: { security: "allowlist" } }, channels: { telegram: { allowFrom: ^^["*"] } } }`), good: ours(`{ tools: { profile: "full", exec: { security: "allowlist" } }, channels: { telegram: { allowFrom: ["7"] } } }`)},
+		{id: "security.exposure.open_channels_with_exec", want: claw.Warn, bad: theirs(`{ tools: { exec: { security: "allowlist", allowlist: ["git status"] } }, ` + strangers + ` }`), good: theirs(`{ ` + two + ` { id: "b", tools: { profile: "messaging" } }] } }`)},
+		{id: "security.exposure.open_channels_with_exec", want: claw.Critical, bad: theirs(`{ ` + strings.Replace(two, `dmPolicy: `, `dmPolicy: ^^`, 1) + ` { id: "b", tools: { deny: ["exec"] } }] } }`), good: theirs(`{ ` + two + ` { id: "b", tools: { profile: "messaging" } }] } }`)},
 		{id: "security.exposure.open_channels_with_exec", want: claw.Critical, bad: theirs(`{ ` + strangers + ` }`), good: theirs(`{ tools: { exec: { security: "deny" } }, channels: { telegram: { dmPolicy: "open" } } }`)},
 		{id: "security.exposure.open_channels_with_exec", want: claw.Warn, bad: ours(`{ tools: { profile: "full", exec: { security: "allowlist" } }, ` + strangers + ` }`), good: closed},
 		{id: "security.exposure.open_groups_with_elevated", want: claw.Critical, bad: theirs(`{ channels: { slack: { groupPolicy: ^^"open" } } }`), good: theirs(`{ tools: { elevated: { enabled: false } }, channels: { slack: { groupPolicy: "open" } } }`)},
@@ -92,7 +100,7 @@ func exposureRows() []row {
 		{id: "tools.fs.workspace_only_off", want: claw.Warn, bad: ours(`{ tools: { profile: "standard", fs: { workspaceOnly: ^^false } } }`), good: ours(`{ tools: { profile: "standard" } }`)},
 		{id: "tools.fs.deny_paths_missing", want: claw.Info, bad: ours(`{}`), good: ours(`{ tools: { fs: { denyPaths: ["/etc"] } } }`)},
 		{id: "tools.flow_off", want: claw.Critical, bad: ours(`{ tools: { flow: { mode: ^^"off" } } }`), good: ours(`{}`)},
-		{id: "tools.flow_off", want: claw.Warn, bad: ours(`{ tools: { flow: { mode: ^^"observe" } } }`), good: ours(`{ tools: { flow: { mode: "enforce" } } }`)},
+		{id: "tools.flow_off", want: claw.Warn, bad: ours(`{ tools: { deny: ["group:web", "group:ui"], flow: { mode: ^^"observe" } } }`), good: ours(`{ tools: { flow: { mode: "enforce" } } }`)},
 		{id: "tools.content.strip_off", want: claw.Warn, bad: ours(`{ tools: { content: { stripSystemPrompts: ^^false } } }`), good: ours(`{}`)},
 		{id: "tools.content.no_limit", want: claw.Info, bad: ours(`{ tools: { content: { maxChars: ^^5000000 } } }`), good: ours(`{}`)},
 		{id: "tools.budget_missing", want: claw.Info, bad: ours(`{ agents: { defaults: { model: "anthropic/claude-opus-4-6" } } }`), good: ours(`{ agents: { defaults: { model: "anthropic/claude-opus-4-6" } }, tools: { budget: { costPerDay: 5 } } }`)},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openclaw-go/openclaw/internal/answer"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/policy"
@@ -29,77 +30,66 @@ func (s *Subject) contained(a posture.Agent) bool {
 	return s.Config.Agents.Defaults.Sandbox.Mode.V == "all"
 }
 
-// exposure judges agents that strangers reach.
-func exposure(id string, severity claw.Severity, why, fix string, refs func(*Subject) []claw.ConfigRef, judge func(*Subject, posture.Agent) (claw.Severity, string)) Check {
+// exposure asks of every agent what strangers bring about through it, and then
+// what agents bring about for them through each other.
+func exposure(id string, severity claw.Severity, why, fix string, judge func(*Subject, claw.AgentID) (claw.Severity, string, answer.Answer)) Check {
 	return Check{ID: id, Area: AreaBlast, Severity: severity, Why: why, Fix: fix, Source: "guide, Quick Security Audit: tool blast radius", Run: func(s *Subject) Outcome {
-		open := refs(s)
-		if len(open) == 0 {
+		if len(s.open()) == 0 {
 			return pass("no channel is open to strangers")
 		}
 		var found []Finding
+		ask := func(agent claw.AgentID) {
+			severity, what, by := judge(s, agent)
+			if what == "" {
+				return
+			}
+			f := Finding{Severity: severity, Title: fmt.Sprintf("Strangers reach %s of agent %s", what, agent), Where: at(s.open()[0]), Observed: what, Evidence: trail(by)}
+			if len(by.Path) > 0 {
+				f.Where = at(by.Path[0].Where)
+			}
+			if agent == "" {
+				f.Title = fmt.Sprintf("Strangers reach %s of agent %s through another agent", what, by.Path[len(by.Path)-1].Agent)
+			}
+			found = append(found, f)
+		}
 		for _, a := range s.Posture.Agents {
-			if !reachable(a) {
-				continue
-			}
-			if severity, what := judge(s, a); what != "" {
-				f := Finding{Severity: severity, Title: fmt.Sprintf("Strangers reach %s of agent %s", what, a.ID), Where: at(open[0]), Observed: what}
-				for _, r := range open {
-					f.Evidence = append(f.Evidence, r.String())
-				}
-				found = append(found, f)
-			}
+			ask(a.ID)
+		}
+		if len(found) == 0 && len(s.Posture.Agents) > 1 {
+			ask("")
 		}
 		return verdict(found, "strangers reach no such tool")
 	}}
 }
 
 func exposureChecks() []Check {
-	all := func(s *Subject) []claw.ConfigRef { return s.open() }
 	return []Check{
-		exposure("security.exposure.open_channels_with_exec", claw.Critical, "A message of somebody you do not know can become a command.", "Close the channel (pairing, allowlist), or deny exec to the agent", all, func(s *Subject, a posture.Agent) (claw.Severity, string) {
-			if !has(a, "exec") || a.Rules.Exec.Security == policy.ExecDeny {
-				return 0, ""
+		exposure("security.exposure.open_channels_with_exec", claw.Critical, "A message of somebody you do not know can become a command.", "Close the channel (pairing, allowlist), or deny exec to the agent", strangersRun),
+		exposure("security.exposure.open_groups_with_elevated", claw.Critical, "A stranger's message can become a command outside the sandbox.", "Set tools.elevated.enabled: false", func(s *Subject, agent claw.AgentID) (claw.Severity, string, answer.Answer) {
+			a, ok := s.Posture.Agent(agent)
+			if !ok || !a.Rules.Exec.Elevated {
+				return 0, "", answer.Answer{}
 			}
-			severity := claw.Warn
-			if a.Rules.Exec.Security == policy.ExecFull {
-				severity = claw.Critical
-			}
-			return severity, "exec (" + a.Rules.Exec.Security.String() + ")"
-		}),
-		exposure("security.exposure.open_groups_with_elevated", claw.Critical, "A stranger's message can become a command outside the sandbox.", "Set tools.elevated.enabled: false", all, func(s *Subject, _ posture.Agent) (claw.Severity, string) {
-			e := s.Config.Tools.Elevated.Enabled
-			on := e.Set && e.V || !e.Set && s.Snapshot.Home.Owner == UpstreamHome
-			if x := s.Config.Tools.Exec.Elevated.Enabled; !on || x.Set && !x.V {
-				return 0, ""
-			}
-			return claw.Critical, "elevated commands"
-		}),
-		exposure("security.exposure.open_groups_with_runtime_or_fs", claw.Critical, "A stranger's message can read, write or run outside a sandbox.", "Close the channel, deny group:runtime and group:fs, or sandbox the agent", all, func(s *Subject, a posture.Agent) (claw.Severity, string) {
-			if s.contained(a) {
-				return 0, ""
-			}
-			runtime := has(a, "exec", "process") && a.Rules.Exec.Security != policy.ExecDeny
-			files := has(a, "read", "write", "edit", "apply_patch") && !a.Rules.Files.WorkspaceOnly
-			switch {
-			case runtime:
-				return claw.Critical, "commands and files outside a sandbox"
-			case files:
-				return claw.Warn, "files outside the workspace"
-			}
-			return 0, ""
-		}),
-		exposure("security.exposure.open_groups_with_control_plane_tools", claw.Critical, "A stranger's message can change the gateway itself.", "Deny group:automation and gateway to the agent", all, func(s *Subject, a posture.Agent) (claw.Severity, string) {
-			var bad []string
-			for _, t := range []claw.ToolName{"gateway", "cron", "nodes", "automations", "plugins"} {
-				if has(a, t) {
-					bad = append(bad, string(t))
+			for _, x := range s.strangers() {
+				if in, _ := s.World.Admits(x, agent); in {
+					return claw.Critical, "elevated commands", answer.Answer{}
 				}
 			}
-			if len(bad) == 0 || s.Snapshot.Home.Owner != UpstreamHome { // owner-only here, whoever is let in
-				return 0, ""
-			}
-			return claw.Critical, strings.Join(bad, ", ")
+			return 0, "", answer.Answer{}
 		}),
+		exposure("security.exposure.open_groups_with_runtime_or_fs", claw.Critical, "A stranger's message can read, write or run outside a sandbox.", "Close the channel, deny group:runtime and group:fs, or sandbox the agent", func(s *Subject, agent claw.AgentID) (claw.Severity, string, answer.Answer) {
+			if a, ok := s.Posture.Agent(agent); ok && s.contained(a) {
+				return 0, "", answer.Answer{}
+			}
+			if by := s.can(agent, s.commands()...); by.Verdict > policy.Deny && s.loose(by) {
+				return claw.Critical, "commands outside a sandbox", by
+			}
+			if by := s.can(agent, answer.Goal{Kind: answer.ReadFile, Arg: s.outside()}, answer.Goal{Kind: answer.WriteFile, Arg: s.outside()}); by.Verdict > policy.Deny && s.loose(by) {
+				return claw.Warn, "files outside the workspace", by
+			}
+			return 0, "", answer.Answer{}
+		}),
+		exposure("security.exposure.open_groups_with_control_plane_tools", claw.Critical, "A stranger's message can change the gateway itself.", "Deny group:automation and gateway to the agent", controlPlane),
 		{ID: "security.trust_model.multi_user_heuristic", Area: AreaBlast, Severity: claw.Warn, Why: "One gateway is one trust boundary: everybody who may write shares what the agent may do.", Fix: "Run one gateway per trust boundary", Source: "guide, trust boundaries", Run: func(s *Subject) Outcome {
 			var signs []string
 			var ref claw.ConfigRef
@@ -212,14 +202,17 @@ func exposureChecks() []Check {
 				return notApplicable("upstream does not follow where data came from")
 			}
 			return s.perAgent(func(a posture.Agent) *Finding {
-				switch a.Rules.Flow.Mode {
-				case policy.FlowOff:
-					return &Finding{Severity: claw.Critical, Title: "Nobody follows where data came from", Where: at(a.Rules.Flow.Where), Observed: "off", Expected: "enforce"}
-				case policy.FlowObserve:
-					return &Finding{Severity: claw.Warn, Title: "Where data came from is recorded, not enforced", Where: at(a.Rules.Flow.Where), Observed: "observe", Expected: "enforce"}
-				case policy.FlowEnforce:
+				if a.Rules.Flow.Mode == policy.FlowEnforce {
+					return nil
 				}
-				return nil
+				f := &Finding{Severity: claw.Warn, Title: "Where data came from is recorded, not enforced", Where: at(a.Rules.Flow.Where), Observed: "observe", Expected: "enforce"}
+				if a.Rules.Flow.Mode == policy.FlowOff {
+					f.Title, f.Observed = "Nobody follows where data came from", "off"
+				}
+				if from := s.foreign(a); len(from) > 0 {
+					f.Severity, f.Detail = claw.Critical, "The agent reads what others write: "+strings.Join(from, ", ")+"."
+				}
+				return f
 			})
 		}},
 		{ID: "tools.content.strip_off", Area: AreaBlast, Severity: claw.Warn, Why: "Text from outside may pose as instructions.", Fix: "Set tools.content.stripSystemPrompts: true", Source: "guide, Prompt Injection: sanitize untrusted input", Run: func(s *Subject) Outcome {
@@ -301,6 +294,56 @@ func exposureChecks() []Check {
 			})
 		}},
 	}
+}
+
+// strangersRun: allowed unasked it is critical, asked for it is a warning.
+func strangersRun(s *Subject, agent claw.AgentID) (claw.Severity, string, answer.Answer) {
+	if by := s.can(agent, answer.Goal{Kind: answer.RunOther}); by.Verdict == policy.Allow {
+		return claw.Critical, "every command", by
+	}
+	by := s.can(agent, s.commands()...)
+	switch by.Verdict {
+	case policy.Allow:
+		return claw.Warn, "listed commands", by
+	case policy.Ask:
+		return claw.Warn, "commands that you are asked about", by
+	case policy.Deny:
+	}
+	return 0, "", answer.Answer{}
+}
+
+// controlPlane: here the tools are the owner's whoever is let in. Upstream's
+// own gate is not ours to answer for, so there their presence counts.
+func controlPlane(s *Subject, agent claw.AgentID) (claw.Severity, string, answer.Answer) {
+	a, ok := s.Posture.Agent(agent)
+	if !ok || !reachable(a) {
+		return 0, "", answer.Answer{}
+	}
+	if s.Snapshot.Home.Owner != UpstreamHome {
+		m := s.World.Matrix(answer.Scope{Agent: agent, Senders: s.strangers(), Labels: []claw.Labels{0}})
+		for _, c := range m.Cells {
+			if (c.Capability == "configure" || c.Capability == "schedule") && c.Verdict == policy.Allow {
+				return claw.Critical, c.By, answer.Answer{}
+			}
+		}
+		return 0, "", answer.Answer{}
+	}
+	var bad []string
+	for _, t := range []claw.ToolName{"gateway", "cron", "nodes", "automations", "plugins"} {
+		if has(a, t) {
+			bad = append(bad, string(t))
+		}
+	}
+	return claw.Critical, strings.Join(bad, ", "), answer.Answer{}
+}
+
+// loose: the last agent of a way is not held in a sandbox.
+func (s *Subject) loose(by answer.Answer) bool {
+	if len(by.Path) == 0 {
+		return false
+	}
+	a, ok := s.Posture.Agent(by.Path[len(by.Path)-1].Agent)
+	return ok && !s.contained(a)
 }
 
 // profileOf is where an agent's set of tools comes from, and its name.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 )
@@ -130,6 +131,7 @@ func secretChecks() []Check {
 			}
 			return verdict(found, "no credential was seen")
 		}},
+		{ID: "secrets.rotation_due", Area: AreaSecrets, Severity: claw.Warn, Why: "A key that leaked unnoticed works until it is changed.", Fix: "Make a new key at the provider, put it in place, try it, then remove the old one", Source: "guide, Credential Management: rotate API keys quarterly", Run: rotationDue},
 		{ID: "env.dangerous_variable", Area: AreaSecrets, Severity: claw.Warn, Why: "It changes what programs load or whom they trust, before any of them can check.", Fix: "Unset it where the gateway is started", Source: "openclaw/trust#18", Run: func(s *Subject) Outcome {
 			var found []Finding
 			for _, e := range s.Snapshot.Env {
@@ -158,6 +160,34 @@ func secretChecks() []Check {
 			return fail(Finding{Severity: severity, Title: "The gateway's home is root's", Observed: "uid 0"})
 		}},
 	}
+}
+
+// maxKeyAge is the guide's quarter.
+const maxKeyAge = 90 * 24 * time.Hour
+
+// rotationDue: a file that holds credentials and was not written for so long
+// holds none that is younger.
+func rotationDue(s *Subject) Outcome {
+	var found []Finding
+	n := 0
+	for _, role := range []Role{RoleAuthProfile, RoleTokenFile, RoleEnv, RoleSecrets} {
+		for _, f := range s.byRole[role] {
+			empty := f.Size <= int64(len("{}\n")) || role == RoleEnv && len(f.Hits) == 0
+			if f.Type != Regular && f.Type != Symlink || f.Err != "" || f.Modified.IsZero() || empty {
+				continue
+			}
+			n++
+			if age := s.Snapshot.TakenAt.Sub(f.Modified); age > maxKeyAge {
+				days := int(age.Hours() / 24)
+				short := s.Snapshot.Home.Short(f.Path)
+				found = append(found, Finding{Severity: claw.Warn, Title: fmt.Sprintf("Credentials are %d days old or older", days), Detail: fmt.Sprintf("%s was last written on %s.", short, f.Modified.UTC().Format(time.DateOnly)), Where: s.atFile(f), Observed: fmt.Sprintf("%d days", days), Expected: "at most 90 days"})
+			}
+		}
+	}
+	if n == 0 {
+		return notApplicable("no file holds credentials of its own")
+	}
+	return verdict(found, "%d files were written within 90 days", n)
 }
 
 func hits(list []Hit) string {

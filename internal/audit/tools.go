@@ -60,8 +60,11 @@ func execChecks() []Check {
 					return nil
 				}
 				f := &Finding{Severity: claw.Warn, Title: `Exec security is "full"`, Detail: "Intentional for personal use; tighten for shared setups.", Where: at(a.Rules.Exec.SecurityRef), Observed: "full", Expected: "allowlist or deny"}
-				if len(s.open()) > 0 {
+				switch from := s.foreign(a); {
+				case len(s.open()) > 0:
 					f.Severity, f.Detail = claw.Critical, "Strangers can write to the agents, and every command runs."
+				case len(from) > 0 && s.unasked(a):
+					f.Severity, f.Detail = claw.Critical, "The agent reads what others write ("+strings.Join(from, ", ")+"), and every command runs unasked."
 				}
 				return f
 			})
@@ -218,19 +221,27 @@ func execChecks() []Check {
 			})
 		}},
 		{ID: "tools.elevated.enabled", Area: AreaExec, Severity: claw.Critical, Why: "An elevated command leaves the sandbox.", Fix: "Set tools.elevated.enabled: false and tools.exec.elevated.enabled: false", Source: "guide, Complete Security Checklist: elevated tools disabled", Run: func(s *Subject) Outcome {
-			for _, v := range []config.Value[bool]{s.Config.Tools.Elevated.Enabled, s.Config.Tools.Exec.Elevated.Enabled} {
-				if v.Set && v.V {
-					severity := claw.Warn
-					if len(s.open()) > 0 {
-						severity = claw.Critical
-					}
-					return fail(Finding{Severity: severity, Title: "Elevated commands are on", Where: at(v.Ref), Observed: "true", Expected: "false"})
+			e := s.Config.Tools.Elevated
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if !a.Rules.Exec.Elevated {
+					return nil
 				}
-			}
-			if e := s.Config.Tools.Elevated; s.Snapshot.Home.Owner == UpstreamHome && !e.Enabled.Set && !s.Config.Tools.Exec.Elevated.Enabled.Set && len(e.AllowFrom) > 0 {
-				return fail(Finding{Severity: claw.Warn, Title: "Elevated commands are on", Detail: "Upstream's default is on, and senders are named.", Where: at(e.AllowFrom[0].V.Ref), Observed: "unset", Expected: "false"})
-			}
-			return pass("off")
+				f := &Finding{Severity: claw.Warn, Title: "Elevated commands are on", Observed: "true", Expected: "false"}
+				for _, v := range []config.Value[bool]{s.Config.Tools.Exec.Elevated.Enabled, e.Enabled} {
+					if v.Set && v.V {
+						f.Where = at(v.Ref)
+					}
+				}
+				switch {
+				case f.Where.File != "" && len(s.open()) > 0:
+					f.Severity = claw.Critical
+				case f.Where.File == "" && len(e.AllowFrom) == 0 && s.Snapshot.Home.Owner == UpstreamHome:
+					return nil // on by default, and nobody may use it
+				case f.Where.File == "" && len(e.AllowFrom) > 0:
+					f.Detail, f.Where, f.Observed = "Upstream's default is on, and senders are named.", at(e.AllowFrom[0].V.Ref), "unset"
+				}
+				return f
+			})
 		}},
 		{ID: "tools.elevated.allowFrom.*.wildcard", Area: AreaExec, Severity: claw.Critical, Why: "Everybody of the channel may leave the sandbox.", Fix: "Name senders by id", Source: "facts: upstream's catalogue", Run: elevatedFrom(func(list []string) bool { return slices.Contains(list, "*") }, "wildcard", claw.Critical, "Everybody may run elevated commands")},
 		{ID: "tools.elevated.allowFrom.*.large", Area: AreaExec, Severity: claw.Warn, Why: "So many people may leave the sandbox that nobody knows them all.", Fix: "Name the few who need it", Source: "facts: upstream's catalogue", Run: elevatedFrom(func(list []string) bool { return len(list) > 25 }, "large", claw.Warn, "More than 25 senders may run elevated commands")},

@@ -22,7 +22,7 @@ func (b *builder) exec(own *config.Agent, guide *config.ToolSet) policy.ExecRule
 		r = narrow(r, b.execBlock(o), o)
 	}
 	r.Elevated = b.elevated(guide, own)
-	if r.Elevated {
+	if r.Elevated && b.w.Owner == Ours {
 		b.note(claw.Warn, "tools.elevated.enabled", "elevated mode is switched on; it never exceeds the confinement level here", b.c.Tools.Elevated.Enabled.Ref)
 	}
 	return r
@@ -166,9 +166,10 @@ func leads(prefix, s string) bool {
 	return len(p) <= len(w) && slices.Equal(p, w[:len(p)])
 }
 
-// elevated is on only when someone switched it on and nobody off.
+// elevated is on only when someone switched it on and nobody off; upstream has
+// it on where nobody says anything.
 func (b *builder) elevated(guide *config.ToolSet, own *config.Agent) bool {
-	on := false
+	on := b.w.Owner == Upstream
 	for _, v := range []config.Value[bool]{b.c.Tools.Elevated.Enabled, b.c.Tools.Exec.Elevated.Enabled, guide.Elevated.Enabled, guide.Exec.Elevated.Enabled,
 		own.Tools.Elevated.Enabled, own.Tools.Exec.Elevated.Enabled} {
 		if v.Invalid || v.Set && !v.V {

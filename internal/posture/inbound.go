@@ -59,8 +59,11 @@ func (i Inbound) Open() (refs []claw.ConfigRef) {
 	if !i.Enabled {
 		return nil
 	}
-	if i.DM == config.PolicyOpen {
+	switch {
+	case i.DM == config.PolicyOpen:
 		refs = append(refs, i.DMRef)
+	case i.DM != config.PolicyDisabled && slices.Contains(i.AllowFrom, "*"):
+		refs = append(refs, i.AllowFromRef)
 	}
 	if i.Group == config.PolicyOpen {
 		refs = append(refs, i.GroupRef)
