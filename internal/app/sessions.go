@@ -108,6 +108,9 @@ func (s *sessions) Append(key claw.SessionKey, m model.Message, said string) err
 	if err != nil {
 		return err
 	}
+	if said != "" {
+		s.app.desk.Spoke(key)
+	}
 	entry := store.Message{Raw: s.app.redactor().JSON(raw), Said: said}
 	if m.Role == model.RoleToolResult {
 		s.mu.Lock()

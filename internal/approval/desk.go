@@ -22,7 +22,6 @@ const (
 	MaxFor            = 30 * 24 * time.Hour
 	MaxExtensions     = 3
 	keepAnswered      = 200
-	deniedPerSession  = 64
 )
 
 // Errors of the desk. All of them mean that nothing was granted.
@@ -31,6 +30,10 @@ var (
 	ErrChanged     = errors.New("approval: the question is not the one that was shown")
 	ErrNotAllowed  = errors.New("approval: not allowed")
 	ErrTooMany     = errors.New("approval: too many open questions in this session")
+	ErrTooOften    = errors.New("approval: too many questions in this session within an hour")
+	ErrDenied      = errors.New("approval: this call was denied in this session")
+	ErrNear        = errors.New("approval: a call to the same end was denied in this session")
+	ErrPaused      = errors.New("approval: several calls of this session were denied")
 	ErrNoExtension = errors.New("approval: cannot be extended any further")
 	ErrScope       = errors.New("approval: that scope is not offered for this question")
 )
@@ -54,6 +57,7 @@ type Options struct {
 	NewID      func() claw.ApprovalID
 	Expiry     time.Duration // DefaultExpiry when zero
 	PerSession int           // DefaultPerSession when zero
+	PerHour    int           // DefaultPerHour when zero
 }
 
 // Desk holds the open questions of one gateway. It is safe for concurrent use.
@@ -64,7 +68,7 @@ type Desk struct {
 	open     map[claw.ApprovalID]*question
 	answered []*question // newest last, bounded
 	granted  map[grantKey]claw.Labels
-	denied   map[claw.SessionKey][]string
+	patience map[claw.SessionKey]*patience
 	subs     map[int]func(Event)
 	nextSub  int
 }
@@ -73,6 +77,7 @@ type question struct {
 	view     View
 	digest   policy.Digest
 	pattern  string
+	near     string
 	labels   claw.Labels
 	answer   Answer
 	taken    bool
@@ -93,8 +98,11 @@ func NewDesk(opt Options) *Desk {
 	if opt.PerSession == 0 {
 		opt.PerSession = DefaultPerSession
 	}
+	if opt.PerHour == 0 {
+		opt.PerHour = DefaultPerHour
+	}
 	return &Desk{opt: opt, open: map[claw.ApprovalID]*question{}, granted: map[grantKey]claw.Labels{},
-		denied: map[claw.SessionKey][]string{}, subs: map[int]func(Event){}}
+		patience: map[claw.SessionKey]*patience{}, subs: map[int]func(Event){}}
 }
 
 // Question is what the gate puts before a person.
@@ -104,29 +112,28 @@ type Question struct {
 	// Pattern names the call without its nonce: equal patterns are the same
 	// call asked again. A grant for the session covers exactly this pattern.
 	Pattern string
-	Labels  claw.Labels
+	// Near names what the call is for: its tool, programs, files, hosts and
+	// readers. Other words to the same end have the same; "" is like nothing.
+	Near   string
+	Labels claw.Labels
 }
 
-// Ask opens a question and returns it as it will be shown.
+// Ask opens a question and returns it as it will be shown, unless the person
+// was asked enough (R24).
 func (d *Desk) Ask(q Question) (View, error) {
 	d.mu.Lock()
 	d.expireLocked()
-	n := 0
-	for _, o := range d.open {
-		if o.view.Session == q.View.Session {
-			n++
-		}
-	}
-	if n >= d.opt.PerSession {
+	if err := d.mayLocked(q.View.Session, q.Pattern, q.Near); err != nil {
 		d.mu.Unlock()
-		return View{}, ErrTooMany
+		return View{}, err
 	}
+	d.patienceLocked(q.View.Session).asked(d.opt.Now())
 	v := q.View
 	v.ID, v.Created = d.opt.NewID(), d.opt.Now().UTC()
 	v.Expires = v.Created.Add(d.opt.Expiry)
 	v.Request = q.Digest.String()
 	v.Digest = v.digest(q.Digest)
-	d.open[v.ID] = &question{view: v, digest: q.Digest, pattern: q.Pattern, labels: q.Labels, answer: Answer{State: Waiting}}
+	d.open[v.ID] = &question{view: v, digest: q.Digest, pattern: q.Pattern, near: q.Near, labels: q.Labels, answer: Answer{State: Waiting}}
 	subs := d.subscribersLocked()
 	d.mu.Unlock()
 	notify(subs, Event{View: v, Answer: Answer{State: Waiting}})
@@ -185,9 +192,7 @@ func (d *Desk) Answer(r Reply) (Answer, error) {
 	if a.State == Allowed && a.Scope == ScopeSession {
 		d.granted[grantKey{q.view.Session, q.pattern}] = q.labels
 	}
-	if a.State == Denied {
-		d.denyLocked(q.view.Session, q.pattern)
-	}
+	d.patienceLocked(q.view.Session).answered(a, q.pattern, q.near)
 	ev := d.settleLocked(q, a)
 	subs := d.subscribersLocked()
 	d.mu.Unlock()
@@ -278,23 +283,10 @@ func (d *Desk) Granted(session claw.SessionKey, pattern string, labels claw.Labe
 	return policy.Consented(digest, "session-grant", claw.Principal{Standing: claw.Owner}, d.opt.Now().UTC()), true
 }
 
-// WasDenied reports whether the same call was denied in this session; asking
-// again would only wear the person down (R24).
-func (d *Desk) WasDenied(session claw.SessionKey, pattern string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range d.denied[session] {
-		if p == pattern {
-			return true
-		}
-	}
-	return false
-}
-
 // Forget drops grants, denials and open questions of a session (reset).
 func (d *Desk) Forget(session claw.SessionKey) {
 	d.mu.Lock()
-	delete(d.denied, session)
+	delete(d.patience, session)
 	for k := range d.granted {
 		if k.session == session {
 			delete(d.granted, k)
@@ -460,14 +452,6 @@ func (d *Desk) settleLocked(q *question, a Answer) Event {
 		d.answered = d.answered[len(d.answered)-keepAnswered:]
 	}
 	return Event{View: q.view, Answer: a}
-}
-
-func (d *Desk) denyLocked(s claw.SessionKey, pattern string) {
-	list := append(d.denied[s], pattern)
-	if len(list) > deniedPerSession {
-		list = list[len(list)-deniedPerSession:]
-	}
-	d.denied[s] = list
 }
 
 func (d *Desk) oldLocked(id claw.ApprovalID) *question {

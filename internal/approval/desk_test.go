@@ -152,6 +152,9 @@ func TestSessionGrantHoldsOnlyForShownLabels(t *testing.T) {
 	}
 }
 
+// R24: nobody is worn down, by many questions at once, by one after the other,
+// by the same again, by much the same, or by whatever else may come after
+// several denials.
 func TestR24FloodIsBoundedAndDeniedCallsStayDenied(t *testing.T) {
 	f := newFixture()
 	for i := range DefaultPerSession {
@@ -160,12 +163,76 @@ func TestR24FloodIsBoundedAndDeniedCallsStayDenied(t *testing.T) {
 	if _, err := f.Ask(Question{View: View{Session: "s"}}); !errors.Is(err, ErrTooMany) {
 		t.Fatal(err)
 	}
-	v, _ := f.ask(t, "other", "p")
-	if _, err := f.Answer(Reply{ID: v.ID, Decision: DenyIt, By: ana}); err != nil {
+	deny := func(session claw.SessionKey, pattern, near, reason string) {
+		t.Helper()
+		v, err := f.Ask(Question{View: View{Session: session}, Pattern: pattern, Near: near})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Answer(Reply{ID: v.ID, Decision: DenyIt, By: ana, Reason: reason}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	may := func(session claw.SessionKey, pattern, near string, want error) {
+		t.Helper()
+		if err := f.May(session, pattern, near); !errors.Is(err, want) {
+			t.Errorf("%s %s %s: %v, want %v", session, pattern, near, err, want)
+		}
+	}
+	deny("other", "p", "n", "")
+	may("other", "p", "", ErrDenied)
+	may("other", "q", "n", ErrNear)
+	may("other", "q", "m", nil)
+	may("other", "q", "", nil)
+	may("third", "p", "n", nil)
+	// A reason is an instruction: what follows it may be alike.
+	deny("other", "r", "m", "rather in the other folder")
+	may("other", "q", "m", nil)
+	may("other", "r", "m", ErrDenied)
+	for i := 2; i < PauseAfter; i++ {
+		deny("other", fmt.Sprint("x", i), "", "")
+	}
+	may("other", "anything", "", ErrPaused)
+	f.Spoke("other")
+	may("other", "anything", "n", nil)
+	may("other", "p", "", ErrDenied)
+	f.Forget("other")
+	may("other", "p", "n", nil)
+}
+
+// An answer that lets something through shows that somebody is content.
+func TestAnAllowedCallEndsTheCount(t *testing.T) {
+	f := newFixture()
+	for i := range 3 * PauseAfter {
+		v, _ := f.ask(t, "s", fmt.Sprint(i))
+		word := DenyIt
+		if i%PauseAfter == PauseAfter-2 {
+			word = AllowOnce
+		}
+		if _, err := f.Answer(Reply{ID: v.ID, Decision: word, By: ana}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// At most so many questions in an hour, however they were answered.
+func TestQuestionsOfAnHour(t *testing.T) {
+	f := newFixture()
+	for i := range DefaultPerHour {
+		v, _ := f.ask(t, "s", fmt.Sprint(i))
+		if _, err := f.Answer(Reply{ID: v.ID, Decision: AllowOnce, By: ana}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.Ask(Question{View: View{Session: "s"}, Pattern: "one more"}); !errors.Is(err, ErrTooOften) {
 		t.Fatal(err)
 	}
-	if !f.WasDenied("other", "p") || f.WasDenied("other", "q") || f.WasDenied("s", "p") {
-		t.Fatal("denials are not kept per session and pattern")
+	if _, err := f.Ask(Question{View: View{Session: "another"}, Pattern: "one more"}); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(time.Hour + time.Second)
+	if _, err := f.Ask(Question{View: View{Session: "s"}, Pattern: "one more"}); err != nil {
+		t.Fatal(err)
 	}
 }
 

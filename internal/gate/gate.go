@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -190,8 +191,9 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 	}
 	c.claim.refused(d)
 	pattern := patternOf(q)
-	if d.Verdict == policy.Ask && g.opt.Desk.WasDenied(c.Session, pattern) {
-		d = deniedBefore(d)
+	consent, granted := g.opt.Desk.Granted(c.Session, pattern, c.Labels, d.Digest)
+	if d.Verdict == policy.Ask && !granted {
+		d = unasked(d, g.opt.Desk.May(c.Session, pattern, nearOf(q)))
 	}
 	seq, jerr := g.recordDecision(ctx, c, q, d, prepared)
 	if jerr != nil {
@@ -201,7 +203,7 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 	case policy.Deny:
 		return refusal(d, seq), nil
 	case policy.Ask:
-		if consent, ok := g.opt.Desk.Granted(c.Session, pattern, c.Labels, d.Digest); ok {
+		if granted {
 			d.Confinement = sessionConfinement(q, d.Confinement)
 			permit, err := d.PermitWith(q, consent)
 			if err != nil {
@@ -287,11 +289,66 @@ func badCall(d policy.Decision, q policy.Request, err error) policy.Decision {
 	return policy.Decision{Rule: policy.RuleBadCall, Reason: err.Error(), Trace: d.Trace, Digest: policy.DigestOf(q)}
 }
 
-func deniedBefore(d policy.Decision) policy.Decision {
-	d.Trace = append(d.Trace, policy.Step{Layer: policy.LayerFlow, Rule: policy.RuleDeniedBefore, Reason: "this call was denied in this session"})
-	d.Verdict, d.Rule, d.Hint = policy.Deny, policy.RuleDeniedBefore, "start a new session to be asked again"
-	d.Reason = "this call was denied by a person in this session"
+// unasked refuses a call that a person is not to be asked about now (R24).
+func unasked(d policy.Decision, why error) policy.Decision {
+	var rule policy.RuleID
+	hint := "write in this session to go on"
+	switch {
+	case why == nil:
+		return d
+	case errors.Is(why, approval.ErrDenied):
+		rule, hint = policy.RuleDeniedBefore, "start a new session to be asked again"
+		d.Reason = "this call was denied by a person in this session"
+	case errors.Is(why, approval.ErrNear):
+		rule = policy.RuleDeniedAlike
+		d.Reason = "a call to the same end was denied by a person in this session"
+	case errors.Is(why, approval.ErrPaused):
+		rule = policy.RulePaused
+		d.Reason = "several calls of this session were denied; nothing is asked until a person writes again"
+	case errors.Is(why, approval.ErrTooOften):
+		rule = policy.RuleTooOften
+		d.Reason = "a person was asked too often in this session within an hour"
+	default:
+		rule, hint = policy.RuleTooMany, "answer the questions that wait"
+		d.Reason = "too many questions of this session are waiting for a person"
+	}
+	d.Trace = append(d.Trace, policy.Step{Layer: policy.LayerFlow, Rule: rule, Reason: d.Reason})
+	d.Verdict, d.Rule, d.Hint = policy.Deny, rule, hint
 	return d
+}
+
+// nearOf names what a call is for: other words to the same end have the same.
+// "" is like nothing.
+func nearOf(q policy.Request) string {
+	if !q.Facts.Understood {
+		return ""
+	}
+	list := []string{string(q.Tool)}
+	if q.Facts.Exec != nil {
+		for i := range q.Facts.Exec.Commands {
+			list = append(list, "program "+q.Facts.Exec.Commands[i].Program)
+		}
+	}
+	for _, p := range q.Facts.Reads {
+		list = append(list, "reads "+p.Abs)
+	}
+	for _, p := range q.Facts.Writes {
+		list = append(list, "writes "+p.Abs)
+	}
+	for _, h := range q.Facts.Hosts {
+		list = append(list, "host "+h.Name)
+	}
+	for _, s := range q.Facts.Sends {
+		list = append(list, "send "+string(s.Channel)+" "+s.To)
+	}
+	for _, j := range q.Facts.Jobs {
+		list = append(list, "job "+j)
+	}
+	for _, a := range q.Facts.Spawns {
+		list = append(list, "spawn "+string(a))
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), "\n")
 }
 
 // patternOf names a call without its nonce, run, profile and labels: the same call
@@ -323,13 +380,9 @@ func (g *Gate) ask(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	redact(&view, g.opt.Redact())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	view, err = g.opt.Desk.Ask(approval.Question{View: view, Digest: d.Digest, Pattern: pattern, Labels: q.Labels})
-	if errors.Is(err, approval.ErrTooMany) {
-		d.Verdict, d.Rule, d.Reason = policy.Deny, "approval.too_many", "too many questions of this session are waiting for a person"
-		return refusal(d, seq), nil
-	}
-	if err != nil {
-		return Outcome{}, err
+	view, err = g.opt.Desk.Ask(approval.Question{View: view, Digest: d.Digest, Pattern: pattern, Near: nearOf(q), Labels: q.Labels})
+	if err != nil { // another call of the session was asked about meanwhile
+		return refusal(unasked(d, err), seq), nil
 	}
 	g.pending[view.ID] = waiting{call: c, request: q, shown: shown, standing: offered, asked: seq}
 	return Outcome{Status: Pending, Decision: d, Seq: seq, Approval: view.ID, Expires: view.Expires,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -335,11 +336,23 @@ func TestR24AskedOnce(t *testing.T) {
 	if out := w.do(c); out.Status != gate.Refused || out.Decision.Rule != "approval.denied_before" {
 		t.Errorf("asked again after a no: %s %s", out.Status, out.Decision.Rule)
 	}
+	other := w.call(`{"n":2}`)
+	other.Labels = claw.Untrusted
+	if out := w.do(other); out.Status != gate.Refused || out.Decision.Rule != policy.RuleDeniedAlike {
+		t.Errorf("asked in other words after a no: %s %s", out.Status, out.Decision.Rule)
+	}
+	// The record says what policy had said.
+	if last, _ := w.recorded(); last.Verdict != policy.Deny || last.Decided() != policy.Ask {
+		t.Errorf("recorded: %s, by policy %s", last.Verdict, last.Decided())
+	}
+	w.desk.Spoke(c.Session)
+	if out := w.do(c); out.Decision.Rule != policy.RuleDeniedBefore {
+		t.Errorf("the operator wrote something, and the very call is asked again: %s %s", out.Status, out.Decision.Rule)
+	}
 	for i := range approval.DefaultPerSession + 1 {
-		c := w.call(`{"other":` + string(rune('1'+i)) + `}`)
-		c.Labels = claw.Untrusted
-		out := w.do(c)
-		if last := i == approval.DefaultPerSession; last != (out.Decision.Rule == "approval.too_many") {
+		w.probe.facts = jobs(fmt.Sprint("job", i))
+		out := w.do(other)
+		if last := i == approval.DefaultPerSession; last != (out.Decision.Rule == policy.RuleTooMany) {
 			t.Errorf("question %d: %s %s", i, out.Status, out.Decision.Rule)
 		}
 	}

@@ -43,6 +43,12 @@ func TestR01LaunchConfigIsAskedOnce(t *testing.T) {
 	if out := w.resume(q.Approval, 0); out.Status != gate.Refused || len(w.seen) != 1 {
 		t.Errorf("denied: %s, seen %v", out.Status, w.seen)
 	}
+	// The agent may change it again; the person is not asked for that (R24).
+	file.SHA256 = "cc"
+	if out := w.do(w.call(`{}`)); out.Status != gate.Refused || out.Decision.Rule != policy.RuleDeniedAlike {
+		t.Errorf("changed after a no: %s %s", out.Status, out.Decision.Rule)
+	}
+	w.desk.Spoke(w.call(`{}`).Session)
 	// What could not be hashed is asked about each time.
 	file.SHA256 = ""
 	for range 2 {

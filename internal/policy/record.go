@@ -69,17 +69,34 @@ func (r *Recorded) Request(c Caller) Request {
 // in this session. Policy had asked.
 const RuleDeniedBefore = "approval.denied_before"
 
+// Further rules of the gate's own, by which a person is spared a question.
+const (
+	RuleDeniedAlike RuleID = "approval.denied_alike"
+	RulePaused      RuleID = "approval.paused"
+	RuleTooMany     RuleID = "approval.too_many"
+	RuleTooOften    RuleID = "approval.too_often"
+)
+
+// spared reports whether a rule only says that nobody was asked.
+func spared(r RuleID) bool {
+	switch r {
+	case RuleDeniedBefore, RuleDeniedAlike, RulePaused, RuleTooMany, RuleTooOften:
+		return true
+	}
+	return false
+}
+
 // RuleBadCall is the gate's own rule: the tool could not read the call.
 const RuleBadCall = "tools.bad_call"
 
 // Decided is what policy said, whatever a person's earlier answer made of it.
 func (r *Recorded) Decided() Verdict {
-	if r.Rule != RuleDeniedBefore || len(r.Trace) == 0 {
+	if !spared(r.Rule) || len(r.Trace) == 0 {
 		return r.Verdict
 	}
 	v := Allow
 	for _, s := range r.Trace {
-		if s.Rule != RuleDeniedBefore {
+		if !spared(s.Rule) {
 			v = min(v, s.Verdict)
 		}
 	}
