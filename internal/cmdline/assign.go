@@ -96,6 +96,39 @@ func (a *analyser) declare(x *syntax.DeclClause, c ctx) Source {
 	return Source{Origin: OriginOutput}
 }
 
+// printTo is printf -v NAME with the format and its words.
+func (a *analyser) printTo(name string, words []Word) {
+	src := printed(words)
+	v := value{from: max(OriginConstant, src.Origin), src: src}
+	if src.Origin == OriginConstant {
+		v.alts = []string{src.text}
+	}
+	a.assign(Assignment{Name: name})
+	a.setVar(name, v)
+}
+
+// readFrom gives the variables of read the fields of constant text: the last
+// one gets the rest.
+func (a *analyser) readFrom(args []Word, text string) {
+	text, _, _ = strings.Cut(text, "\n")
+	var names []string
+	for _, w := range args {
+		if !strings.HasPrefix(w.Text, "-") {
+			names = append(names, w.Text)
+		}
+	}
+	for i, name := range names {
+		text = strings.Trim(text, " \t")
+		field := text
+		if k := strings.IndexAny(text, " \t"); k >= 0 && i+1 < len(names) {
+			field, text = text[:k], text[k:]
+		} else {
+			text = ""
+		}
+		a.st.vars[name] = value{alts: []string{field}, from: OriginConstant}
+	}
+}
+
 // assigned notes the assignments that a word becomes after expansion.
 func (a *analyser) assigned(w Word) {
 	for _, s := range w.Values() {

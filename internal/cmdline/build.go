@@ -7,7 +7,7 @@ import (
 
 // makefile reads make's options: its program is a file.
 func (a *analyser) makefile(cmd *Command, args []Word, c ctx) {
-	opts, rest := scan(args, grammar{text: "oW", path: "fCI", ltext: "eval old-file what-if new-file assume-old assume-new jobs load-average", lpath: "file makefile directory include-dir"})
+	opts, rest := scan(args, grammar{text: "oW", path: "fCI", ltext: "eval old-file what-if new-file assume-old assume-new", lopt: "jobs load-average", lpath: "file makefile directory include-dir"})
 	for _, o := range opts {
 		if o.has && (o.name == "-C" || len(o.name) > 4 && strings.HasPrefix("--directory", o.name)) {
 			a.use(cmd, o.val, Read, c.bases)
@@ -54,6 +54,7 @@ func (a *analyser) makefile(cmd *Command, args []Word, c ctx) {
 			a.operand(cmd, w, Read, c.bases)
 			continue
 		}
+		name = strings.TrimSpace(strings.TrimRight(name, " \t:+?")) // make reads it as a line of a makefile
 		if makeProgram(strings.TrimRight(name, ":+?!")) || strings.HasSuffix(name, "!") || strings.ContainsAny(v, "$`") {
 			cmd.Inline = append(cmd.Inline, "a program named by "+Visible(name))
 		}
@@ -68,7 +69,8 @@ func makeProgram(name string) bool {
 
 // tar carries programs by some options and writes by others.
 func (a *analyser) tar(cmd *Command, args []Word, c ctx) {
-	g := grammar{text: "bHKLNVIF", path: "CTXg", write: "f", ltext: "use-compress-program to-command checkpoint-action info-script new-volume-script rsh-command rmt-command exclude transform xform owner group mode mtime blocking-factor record-size format label newer newer-mtime after-date strip-components suffix backup checkpoint sort starting-file tape-length volno-file pax-option quoting-style occurrence level",
+	g := grammar{text: "bHKLNVIF", path: "CTXg", write: "f", ltext: "use-compress-program to-command checkpoint-action info-script new-volume-script rsh-command rmt-command exclude transform xform owner group mode mtime blocking-factor record-size format label newer newer-mtime after-date strip-components suffix sort starting-file tape-length volno-file pax-option quoting-style level",
+		lopt:  "backup checkpoint occurrence",
 		lpath: "directory files-from exclude-from listed-incremental add-file", lwrite: "file index-file"}
 	var opts []opt
 	if len(args) > 0 && args[0].Text != "" && args[0].Text[0] != '-' && args[0].Known { // the old style: values follow in order

@@ -10,6 +10,10 @@ import (
 func (a *analyser) xargs(cmd *Command, c ctx) Source {
 	args := cmd.Argv[1:]
 	i, zero, replace := 0, false, ""
+	short := "adEILnPsJRS"
+	if cmd.Program == "parallel" {
+		short += "jCNU"
+	}
 	input := c.input
 	for i < len(args) && strings.HasPrefix(args[i].Text, "-") && args[i].Text != "--" {
 		t := args[i].Text
@@ -18,7 +22,7 @@ func (a *analyser) xargs(cmd *Command, c ctx) Source {
 		if strings.HasPrefix(t, "--") {
 			name, v, has := strings.Cut(t[2:], "=")
 			value = v
-			if !has && takes("arg-file delimiter max-lines max-args max-procs max-chars process-slot-var", name) && !strings.HasPrefix("max-lines", name) {
+			if !has && takes("arg-file delimiter max-lines max-args max-procs max-chars process-slot-var jobs sshlogin delay timeout results joblog colsep load memfree retries tmpdir workdir tagstring basefile return env halt nice block recstart recend rpl profile limit arg-sep arg-file-sep max-replace-args", name) && !strings.HasPrefix("max-lines", name) {
 				n = 2
 			}
 			switch {
@@ -40,7 +44,7 @@ func (a *analyser) xargs(cmd *Command, c ctx) Source {
 				if t[j] == '0' {
 					zero = true
 				}
-				if strings.IndexByte("adEILnPsJRS", t[j]) < 0 {
+				if strings.IndexByte(short, t[j]) < 0 {
 					if strings.IndexByte("eil", t[j]) >= 0 {
 						if t[j] == 'i' {
 							if replace = t[j+1:]; replace == "" {
@@ -110,7 +114,10 @@ func (a *analyser) argFile(cmd *Command, w Word, value string, c ctx) Source {
 // xargsCarried adds the operands that arrive by the input.
 func (a *analyser) xargsCarried(cmd *Command, inner []Word, input Source, zero bool, replace string, c ctx) Source {
 	prog := path.Base(inner[0].Text)
-	safe := input.names == namesZero && zero || input.names == namesLines && reads(prog)
+	inPlace := slices.ContainsFunc(inner, func(w Word) bool {
+		return strings.HasPrefix(w.Text, "-") && strings.Contains(w.Text, "i") // of sed
+	})
+	safe := input.names == namesZero && zero || input.names == namesLines && (reads(prog) || prog == "awk" || prog == "sed" && !inPlace)
 	_, interp := interpreterOf(prog)
 	interp = interp || isShell(prog) || prog == "awk" || prog == "sed" || prog == "make"
 	if interp {
@@ -124,7 +131,11 @@ func (a *analyser) xargsCarried(cmd *Command, inner []Word, input Source, zero b
 	case safe:
 		added = []Word{lit("{}")}
 	case input.Origin == OriginConstant:
-		for _, s := range strings.Fields(input.text) {
+		fields := strings.Fields(input.text)
+		if zero {
+			fields = strings.Split(strings.TrimSuffix(input.text, "\x00"), "\x00")
+		}
+		for _, s := range fields {
 			added = append(added, Word{Text: s, Hole: -1, From: OriginConstant, Raw: Visible(s)})
 		}
 		if replace != "" {
@@ -168,7 +179,7 @@ func reads(prog string) bool {
 // find carries commands by its -exec family and may delete by itself.
 func (a *analyser) find(cmd *Command, c ctx) Source {
 	args := cmd.Argv[1:]
-	i, deletes, narrow := 0, false, false
+	i := 0
 	for ; i < len(args); i++ { // options and starting points
 		t := args[i].Text
 		if t == "-H" || t == "-L" || t == "-P" || strings.HasPrefix(t, "-O") {
@@ -183,6 +194,7 @@ func (a *analyser) find(cmd *Command, c ctx) Source {
 		}
 		a.use(cmd, args[i], Read, nil)
 	}
+	cmd.DeletesTree = deletesTree(args[min(i, len(args)):])
 	var out Source
 	for ; i < len(args); i++ {
 		t := args[i].Text
@@ -200,8 +212,6 @@ func (a *analyser) find(cmd *Command, c ctx) Source {
 			}
 			out = out.then(a.findExec(cmd, args[i+1:min(end, len(args))], c))
 			i = end
-		case "-delete":
-			deletes = true
 		case "-fprint", "-fprint0", "-fls", "-fprintf":
 			w := next()
 			a.use(cmd, w, Write, nil)
@@ -214,25 +224,13 @@ func (a *analyser) find(cmd *Command, c ctx) Source {
 			cmd.Unchecked = append(cmd.Unchecked, "-files0-from")
 		case "-newer", "-anewer", "-cnewer", "-samefile":
 			a.use(cmd, next(), Read, nil)
-			narrow = true
-		case "-type", "-xtype":
-			narrow = next().Text == "f" || narrow
-		case "-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-lname", "-ilname":
-			w := next()
-			narrow = narrow || strings.Trim(w.Text, `*/.\`) != ""
-		case "-empty":
-			narrow = true
-		case "-size", "-mtime", "-mmin", "-ctime", "-cmin", "-atime", "-amin", "-user", "-group", "-uid", "-gid", "-perm", "-links", "-inum", "-fstype", "-used":
-			i++
-			narrow = narrow || t == "-size" || strings.HasSuffix(t, "min") || strings.HasSuffix(t, "time")
-		case "-maxdepth", "-mindepth", "-printf", "-context", "-regextype":
+		case "-type", "-xtype", "-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-lname", "-ilname",
+			"-size", "-mtime", "-mmin", "-ctime", "-cmin", "-atime", "-amin", "-user", "-group", "-uid", "-gid", "-perm", "-links", "-inum", "-fstype", "-used",
+			"-maxdepth", "-mindepth", "-printf", "-context", "-regextype":
 			i++
 		}
 	}
-	if deletes && !narrow {
-		cmd.DeletesTree = true
-	}
-	if out.Origin == OriginNone || out.Origin == OriginConstant {
+	if out.Origin <= OriginUnknown {
 		return a.output(cmd, c)
 	}
 	return out
@@ -265,8 +263,23 @@ func (a *analyser) docker(cmd *Command, c ctx) Source {
 	if i >= 0 {
 		// Which options take a value differs by version: every word that may
 		// be the command is looked at.
+		var entry *Word
 		for j := i + 1; j < len(args); j++ {
-			if t := args[j].Text; !strings.HasPrefix(t, "-") && (isShell(t) || slices.Contains(notable(), path.Base(t))) {
+			t := args[j].Text
+			if s, ok := strings.CutPrefix(t, "--entrypoint"); ok && (s == "" && j+1 < len(args) || strings.HasPrefix(s, "=")) {
+				w := sub(args[j], strings.TrimPrefix(s, "="))
+				if s == "" {
+					j++
+					w = args[j]
+				}
+				entry = &w
+				continue
+			}
+			if entry != nil && isShell(path.Base(entry.Text)) && strings.HasPrefix(t, "-") && strings.HasSuffix(t, "c") {
+				a.simple(append([]Word{*entry}, args[j:]...), c)
+				break
+			}
+			if !strings.HasPrefix(t, "-") && (isShell(t) || slices.Contains(notable(), path.Base(t))) {
 				a.simple(args[j:], c)
 				break
 			}

@@ -15,11 +15,23 @@ func (a *analyser) call(x *syntax.CallExpr, c ctx) Source {
 	for _, as := range x.Assigns {
 		a.assignment(as)
 	}
+	timed := a.timed
+	a.timed = false
 	if len(x.Args) == 0 {
 		return Source{}
 	}
 	a.st.after = nil
-	return a.simple(a.words(x.Args), c)
+	stdin := a.stdin
+	a.stdin = c.input
+	argv := a.words(x.Args)
+	a.stdin = stdin
+	if timed && len(argv) > 1 && argv[0].Known && argv[0].Text == "--" { // ends the options of time
+		argv = argv[1:]
+	}
+	if len(argv) == 1 && argv[0].Known && argv[0].Text == "exec" {
+		a.st.stdin = c.input // its redirections stay
+	}
+	return a.simple(argv, c)
 }
 
 // simple analyses one argv. A command word that may be one of several is
@@ -144,6 +156,9 @@ func (a *analyser) effects(cmd *Command, c ctx) Source {
 	case "npm", "pnpm", "yarn":
 		a.npm(cmd, c)
 		return a.output(cmd, c)
+	case "npx", "pnpx", "bunx":
+		a.npx(cmd, c)
+		return a.output(cmd, c)
 	}
 	if isShell(prog) {
 		return a.shell(cmd, c)
@@ -204,6 +219,9 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 	case "test", "[":
 		cmd.Steering = true
 		for i, w := range args {
+			if i+1 < len(args) && listed("-nt -ot -ef", args[i+1].Text) {
+				a.use(cmd, w, Read, nil)
+			}
 			if i > 0 && strings.HasPrefix(args[i-1].Text, "-") && w.Text != "]" && !slices.Contains([]string{"-n", "-z", "-eq", "-ne", "-gt", "-lt", "-ge", "-le", "-v", "-o", "-a", "-t"}, args[i-1].Text) {
 				a.use(cmd, w, Read, nil)
 			}
@@ -263,15 +281,24 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 		for i, w := range args {
 			switch {
 			case cmd.Program == "printf":
-				if name, ok := strings.CutPrefix(args[0].Text, "-v"); ok && i == 0 && name != "" {
-					a.assign(Assignment{Name: name})
-				} else if i == 1 && args[0].Text == "-v" {
-					a.assign(Assignment{Name: w.Text})
+				name, ok := strings.CutPrefix(args[0].Text, "-v")
+				if ok && name == "" && i == 1 {
+					a.printTo(w.Text, args[2:])
+				} else if ok && name != "" && i == 0 {
+					a.printTo(name, args[1:])
+				}
+			case cmd.Program == "unset":
+				if !strings.HasPrefix(w.Text, "-") {
+					a.assign(Assignment{Name: w.Text, Loop: true})
+					a.setVar(w.Text, value{alts: []string{""}, from: OriginConstant})
 				}
 			case !strings.HasPrefix(w.Text, "-"):
 				a.assign(Assignment{Name: w.Text, Loop: true})
 				a.st.vars[w.Text] = value{from: max(c.input.Origin, OriginUnknown), src: c.input}
 			}
+		}
+		if cmd.Program == "read" && c.input.Origin == OriginConstant {
+			a.readFrom(args, c.input.text)
 		}
 		if cmd.Program == "read" && len(args) == 0 {
 			a.st.vars["REPLY"] = value{from: max(c.input.Origin, OriginUnknown), src: c.input}
@@ -341,7 +368,12 @@ func (a *analyser) set(cmd *Command, args []Word) {
 			a.st.args = rest
 			cmd.Steering = false
 			return
-		case (w.Text == "-o" || w.Text == "+o") && i+1 < len(args) && args[i+1].Text == "pipefail":
+		case strings.HasPrefix(w.Text, "+"):
+			cmd.Steering = false
+			if strings.HasSuffix(w.Text, "o") {
+				i++
+			}
+		case w.Text == "-o" && i+1 < len(args) && args[i+1].Text == "pipefail":
 			i++
 		case len(w.Text) > 2 && strings.HasSuffix(w.Text, "o") && strings.Trim(w.Text[1:len(w.Text)-1], "eux") == "" && i+1 < len(args) && args[i+1].Text == "pipefail":
 			i++
@@ -357,6 +389,9 @@ func (a *analyser) set(cmd *Command, args []Word) {
 
 // eval joins its words and hands them to the shell again.
 func (a *analyser) eval(cmd *Command, args []Word, c ctx) Source {
+	if len(args) > 0 && args[0].Known && args[0].Text == "--" {
+		args = args[1:]
+	}
 	text, known, from := make([]string, 0, len(args)), true, OriginNone
 	for _, w := range args {
 		known = known && w.Known && !w.Glob

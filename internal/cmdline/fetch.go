@@ -1,13 +1,14 @@
 package cmdline
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
 
 // curl reads and writes files by prefixes inside its values.
 func (a *analyser) curl(cmd *Command, opts []opt, rest []Word, c ctx) {
-	dir, remote := "", false
+	dir, remote, header := "", false, false
 	urls := slices.Clone(rest)
 	for _, o := range opts {
 		v := o.val
@@ -49,6 +50,10 @@ func (a *analyser) curl(cmd *Command, opts []opt, rest []Word, c ctx) {
 			cmd.Inline = append(cmd.Inline, "traffic or code goes another way ("+o.name+")")
 		case o.name == "-O" || strings.HasPrefix(long, "remote-name"):
 			remote = true
+		case o.name == "-J" || strings.HasPrefix(long, "remote-h"):
+			header = true
+		case (o.name == "-T" || long == "upload-file") && strings.ContainsAny(v.Text, "{["):
+			cmd.Unchecked = append(cmd.Unchecked, Visible(v.Text)) // curl expands it itself
 		case long == "output-dir":
 			dir = v.Text
 		case (o.name == "-o" || long != o.name && len(long) > 2 && strings.HasPrefix("output", long)) && v.Text != "-":
@@ -57,6 +62,9 @@ func (a *analyser) curl(cmd *Command, opts []opt, rest []Word, c ctx) {
 			}
 			a.writes(v, OriginDownload, false)
 		}
+	}
+	if remote && header { // the server chooses the name
+		a.writes(lit(path.Join(".", dir)), OriginDownload, true)
 	}
 	for _, u := range urls {
 		if remote {
@@ -117,7 +125,7 @@ func (a *analyser) wget(cmd *Command, opts []opt, rest []Word, c ctx) {
 		}
 	}
 	if slices.ContainsFunc(opts, func(o opt) bool {
-		return o.name == "-r" || o.name == "-m" || o.name == "--recursive" || o.name == "--mirror" || o.name == "-i"
+		return o.name == "-r" || o.name == "-m" || o.name == "--recursive" || o.name == "--mirror" || o.name == "-i" || len(o.name) > 4 && (strings.HasPrefix("--content-disposition", o.name) || strings.HasPrefix("--trust-server-names", o.name))
 	}) {
 		if dir == "" {
 			dir = "."

@@ -12,7 +12,7 @@ const gitCommands = "add am annotate apply archive bisect blame branch bundle ca
 const gitHelpers = "daemon instaweb difftool mergetool hook send-email imap-send svn p4 cvsserver cvsimport gui citool web--browse shell credential credential-store credential-cache fast-import remote-ext remote-fd http-backend upload-pack receive-pack filter-branch"
 
 // gitRuns are options whose value is a program, or that switch one on.
-const gitRuns = "ext-diff upload-pack receive-pack exec open-files-in-pager extcmd httpd smtp-server access-hook sendmail-cmd to-cmd cc-cmd tree-filter index-filter msg-filter env-filter parent-filter commit-filter tag-name-filter setup browser tool-help config-env unsafe-paths"
+const gitRuns = "ext-diff upload-pack receive-pack exec open-files-in-pager extcmd httpd smtp-server access-hook sendmail-cmd to-cmd cc-cmd tree-filter index-filter msg-filter env-filter parent-filter commit-filter tag-name-filter setup browser tool-help config-env unsafe-paths textconv filters"
 
 // gitText lists options with a value that is no path.
 const gitText = "message author committer grep format pretty date since until after before abbrev max-count skip branches tags remotes glob exclude diff-filter word-diff word-diff-regex stat color decorate sort points-at contains merged no-merged track set-upstream-to depth shallow-since shallow-exclude branch origin jobs filter strategy strategy-option cleanup trailer fixup squash reuse-message reedit-message edit onto empty ignore-submodules unified inter-hunk-context find-renames find-copies diff-algorithm anchored src-prefix dst-prefix line-prefix relative-date signature subject-prefix in-reply-to suffix start-number notes gpg-sign local-user key user match candidates expire prune whitespace mode push-option recurse-submodules refmap server-option default-branch object-format initial-branch type default get-color value-pattern pathspec-from-nul line-range"
@@ -37,6 +37,8 @@ func (a *analyser) git(cmd *Command, c ctx) {
 		case t == "-c" && i+1 < len(args):
 			i++
 			a.gitSetting(cmd, args[i], c)
+		case strings.HasPrefix(t, "-C") && len(t) > 2:
+			a.use(cmd, sub(args[i], t[2:]), Read, c.bases)
 		case strings.HasPrefix(t, "-c") && len(t) > 2:
 			a.gitSetting(cmd, sub(args[i], t[2:]), c)
 		case name == "--config-env":
@@ -78,6 +80,9 @@ func (a *analyser) git(cmd *Command, c ctx) {
 func (a *analyser) gitSetting(cmd *Command, w Word, c ctx) {
 	key, v, _ := strings.Cut(w.Text, "=")
 	if gitBenign(key) {
+		if transport(v) {
+			cmd.Inline = append(cmd.Inline, "a transport that runs a program")
+		}
 		return
 	}
 	cmd.Inline = append(cmd.Inline, "git configuration "+Visible(key))
@@ -119,6 +124,9 @@ func (a *analyser) gitVerb(cmd *Command, verb string, rest []Word, c ctx) {
 			a.simple(rest[1:], c)
 			return
 		}
+		if len(rest) > 0 && listed("view visualize", rest[0].Text) {
+			inline("git bisect " + rest[0].Text + " starts a viewer")
+		}
 	case "submodule":
 		if j := slices.IndexFunc(rest, func(w Word) bool { return w.Text == "foreach" }); j >= 0 {
 			inline("git submodule foreach")
@@ -140,9 +148,21 @@ func (a *analyser) gitVerb(cmd *Command, verb string, rest []Word, c ctx) {
 			}
 		}
 	case "help":
-		inline("git help starts a viewer")
+		if len(rest) > 0 {
+			inline("git help starts a viewer")
+		}
 	case "clone":
 		a.gitClone(cmd, rest)
+	case "log":
+		for j, w := range rest { // -L RANGE:FILE
+			s, ok := strings.CutPrefix(w.Text, "-L")
+			if ok && s == "" && j+1 < len(rest) {
+				w, s = rest[j+1], rest[j+1].Text
+			}
+			if k := strings.LastIndexByte(s, ':'); ok && k >= 0 {
+				a.use(cmd, sub(w, s[k+1:]), Read, c.bases)
+			}
+		}
 	case "maintenance":
 		if len(rest) > 0 && (rest[0].Text == "start" || rest[0].Text == "register") {
 			inline("git maintenance schedules programs")
@@ -260,6 +280,13 @@ func (a *analyser) gitWords(cmd *Command, verb string, rest []Word, c ctx) {
 				if letter == 'u' && len(t) == 2 {
 					next()
 				}
+			case len(t) == 2 && (verb == "blame" && letter == 'S' || verb == "grep" && letter == 'f'):
+				if x, ok := next(); ok {
+					a.operand(cmd, x, Read, c.bases)
+				}
+				if verb == "grep" {
+					pattern = false
+				}
 			case messages && strings.HasSuffix(t, "m") || logs && (letter == 'S' || letter == 'G' || letter == 'L' || letter == 'n') && len(t) == 2,
 				verb == "grep" && strings.HasSuffix(t, "e"), len(t) == 2 && strings.IndexByte("bB", letter) >= 0 && (verb == "checkout" || verb == "switch"):
 				if verb == "grep" {
@@ -274,14 +301,23 @@ func (a *analyser) gitWords(cmd *Command, verb string, rest []Word, c ctx) {
 		case pattern:
 			pattern = false
 		default:
+			if verb == "pull" && strings.Contains(t, "://") {
+				a.writes(lit("."), OriginDownload, true)
+			}
 			a.gitOperand(cmd, w, c)
 		}
 	}
 }
 
+// transport reports an address such as ext::COMMAND.
+func transport(t string) bool {
+	k := strings.Index(t, "::")
+	return k > 0 && strings.Trim(t[:k], "abcdefghijklmnopqrstuvwxyz0123456789+-") == ""
+}
+
 func (a *analyser) gitOperand(cmd *Command, w Word, c ctx) {
 	t := w.Text
-	if k := strings.Index(t, "::"); k > 0 && strings.Trim(t[:k], "abcdefghijklmnopqrstuvwxyz0123456789+-") == "" {
+	if transport(t) {
 		cmd.Inline = append(cmd.Inline, "a transport that runs a program")
 		return
 	}
@@ -304,7 +340,10 @@ func (a *analyser) gitLong(cmd *Command, verb string, rest []Word, j int, patter
 			val, used = rest[j+1], 1
 		}
 	}
-	if len(name) > 1 && takes(gitRuns, name) && !listed(gitText+" "+gitPath+" exclude exit-code edit-todo no-ext-diff set-upstream-to ext uploadpack-off setup-off", name) {
+	if transport(v) {
+		cmd.Inline = append(cmd.Inline, "a transport that runs a program")
+	}
+	if len(name) > 1 && takes(gitRuns, name) && !listed(gitText+" "+gitPath+" exclude exit-code edit-todo no-ext-diff set-upstream-to uploadpack-off setup-off", name) && !(name == "index" && verb == "apply") {
 		cmd.Inline = append(cmd.Inline, "a program named or switched on by --"+name)
 		if strings.HasPrefix("exec", name) && verb == "rebase" || strings.HasSuffix(name, "-filter") || name == "setup" {
 			value()

@@ -10,6 +10,7 @@ import (
 type grammar struct {
 	text, path, write    string // short options by the kind of their value
 	ltext, lpath, lwrite string // long options, blank-separated
+	lopt                 string // long options whose value, if any, follows a "="
 	first                int    // leading operands that are text
 	unless               string // short options that replace the leading text
 	lunless              string
@@ -26,14 +27,14 @@ func grammarOf(prog string) grammar {
 	case "echo", "printf", "tr", "seq", "sleep", "basename", "dirname", "expr", "true", "kill", "which", "type", "uname", "hostname", "yes":
 		return grammar{none: true}
 	case "cat", "tac", "nl", "stat", "file", "du", "readlink", "realpath", "md5sum", "sha1sum", "sha256sum", "sha512sum", "cksum", "od", "cmp", "comm", "paste", "rev":
-		return grammar{text: map[string]string{"stat": "cf", "nl": "bdfhilnpsvw", "od": "AjNSt", "paste": "d", "du": "Bdt"}[prog],
+		return grammar{text: map[string]string{"stat": "c", "nl": "bdfhilnsvw", "od": "AjNSt", "paste": "d", "du": "Bdt"}[prog],
 			ltext: map[string]string{"stat": "format printf", "du": "exclude max-depth threshold", "nl": "number-separator", "comm": "output-delimiter", "paste": "delimiters"}[prog],
 			stdin: map[string]string{"du": "--files0-from"}[prog]}
 	case "ls", "dir", "vdir", "tree":
-		return grammar{text: map[string]string{"ls": "ITw", "tree": "LIPHT"}[prog], ltext: "ignore hide width tabsize block-size time-style sort format quoting-style indicator-style color hyperlink time", write: map[string]string{"tree": "o"}[prog]}
+		return grammar{text: map[string]string{"ls": "ITw", "tree": "LIPHT"}[prog], ltext: "ignore hide width tabsize block-size time-style sort format quoting-style indicator-style time", lopt: "color hyperlink classify", write: map[string]string{"tree": "o"}[prog]}
 	case "grep", "egrep", "fgrep", "zgrep":
-		return grammar{text: "eABCmdD", path: "f", ltext: "regexp include exclude exclude-dir max-count context after-context before-context label color colour binary-files directories devices group-separator",
-			lpath: "file exclude-from", first: 1, unless: "ef", lunless: "regexp file"}
+		return grammar{text: "eABCmdD", path: "f", ltext: "regexp include exclude exclude-dir max-count context after-context before-context label binary-files directories devices group-separator",
+			lopt: "color colour", lpath: "file exclude-from", first: 1, unless: "ef", lunless: "regexp file"}
 	case "rg", "ag", "ack":
 		return grammar{text: "eABCgtTmMjrE", path: "f", ltext: "regexp glob iglob type type-not max-count context after-context before-context max-depth max-columns replace sort color threads encoding", lpath: "file ignore-file",
 			first: 1, unless: "ef", lunless: "regexp file files", helper: "--pre --hostname-bin"}
@@ -42,38 +43,38 @@ func grammarOf(prog string) grammar {
 	case "wc":
 		return grammar{ltext: "total", stdin: "--files0-from"}
 	case "sort":
-		return grammar{text: "tkS", path: "T", write: "o", ltext: "key field-separator buffer-size parallel batch-size sort check", lpath: "temporary-directory random-source", lwrite: "output",
+		return grammar{text: "tkS", path: "T", write: "o", ltext: "key field-separator buffer-size parallel batch-size sort", lopt: "check", lpath: "temporary-directory random-source", lwrite: "output",
 			helper: "--compress-program", stdin: "--files0-from"}
 	case "uniq":
-		return grammar{text: "fsw", ltext: "skip-fields skip-chars check-chars group all-repeated", out: '2'}
+		return grammar{text: "fsw", ltext: "skip-fields skip-chars check-chars", lopt: "group all-repeated", out: '2'}
 	case "cut":
 		return grammar{text: "dfcb", ltext: "delimiter fields characters bytes output-delimiter"}
 	case "diff", "sdiff", "colordiff":
-		return grammar{text: "xILFWUC", path: "XS", ltext: "exclude ignore-matching-lines label show-function-line width unified context color line-format old-line-format new-line-format unchanged-line-format old-group-format new-group-format unchanged-group-format changed-group-format tabsize ifdef horizon-lines palette",
+		return grammar{text: "xILFWUCD", path: "XS", lopt: "unified context color", ltext: "exclude ignore-matching-lines label show-function-line width line-format old-line-format new-line-format unchanged-line-format old-group-format new-group-format unchanged-group-format changed-group-format tabsize ifdef horizon-lines palette",
 			lpath: "exclude-from from-file to-file starting-file", lwrite: "output", write: map[string]string{"sdiff": "o"}[prog]}
 	case "base64", "base32", "basenc":
 		return grammar{text: "w", ltext: "wrap"}
 	case "cp", "mv", "ln", "install", "rsync", "scp":
-		return grammar{text: map[string]string{"install": "mogS", "cp": "S", "mv": "S", "ln": "S"}[prog], write: "t", ltext: "suffix backup sparse reflink preserve no-preserve mode owner group update strip-program context",
+		return grammar{text: map[string]string{"install": "mogS", "cp": "S", "mv": "S", "ln": "S"}[prog], write: "t", ltext: "suffix sparse no-preserve mode owner group strip-program", lopt: "backup reflink preserve update context",
 			lwrite: "target-directory", out: 'l', helper: "--strip-program"}
 	case "tee", "sponge":
-		return grammar{out: 'a', ltext: "output-error"}
+		return grammar{out: 'a', lopt: "output-error"}
 	case "touch":
 		return grammar{text: "dt", path: "r", ltext: "date time", lpath: "reference", out: 'a', touch: true}
 	case "rm", "rmdir", "unlink", "shred":
-		return grammar{out: 'a', touch: true, text: map[string]string{"shred": "ns"}[prog], ltext: "interactive iterations size"}
+		return grammar{out: 'a', touch: true, text: map[string]string{"shred": "ns"}[prog], ltext: "iterations size", lopt: "interactive remove"}
 	case "truncate":
 		return grammar{text: "s", path: "r", ltext: "size", lpath: "reference", out: 'a'}
 	case "mkdir", "mkfifo", "mknod":
-		return grammar{text: "m", ltext: "mode context", out: 'a', touch: true}
+		return grammar{text: "m", ltext: "mode", lopt: "context", out: 'a', touch: true}
 	case "chmod", "chown", "chgrp":
 		return grammar{first: 1, lpath: "reference", lunless: "reference", ltext: "from", out: 'a', touch: true}
 	case "jq":
 		return grammar{path: "L", ltext: "indent", first: 1, unless: "f", lunless: "from-file"}
 	case "sed", "gsed":
-		return grammar{text: "elE", path: "f", ltext: "expression line-length", lpath: "file", first: 1, unless: "ef", lunless: "expression file"}
+		return grammar{text: "el", path: "f", ltext: "expression line-length", lopt: "in-place", lpath: "file", first: 1, unless: "ef", lunless: "expression file"}
 	case "awk", "gawk", "mawk", "nawk":
-		return grammar{text: "vFe", path: "fE", ltext: "assign field-separator source lint", lpath: "file exec", first: 1, unless: "feE", lunless: "file exec source"}
+		return grammar{text: "vFe", path: "fE", ltext: "assign field-separator source", lopt: "lint dump-variables profile pretty-print debug", lpath: "file exec", first: 1, unless: "feE", lunless: "file exec source"}
 	case "curl":
 		return grammar{text: "AeHuUXmyYzrCPQtwxdFb", path: "KET", write: "ocD",
 			ltext:  "user-agent referer header user proxy-user request max-time connect-timeout speed-limit speed-time time-cond range continue-at proxy data data-ascii data-binary data-raw data-urlencode json form form-string cookie retry retry-delay retry-max-time resolve url url-query write-out limit-rate max-redirs max-filesize interface local-port noproxy ciphers proto proto-redir oauth2-bearer aws-sigv4 tls-max connect-to create-file-mode dns-servers doh-url keepalive-time expand-data variable rate",
@@ -81,15 +82,15 @@ func grammarOf(prog string) grammar {
 			lwrite: "output output-dir dump-header cookie-jar trace trace-ascii stderr etag-save hsts alt-svc libcurl", none: true}
 	case "wget", "wget2":
 		return grammar{text: "UtTwQlARDIXBe", path: "i", write: "OoaP",
-			ltext:  "user-agent tries timeout wait quota level accept reject domains exclude-domains include-directories exclude-directories base header post-data body-data method user password http-user http-password referer max-redirect limit-rate execute bind-address dns-timeout connect-timeout read-timeout waitretry progress proxy-user proxy-password default-page accept-regex reject-regex regex-type restrict-file-names prefer-family secure-protocol report-speed compression",
+			ltext:  "user-agent tries timeout wait quota level accept reject domains exclude-domains include-directories exclude-directories base header post-data body-data use-askpass method user password http-user http-password referer max-redirect limit-rate execute bind-address dns-timeout connect-timeout read-timeout waitretry progress proxy-user proxy-password default-page accept-regex reject-regex regex-type restrict-file-names prefer-family secure-protocol report-speed compression",
 			lpath:  "input-file post-file body-file load-cookies ca-certificate ca-directory certificate private-key config input-metalink crl-file hsts-file pinnedpubkey",
 			lwrite: "output-document output-file append-output directory-prefix save-cookies warc-file rejected-log warc-tempdir", none: true}
 	case "zip":
-		return grammar{text: "xiPntR", path: "b", ltext: "exclude include password suffixes before-date from-date split-size", lpath: "temp-path", lwrite: "output-file", write: "O", out: '1', stdin: "-@ --names-stdin"}
+		return grammar{text: "xiPnt", path: "b", ltext: "exclude include password suffixes before-date from-date split-size", lpath: "temp-path", lwrite: "output-file", write: "O", out: '1', stdin: "-@ --names-stdin"}
 	case "unzip", "7z", "bsdtar", "cpio", "unrar":
 		return grammar{text: "xP", write: "d", ltext: "exclude"}
 	case "date":
-		return grammar{text: "ds", path: "fr", ltext: "date set iso-8601 rfc-3339", lpath: "file reference", none: true}
+		return grammar{text: "ds", path: "fr", ltext: "date set rfc-3339", lopt: "iso-8601", lpath: "file reference", none: true}
 	case "test", "[":
 		return grammar{none: true}
 	case "man":
@@ -119,7 +120,7 @@ func scan(args []Word, g grammar) (opts []opt, rest []Word) {
 		case t[1] == '-':
 			name, v, has := strings.Cut(t[2:], "=")
 			o := opt{name: "--" + name, val: sub(w, v), has: has}
-			if !has && i+1 < len(args) && (takes(g.ltext, name) || takes(g.lpath, name) || takes(g.lwrite, name)) {
+			if !has && i+1 < len(args) && !listed(g.lopt, name) && (takes(g.ltext, name) || takes(g.lpath, name) || takes(g.lwrite, name)) {
 				i++
 				o.val, o.has = args[i], true
 			}

@@ -82,7 +82,7 @@ func sedRuns(s string) string {
 				i++
 			}
 		case ch == ':' || ch == 'b' || ch == 't' || ch == 'T':
-			for i < len(s) && s[i] != '\n' && (s[i] != ';' || ch == ':') && s[i] != '}' {
+			for i < len(s) && s[i] != '\n' && s[i] != ';' && s[i] != '}' {
 				i++
 			}
 		case strings.IndexByte("=dDgGhHnNpPxzFqQlL", ch) >= 0:
@@ -139,7 +139,7 @@ func (a *analyser) awk(cmd *Command, opts []opt, text []Word, c ctx) {
 // files.
 func awkRuns(s string) string {
 	prev := byte('\n') // last character that is no blank
-	printing := false
+	printing, divided, depth, from := false, false, 0, 0
 	for i := 0; i < len(s); i++ {
 		ch := s[i]
 		switch {
@@ -163,6 +163,8 @@ func awkRuns(s string) string {
 					return "an awk program that is not understood"
 				}
 			}
+		case ch == '/':
+			divided = true
 		case ch == '#':
 			for i < len(s) && s[i] != '\n' {
 				i++
@@ -176,8 +178,13 @@ func awkRuns(s string) string {
 				break
 			}
 			return "awk runs a program (|)"
-		case ch == '>' && printing:
+		case ch == '>' && printing && (depth <= from || divided): // inside parentheses it compares
+			// where a slash may have been read the wrong way, nothing is
 			return "awk writes a file (>)"
+		case ch == '(':
+			depth++
+		case ch == ')':
+			depth--
 		case ch == ';' || ch == '}' || ch == '\n':
 			printing = false
 		case letter(ch) && (i == 0 || !letter(s[i-1]) && (s[i-1] < '0' || s[i-1] > '9')):
@@ -189,9 +196,9 @@ func awkRuns(s string) string {
 			case "system", "getline":
 				return "awk runs a program or opens a file (" + s[i:j] + ")"
 			case "print", "printf":
-				printing = true
+				printing, divided, from = true, false, depth
 			}
-			if s[i:j] == "return" || s[i:j] == "in" || s[i:j] == "print" {
+			if s[i:j] == "return" || s[i:j] == "in" || s[i:j] == "print" || s[i:j] == "printf" {
 				ch = '\n' // a regular expression may follow
 			}
 			i = j - 1

@@ -6,7 +6,7 @@ import (
 )
 
 // npmRuns are options and settings that name a program or code.
-const npmRuns = "userconfig globalconfig script-shell node-options git editor viewer browser shell onload-script init-module initrc call node-gyp nodedir python prefix-program scripts-prepend-node-path ssh-command message-hook"
+const npmRuns = "userconfig globalconfig script-shell node-options git editor viewer browser shell onload-script init-module initrc call node-gyp nodedir python scripts-prepend-node-path ssh-command message-hook"
 
 const npmSettings = npmRuns + " prefix cafile cache registry https-proxy proxy noproxy tmp key cert _auth _authToken"
 
@@ -30,6 +30,10 @@ func (a *analyser) npm(cmd *Command, c ctx) {
 		name, v, has := strings.Cut(strings.TrimLeft(t, "-"), "=")
 		name = strings.ReplaceAll(name, "_", "-")
 		switch {
+		case t == "-C" && i+1 < len(args):
+			i++
+			a.operand(cmd, args[i], Read, c.bases)
+			continue
 		case t == "-c" || name == "call" && strings.HasPrefix(t, "--"):
 			inline("npm runs a command string")
 			x := sub(w, v)
@@ -39,7 +43,7 @@ func (a *analyser) npm(cmd *Command, c ctx) {
 			}
 			a.carriedText(cmd, x, c, "npm")
 			continue
-		case strings.HasPrefix(t, "--") && len(name) > 2 && takes(npmRuns, name) && !listed("init scope script-off save", name):
+		case strings.HasPrefix(t, "--") && len(name) > 2 && takes(npmRuns, name) && !listed("init scope script-off save", name) && !(len(name) > 3 && strings.HasPrefix("prefix", name)):
 			inline("a program or code named by --" + name)
 		}
 		switch {
@@ -71,6 +75,34 @@ func (a *analyser) npm(cmd *Command, c ctx) {
 	}
 	for _, w := range rest {
 		a.operand(cmd, w, Read, c.bases)
+	}
+}
+
+// npx carries the command after its own options, or a command string.
+func (a *analyser) npx(cmd *Command, c ctx) {
+	args := cmd.Argv[1:]
+	cmd.Inline = append(cmd.Inline, cmd.Program+" fetches and runs a program")
+	c.role, c.via = RoleCarried, append(slices.Clone(c.via), cmd.Program)
+	for i := 0; i < len(args); i++ {
+		t := args[i].Text
+		name, v, has := strings.Cut(t, "=")
+		switch {
+		case name == "-c" || name == "--call":
+			w := sub(args[i], v)
+			if !has && i+1 < len(args) {
+				i++
+				w = args[i]
+			}
+			a.carriedText(cmd, w, c, cmd.Program)
+		case !has && (name == "-p" || name == "--package" || name == "-w" || name == "--workspace"):
+			i++
+		case t == "--" || !strings.HasPrefix(t, "-") || args[i].Hole == 0:
+			if t == "--" {
+				i++
+			}
+			a.simple(args[min(i, len(args)):], c)
+			return
+		}
 	}
 }
 

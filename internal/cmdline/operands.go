@@ -209,7 +209,7 @@ func (a *analyser) special(cmd *Command, g grammar, opts []opt, text, rest []Wor
 	case "rm":
 	case "chmod":
 		for _, w := range text {
-			cmd.WorldMode = cmd.WorldMode || anyValue(w, worldMode)
+			cmd.WorldMode = cmd.WorldMode || anyValue(w, worldMode) || w.Glob && slices.ContainsFunc([]string{"777", "0777", "1777", "a+rwx", "a=rwx", "+rwx", "ugo+rwx"}, func(m string) bool { return GlobsMeet(w.Text, escapeGlob(m)) })
 		}
 		for _, w := range cmd.Argv[1:] { // several words may be the mode
 			if !w.Known {

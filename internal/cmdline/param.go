@@ -19,11 +19,14 @@ func (a *analyser) param(p *syntax.ParamExp, quoted bool) []variant {
 	unknown := func() []variant {
 		return []variant{{{hole: true, quoted: quoted, from: OriginUnknown}}}
 	}
-	if p.Param == nil || p.NestedParam != nil || p.Excl || p.Length || p.Width || p.IsSet || p.Names != 0 || p.Slice != nil || p.Repl != nil {
+	if p.Param == nil || p.NestedParam != nil || p.Excl && (p.Slice != nil || p.Repl != nil || p.Index != nil || p.Exp != nil) || p.Length || p.Width || p.IsSet || p.Names != 0 || p.Slice != nil && a.tail(p) < 0 || p.Repl != nil {
 		a.nestedParam(p)
 		return unknown()
 	}
 	name := p.Param.Value
+	if p.Excl && p.Exp == nil {
+		return a.indirect(name, quoted)
+	}
 	list := p.Index != nil && isAll(p.Index) || name == "@" || name == "*"
 	v, set := a.lookup(name)
 	if p.Exp != nil {
@@ -32,10 +35,49 @@ func (a *analyser) param(p *syntax.ParamExp, quoted bool) []variant {
 	if set && v.from == OriginNone { // $HOME, $PWD: known
 		return []variant{{{text: v.alts[0], quoted: quoted, known: true}}}
 	}
+	if list && len(v.array) == 0 && v.from > OriginConstant {
+		return []variant{{{hole: true, quoted: quoted, from: v.from, src: v.src}}}
+	}
+	if n := a.tail(p); list && n >= 0 {
+		v.array = v.array[min(n, len(v.array)):]
+	}
 	if list {
 		return []variant{{{list: v.array, isList: true, quoted: quoted, from: max(v.from, OriginUnknown), src: v.src}}}
 	}
 	return a.values(v, set, quoted)
+}
+
+// tail is the number of positional parameters that ${@:N} leaves out, -1 when
+// the expansion is of another kind.
+func (a *analyser) tail(p *syntax.ParamExp) int {
+	if p.Slice == nil || p.Slice.Length != nil || p.Param == nil || p.Param.Value != "@" && p.Param.Value != "*" {
+		return -1
+	}
+	w, ok := p.Slice.Offset.(*syntax.Word)
+	if !ok {
+		return -1
+	}
+	n, err := strconv.Atoi(w.Lit())
+	if err != nil || n < 1 {
+		return -1
+	}
+	return n - 1
+}
+
+// indirect is ${!NAME}: the value of the variable that NAME names.
+func (a *analyser) indirect(name string, quoted bool) []variant {
+	v, _ := a.lookup(name)
+	var out []variant
+	for _, s := range v.alts {
+		if w, set := a.lookup(s); set && len(w.alts) > 0 && len(out) < maxAlts {
+			w.from = max(w.from, v.from, OriginConstant)
+			out = append(out, a.values(w, true, quoted)...)
+		}
+	}
+	if len(out) == 0 {
+		return []variant{{{hole: true, quoted: quoted, from: max(OriginUnknown, v.from), src: v.src}}}
+	}
+	return out
 }
 
 func (a *analyser) values(v value, set, quoted bool) []variant {
@@ -175,7 +217,7 @@ func (a *analyser) substitution(p *syntax.CmdSubst, quoted bool) frag {
 	if f, ok := a.memo[p]; ok {
 		return f
 	}
-	src := a.sub(p.Stmts, Source{})
+	src := a.sub(p.Stmts, a.stdin)
 	f := frag{quoted: quoted, from: src.Origin, src: src}
 	switch src.Origin {
 	case OriginConstant:

@@ -242,7 +242,7 @@ func (a *analyser) wrote(paths []string) Origin {
 	var from Origin
 	for _, w := range a.written {
 		for _, p := range paths {
-			if p == w.path || w.tree && below(p, w.path) {
+			if p == w.path || w.tree && below(p, w.path) || globby(p) && GlobsMeet(p, escapeGlob(w.path)) {
 				from = max(from, w.from)
 			}
 		}
@@ -274,6 +274,10 @@ func (a *analyser) redirect(r *syntax.Redirect, c *ctx) (files []string, moved b
 	fd := ""
 	if r.N != nil {
 		fd = r.N.Value
+	}
+	if name, ok := strings.CutPrefix(fd, "{"); ok { // the shell puts the number there
+		a.assign(Assignment{Name: strings.TrimSuffix(name, "}"), Loop: true})
+		fd = "9"
 	}
 	switch r.Op {
 	case syntax.Hdoc, syntax.DashHdoc:

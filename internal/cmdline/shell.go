@@ -119,9 +119,22 @@ func (a *analyser) scriptFile(cmd *Command, rest []Word, c ctx, isSh bool) Sourc
 	a.use(cmd, w, Read, c.bases)
 	a.runs(cmd, w, c)
 	for _, r := range rest[1:] {
-		a.operand(cmd, r, Read, c.bases)
+		a.argument(cmd, r, c.bases)
 	}
 	return Source{Origin: OriginOutput, Programs: []string{cmd.Program}}
+}
+
+// argument is a word for a script, whose options nobody knows.
+func (a *analyser) argument(cmd *Command, w Word, bases []string) {
+	if !strings.HasPrefix(w.Text, "-") || w.Hole == 0 {
+		a.operand(cmd, w, Read, bases)
+		return
+	}
+	if _, v, ok := strings.Cut(w.Text, "="); ok {
+		a.option(cmd, w, v, bases)
+	} else if k := strings.IndexAny(w.Text, "/~"); k > 1 {
+		a.option(cmd, w, w.Text[k:], bases)
+	}
 }
 
 // runs notes a file whose text a program runs.
@@ -160,6 +173,7 @@ type interp struct {
 	loads  string // long options that run or load code, blank-separated
 	values string // long options that take a value in the next word
 	module string // short options that run a module
+	alone  string // beginnings of long options that take no value
 }
 
 func interpreterOf(prog string) (interp, bool) {
@@ -170,7 +184,8 @@ func interpreterOf(prog string) (interp, bool) {
 	case "node", "nodejs":
 		return interp{code: "ep", flags: "i", module: "r", value: "C",
 			loads:  "eval print interactive require import loader experimental-loader test-reporter inspect inspect-brk inspect-port inspect-wait inspect-publish-uid debug debug-brk build-snapshot build-snapshot-config snapshot-blob experimental-sea-config build-sea openssl-config openssl-shared-config experimental-config-file experimental-default-config-file run test-global-setup entry-url experimental-repl-await",
-			values: "eval print require import loader experimental-loader test-reporter env-file env-file-if-exists conditions title max-old-space-size stack-trace-limit icu-data-dir redirect-warnings diagnostic-dir trace-event-categories test-name-pattern test-reporter-destination test-skip-pattern watch-path unhandled-rejections dns-result-order input-type"}, true
+			values: "eval print require import loader experimental-loader test-reporter env-file env-file-if-exists conditions title max-old-space-size stack-trace-limit icu-data-dir redirect-warnings diagnostic-dir trace-event-categories test-name-pattern test-reporter-destination test-skip-pattern watch-path unhandled-rejections dns-result-order input-type trace-event-file-pattern cpu-prof-dir cpu-prof-name cpu-prof-interval heap-prof-dir heap-prof-name heap-prof-interval report-dir report-directory report-filename report-signal heapsnapshot-near-heap-limit heapsnapshot-signal max-http-header-size secure-heap secure-heap-min disable-proto disable-warning localstorage-file test-shard test-concurrency test-timeout test-isolation experimental-default-type experimental-specifier-resolution tls-cipher-list tls-keylog v8-pool-size",
+			alone:  "no- trace- experimental- enable- harmony allow- report- perf- preserve- expose- tls-m use- force- test watch prof cpu-prof heap-prof throw- pending- abort- insecure- permission verify- zero- frozen- interpreted- jitless track- entry-url check run"}, true
 	case "deno", "bun", "ts-node", "tsx":
 		return interp{code: "ep", flags: "i", module: "r", loads: "eval print preload require import"}, true
 	case "perl":
@@ -194,6 +209,10 @@ func (a *analyser) interpreter(cmd *Command, in interp, c ctx) {
 	inline := func(s string) { cmd.Inline = append(cmd.Inline, s) }
 	hasText := false
 	i := 0
+	if (cmd.Program == "deno" || cmd.Program == "bun") && len(args) > 0 && args[0].Text == "run" {
+		inline("a subcommand of " + cmd.Program)
+		args = args[1:]
+	}
 	for ; i < len(args); i++ {
 		w := args[i]
 		t := w.Text
@@ -212,7 +231,7 @@ func (a *analyser) interpreter(cmd *Command, in interp, c ctx) {
 			case listed(in.loads, name) || strings.HasPrefix(name, "inspect") || strings.HasPrefix(name, "debug"):
 				inline("code or a loader named by --" + name)
 				hasText = hasText || name == "eval" || name == "print" || name == "run" || name == "command"
-			case name == "test" || name == "check":
+			case name == "test":
 				hasText = true
 			}
 			_, raw, _ := strings.Cut(t, "=")
@@ -225,6 +244,11 @@ func (a *analyser) interpreter(cmd *Command, in interp, c ctx) {
 				if args[i].From >= OriginOutput && hasText {
 					cmd.Text = Source{Origin: args[i].From, Programs: args[i].src.Programs}
 				}
+				if listed(in.loads, name) {
+					a.loaded(cmd, args[i], c)
+				}
+			case in.alone != "" && !startsWithOne(name, in.alone) && i+2 < len(args) && !strings.HasPrefix(args[i+1].Text, "-") && slices.ContainsFunc(args[i+2:], func(w Word) bool { return strings.HasPrefix(w.Text, "-") }):
+				inline("an option that may take the next word (--" + name + ")")
 			}
 			continue
 		}
@@ -254,6 +278,22 @@ func (a *analyser) interpreter(cmd *Command, in interp, c ctx) {
 	}
 }
 
+// loaded is a module that an option names.
+func (a *analyser) loaded(cmd *Command, w Word, c ctx) {
+	if src := a.fileSource(w, c.input); src.Origin >= OriginOutput {
+		cmd.Text = Source{Origin: src.Origin, Programs: src.Programs}
+	}
+}
+
+func startsWithOne(s, beginnings string) bool {
+	for b := range strings.FieldsSeq(beginnings) {
+		if strings.HasPrefix(s, b) {
+			return true
+		}
+	}
+	return false
+}
+
 // interpreterShort handles one cluster of short options; it returns how many
 // further words were used and whether nothing is run at all.
 func (a *analyser) interpreterShort(cmd *Command, in interp, args []Word, i int, hasText *bool, c ctx) (used int, done bool) {
@@ -279,6 +319,7 @@ func (a *analyser) interpreterShort(cmd *Command, in interp, args []Word, i int,
 			*hasText = *hasText || l == "m" && strings.HasPrefix(cmd.Program, "py")
 			if j+1 == len(t) && i+1 < len(args) && l != "d" {
 				a.operand(cmd, args[i+1], Read, c.bases)
+				a.loaded(cmd, args[i+1], c)
 				return 1, false
 			}
 			if j+1 < len(t) {

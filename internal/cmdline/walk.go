@@ -23,6 +23,8 @@ type analyser struct {
 	extended bool   // extended patterns count: inside [[ … ]]
 	at       int    // line of the statement, in the text itself
 	inner    int    // texts inside the text being walked
+	timed    bool   // the next simple command stands after the keyword time
+	stdin    Source // of the command whose words are expanded
 }
 
 // state is what earlier parts of the line changed.
@@ -34,6 +36,7 @@ type state struct {
 	active []*syntax.Stmt // bodies of functions being run
 	args   []Word         // "$@"
 	arg0   *Word
+	stdin  Source // what exec redirected standard input to
 }
 
 // written is a file, or all below it, that the line itself makes.
@@ -234,6 +237,9 @@ func (a *analyser) stmt(s *syntax.Stmt, c ctx) Source {
 		a.depth--
 		return Source{}
 	}
+	if c.input.Origin == OriginNone {
+		c.input = a.st.stdin
+	}
 	if at := a.at; a.inner == 0 {
 		a.at = int(s.Pos().Line())
 		defer func() { a.at = at }()
@@ -316,6 +322,7 @@ func (a *analyser) command(cmd syntax.Command, c ctx) Source {
 	case *syntax.DeclClause:
 		return a.declare(x, c)
 	case *syntax.TimeClause:
+		a.timed = true
 		return a.stmt(x.Stmt, c)
 	case *syntax.CoprocClause:
 		a.record(Command{Program: "coproc", Argv: []Word{{Text: "coproc", Known: true, Hole: -1}}, Role: c.role, Via: c.via})
@@ -353,6 +360,13 @@ func (a *analyser) coproc(x *syntax.CoprocClause, c ctx) Source {
 		}
 		if call, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok || x.Stmt.Cmd == nil {
 			if call != nil {
+				for _, as := range call.Assigns { // after the command word they are words
+					w := a.unsplit(as.Value, tildeValue)
+					if as.Name != nil {
+						w.Text = as.Name.Value + "=" + w.Text
+					}
+					argv = append(argv, w)
+				}
 				argv = append(argv, a.words(call.Args)...)
 			}
 			a.simple(argv, c)

@@ -70,7 +70,7 @@ func wrapperOf(prog string) (wrapper, bool) {
 	case "xvfb-run":
 		return wrapper{short: "efnpsw", flags: "alh", long: "error-file auth-file server-num xauth-protocol server-args wait"}, true
 	case "systemd-run":
-		return wrapper{short: "pMHEtuG", flags: "rPqdSC", long: "unit property uid gid nice working-directory slice description service-type setenv machine host on-active on-boot on-calendar timer-property"}, true
+		return wrapper{short: "pMHEu", flags: "rPqdSCGtTv", long: "unit property uid gid nice working-directory slice description service-type setenv machine host on-active on-boot on-calendar timer-property"}, true
 	case "ssh":
 		return wrapper{short: "BbcDEeFIiJLlmOoPpQRSWw", flags: "46AaCfGgKkMNnqsTtVvXxYy", skip: 1, shell: true}, true
 	}

@@ -166,7 +166,7 @@ func (j *execJudge) redirects() {
 		j.file(r.FileUse)
 		if r.Access == cmdline.Write {
 			for _, p := range r.Paths {
-				if inside(p, j.files.Workspace) && slices.Contains(strings.Split(p, "/"), ".git") {
+				if inside(p, j.files.Workspace) && gitDirectory(p, r.Glob) {
 					j.steps = append(j.steps, Step{Layer: LayerFiles, Rule: "fs.steering_file", Reason: fmt.Sprintf("%q lies in a git directory", r.Text), Hint: "let git write there"})
 				}
 			}
@@ -175,6 +175,16 @@ func (j *execJudge) redirects() {
 			j.add(Ask, "exec.run_time_word", claw.ConfigRef{}, "the target of a redirection is known only at run time", "look at where the output goes")
 		}
 	}
+}
+
+// gitDirectory reports a path that may lie below a directory named .git.
+func gitDirectory(p string, glob bool) bool {
+	for e := range strings.SplitSeq(p, "/") {
+		if e == ".git" || glob && cmdline.GlobsMeet(e, ".git") {
+			return true
+		}
+	}
+	return false
 }
 
 // redirectEntry reads a denylist entry such as "> /dev/sd".

@@ -52,8 +52,8 @@ func matchesStage(words []string, c *cmdline.Command) bool {
 	if prog == "rm" && c.DeletesTree && wants(words[1:], "rf") {
 		return true
 	}
-	if prog == "chmod" && c.WorldMode && len(words) == 2 && strings.HasSuffix(words[1], "777") {
-		return true
+	if prog == "chmod" && len(words) == 2 && strings.HasSuffix(words[1], "777") {
+		return c.WorldMode // in whatever spelling; a file may be called so
 	}
 	if c.Program != prog {
 		return false
@@ -75,7 +75,7 @@ func matchesStage(words []string, c *cmdline.Command) bool {
 			}
 		case strings.HasSuffix(w, "="):
 			if !slices.ContainsFunc(args, func(a cmdline.Word) bool {
-				return slices.ContainsFunc(a.Values(), func(s string) bool { return strings.HasPrefix(s, w) })
+				return a.Glob && cmdline.GlobsMeet(a.Text, w+"*") || slices.ContainsFunc(a.Values(), func(s string) bool { return strings.HasPrefix(s, w) })
 			}) {
 				return false
 			}
