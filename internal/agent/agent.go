@@ -20,8 +20,10 @@ import (
 // Bounds of a turn.
 const (
 	DefaultTimeout = 10 * time.Minute
-	DefaultSteps   = 40 // model calls of one turn
-	DefaultCalls   = 60 // tool calls of one turn
+	DefaultSteps   = 40   // model calls of one turn
+	MaxCalls       = 1000 // tool calls of one turn, whatever the rules allow
+	// DefaultRefused is how many calls of one turn may be refused, or fail.
+	DefaultRefused = 60
 	// RepeatLimit ends a turn whose model asks for the same refused or failed
 	// call again and again.
 	RepeatLimit = 3
@@ -53,6 +55,9 @@ type Gate interface {
 	Call(ctx context.Context, c gate.Call) (gate.Outcome, error)
 	Resume(ctx context.Context, id claw.ApprovalID, labels claw.Labels) (gate.Outcome, error)
 	Reply(ctx context.Context, r gate.Reply) (policy.Decision, error)
+	// Afford sets aside what a request to a model may use. Unless the decision
+	// allows it, the request must not be made.
+	Afford(ctx context.Context, m gate.ModelCall) (*gate.Hold, policy.Decision, error)
 	Specs(agent claw.AgentID) []gate.NamedSpec
 }
 
@@ -64,9 +69,24 @@ type Brain struct {
 	Spec     model.Spec
 	// MaxContext bounds what is sent, in tokens; 0 takes the model's window.
 	MaxContext int
+	// Next are asked in order when the one before fails in a way that may pass.
+	Next []Candidate
+	// Wrap puts around each of them what guards it, or asks it again when it
+	// fails in a way that may pass; nil is nothing.
+	Wrap func(model.Provider) model.Provider
+	// Allow decides whether a request may go to one of Next; nil lets it.
+	Allow func(ctx context.Context, req model.Request, to []model.Destination) error
 	// Catalog prices whoever else answers, after a fallback. Without an entry
 	// there the price of such a reply is unknown.
 	Catalog model.Catalog
+}
+
+// Candidate is one model that may answer.
+type Candidate struct {
+	Provider model.Provider
+	Ref      claw.ModelRef
+	Model    string
+	Spec     model.Spec
 }
 
 // answered is who wrote a message and what is known of that model.
@@ -74,6 +94,11 @@ func (b Brain) answered(m model.Message) (claw.ModelRef, model.Spec) {
 	name, _, _ := strings.Cut(string(b.Ref), "/")
 	if m.Provider == "" || m.Provider == name && (m.Model == b.Model || len(b.Provider.Destinations()) == 0) {
 		return b.Ref, b.Spec
+	}
+	for _, c := range b.Next {
+		if own, _, _ := strings.Cut(string(c.Ref), "/"); own == m.Provider && c.Model == m.Model {
+			return c.Ref, c.Spec
+		}
 	}
 	spec, _ := b.Catalog.Find(m.Provider, m.Model)
 	return claw.ModelRef(m.Provider + "/" + m.Model), spec

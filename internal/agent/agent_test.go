@@ -395,13 +395,13 @@ func TestLoopIsBounded(t *testing.T) {
 	equal(t, "calls", len(w.gate.seen()), agent.DefaultSteps)
 
 	var many []model.Block
-	for i := range agent.DefaultCalls + 5 {
+	for i := range agent.MaxCalls + 5 {
 		many = append(many, model.Call(model.ToolCall{ID: claw.CallID(fmt.Sprint(i)), Name: "read", Arguments: []byte(fmt.Sprintf(`{"n":%d}`, i))}))
 	}
 	w = newWorld(t, script.Step{Blocks: many})
 	w.gate.on = always(done("x", 0, ""))
 	equal(t, "many at once", w.ask(w.turn("go")).State, agent.StateError)
-	equal(t, "calls", len(w.gate.seen()), agent.DefaultCalls)
+	equal(t, "calls", len(w.gate.seen()), agent.MaxCalls)
 }
 
 // A call that is no JSON object is refused and recorded by the gate, in a form

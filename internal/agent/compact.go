@@ -124,7 +124,8 @@ func (t *turnState) byHand(ctx context.Context) (s Shortened, err error) {
 	if t.brain, err = t.opt.Brain(t.turn.Agent); err != nil {
 		return s, err
 	}
-	if err := t.mayLeave(); err != nil {
+	t.model = t.asks()
+	if err := t.mayLeave(t.brain.Provider.Destinations()); err != nil {
 		return s, err
 	}
 	req := model.Request{Model: t.brain.Model}
@@ -146,7 +147,10 @@ func (t *turnState) byHand(ctx context.Context) (s Shortened, err error) {
 
 func (t *turnState) summarise(ctx context.Context, older string) (string, error) {
 	ask := model.Request{Model: t.brain.Model, Task: model.TaskSummary, System: []model.SystemPart{{Text: compactPrompt}}, Messages: []model.Message{model.User(older)}, Labels: t.labels}
-	msg, _, _, err := model.Collect(t.brain.Provider.Stream(ctx, ask))
+	msg, _, _, err := model.Collect(t.model.Stream(ctx, ask))
+	if t.stop != nil {
+		err = t.stop
+	}
 	if err := errors.Join(err, t.charge(ask, &msg, err)); err != nil {
 		return "", err
 	}

@@ -16,6 +16,7 @@ const NoReply = "NO_REPLY"
 // outlet is what the gate said about the reply, and what waits for it.
 type outlet struct {
 	asked  bool
+	sent   bool        // the gate has let a part of it go, and counted it
 	under  claw.Labels // of the session when it was asked
 	opens  bool
 	waits  string // the beginning of a text that may become NoReply
@@ -57,7 +58,8 @@ func (t *turnState) judge(ctx context.Context, size int) (policy.Decision, error
 		}
 		return policy.Decision{}, nil
 	}
-	d, err := t.opt.Gate.Reply(ctx, gate.Reply{Agent: t.turn.Agent, Session: t.turn.Session, Run: t.id, Principal: t.turn.Principal, Labels: t.labels, Audience: t.turn.Audience, Bytes: size})
+	d, err := t.opt.Gate.Reply(ctx, gate.Reply{Agent: t.turn.Agent, Session: t.turn.Session, Run: t.id, Principal: t.turn.Principal, Labels: t.labels, Audience: t.turn.Audience, Bytes: size, First: !t.out.sent})
+	t.out.sent = t.out.sent || err == nil && d.Verdict == policy.Allow
 	t.out.asked, t.out.under, t.out.opens = true, t.labels, err == nil && d.Verdict == policy.Allow
 	return d, err
 }

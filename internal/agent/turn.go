@@ -77,6 +77,13 @@ type turnState struct {
 	// marked: the transcript shows how the turn ended.
 	marked bool
 	out    outlet
+	// model is who answers.
+	model model.Provider
+	// stop is why no model may be asked any more.
+	stop error
+	// made is what the turn called so far; refusals those that did not work.
+	made     gate.Turn
+	refusals int
 }
 
 // begin loads the session and writes down what came in, before anything
@@ -97,6 +104,7 @@ func (t *turnState) begin(ctx context.Context) error {
 	if t.brain, err = t.opt.Brain(t.turn.Agent); err != nil {
 		return err
 	}
+	t.model = t.asks()
 	if t.opt.Prompt != nil {
 		p := t.opt.Prompt(t.turn)
 		t.system = p.Parts
@@ -170,7 +178,7 @@ func (t *turnState) loop(ctx context.Context) error {
 
 // think streams one reply of the model into the transcript.
 func (t *turnState) think(ctx context.Context) (model.Message, error) {
-	if err := t.mayLeave(); err != nil {
+	if err := t.mayLeave(t.brain.Provider.Destinations()); err != nil {
 		return model.Message{}, err
 	}
 	msgs, err := t.opt.Sessions.Context(t.turn.Session)
@@ -204,8 +212,8 @@ func (t *turnState) think(ctx context.Context) (model.Message, error) {
 
 // mayLeave refuses to send a session that carries a secret to whoever stands
 // behind the model: a secret leaves by injection only (R26).
-func (t *turnState) mayLeave() error {
-	if to := t.brain.Provider.Destinations(); t.labels.Has(claw.Secret) && len(to) > 0 {
+func (t *turnState) mayLeave(to []model.Destination) error {
+	if t.labels.Has(claw.Secret) && len(to) > 0 {
 		return fmt.Errorf("flow.secret_leaves: a secret is in this session, so it does not go to %q", to[0].Host)
 	}
 	return nil
@@ -215,7 +223,7 @@ func (t *turnState) stream(ctx context.Context, req model.Request) (model.Messag
 	var c model.Collector
 	var failed error
 	bound := t.flood()
-	for ev, err := range t.brain.Provider.Stream(ctx, req) {
+	for ev, err := range t.model.Stream(ctx, req) {
 		if err == nil {
 			err = bound.add(ev)
 		}
@@ -227,6 +235,9 @@ func (t *turnState) stream(ctx context.Context, req model.Request) (model.Messag
 		if ev.Kind == model.TextDelta && ev.Text != "" {
 			t.say(ctx, ev.Text)
 		}
+	}
+	if t.stop != nil {
+		failed = t.stop
 	}
 	var msg model.Message
 	if failed != nil {
@@ -264,8 +275,8 @@ func (t *turnState) act(ctx context.Context, calls []model.ToolCall) (pending bo
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		if t.calls++; t.calls > DefaultCalls {
-			return false, fmt.Errorf("the model asked for more than %d calls in one turn", DefaultCalls)
+		if t.calls++; t.calls > MaxCalls || t.refusals > DefaultRefused {
+			return false, fmt.Errorf("the model asked for more than %d calls in one turn, or %d that did not work", MaxCalls, DefaultRefused)
 		}
 		out, err := t.call(ctx, c)
 		if err != nil {
@@ -280,7 +291,11 @@ func (t *turnState) act(ctx context.Context, calls []model.ToolCall) (pending bo
 		if err := t.append(result); err != nil {
 			return false, err
 		}
-		if out.Status != gate.Done {
+		if out.Status == gate.Refused && out.Decision.Rule.EndsTurn() {
+			return false, &stopped{out.Decision}
+		}
+		if out.Status != gate.Done && !out.Decision.Rule.OfLoop() {
+			t.refusals++
 			key := string(c.Name) + " " + string(c.Arguments) + c.Raw
 			if t.repeats[key]++; t.repeats[key] >= RepeatLimit {
 				return false, fmt.Errorf("the model asked %d times for a call that was %s (%s)", RepeatLimit, out.Status, out.Decision.Rule)
@@ -301,6 +316,7 @@ func (t *turnState) call(ctx context.Context, c model.ToolCall) (gate.Outcome, e
 	out, err := t.opt.Gate.Call(ctx, gate.Call{ToolCall: tc, Agent: t.turn.Agent, Session: t.turn.Session, Run: t.id, Principal: t.turn.Principal,
 		Labels: t.labels, Lineage: t.lineage, LastHuman: t.lastHuman(), Says: t.says, Unattended: t.turn.Unattended, Model: t.brain.Ref,
 		Audience:     t.turn.Audience,
+		Turn:         &t.made,
 		OperatorSaid: func(text string) bool { return t.opt.Sessions.Said(t.turn.Session, text) }})
 	if err != nil {
 		return gate.Outcome{}, err
@@ -349,6 +365,10 @@ func (t *turnState) end(ctx context.Context, err error) {
 		text := err.Error()
 		if !t.turn.Audience.OwnersOnly {
 			text = "the turn ended with an error: " + kind // the rest is the operator's to read
+			var limit *stopped
+			if errors.As(err, &limit) {
+				text = limit.forOthers()
+			}
 		}
 		t.settle(StateError, t.reply, text)
 		t.emit(t.run, Event{Kind: KindError, Text: text, ErrorKind: kind})
@@ -379,6 +399,10 @@ func errorKind(err error) string {
 	}
 	if errors.Is(err, ErrContext) {
 		return "context_length"
+	}
+	var limit *stopped
+	if errors.As(err, &limit) && limit.decision.Rule.OfBudget() {
+		return "rate_limit"
 	}
 	switch model.KindOf(err) {
 	case model.KindRateLimit, model.KindOverloaded:

@@ -13,6 +13,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/agent"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gate"
+	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/model"
 	"github.com/openclaw-go/openclaw/internal/model/script"
 	"github.com/openclaw-go/openclaw/internal/policy"
@@ -155,7 +156,24 @@ type judge struct {
 	// reply answers Reply; nil allows what policy would.
 	reply func(gate.Reply) (policy.Decision, error)
 	specs []gate.NamedSpec
+	// limits and ledger are what models are held to.
+	limits policy.BudgetRules
+	ledger gate.Ledger
 }
+
+// Afford is the real gate's.
+func (j *judge) Afford(ctx context.Context, m gate.ModelCall) (*gate.Hold, policy.Decision, error) {
+	g := gate.New(gate.Options{Journal: forgetful{}, Ledger: j.ledger, Now: func() time.Time { return noon },
+		Rules: func(id claw.AgentID) (policy.Rules, bool) { return policy.Rules{Agent: id, Budget: j.limits}, true }})
+	return g.Afford(ctx, m)
+}
+
+// forgetful is a journal that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) Append(context.Context, journal.Entry) (journal.Pos, error) { return 1, nil }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func (j *judge) Call(ctx context.Context, c gate.Call) (gate.Outcome, error) {
 	j.mu.Lock()

@@ -27,6 +27,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/ledger"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
 )
@@ -72,6 +73,7 @@ type App struct {
 	journal   *journal.Journal
 	record    *record
 	store     *store.Store
+	ledger    *ledger.Book
 	sessions  *sessions
 	labels    *files.Labels
 	proxies   proxies
@@ -144,6 +146,9 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	if a.store, err = store.Open(store.Options{Dir: a.paths.State, Now: time.Now, Workspace: a.workspaceOf, Report: a.report("sessions")}); err != nil {
 		return nil, err
 	}
+	if a.ledger, err = ledger.Open(ledger.Options{Path: filepath.Join(a.paths.State, ledger.FileName), Now: time.Now, Report: a.report("usage")}); err != nil {
+		return nil, err
+	}
 	if a.runUID, a.runGID, err = runIdentity(a.paths); err != nil {
 		return nil, err
 	}
@@ -191,7 +196,7 @@ func (a *App) build() (err error) {
 	if err = a.openStanding(); err != nil {
 		return err
 	}
-	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
+	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Ledger: a.ledger, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
 		Nonce: func() string { return newID("") }, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
@@ -278,6 +283,9 @@ func (a *App) close() error {
 	}
 	if a.labels != nil {
 		errs = append(errs, a.labels.Close())
+	}
+	if a.ledger != nil {
+		errs = append(errs, a.ledger.Close())
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())

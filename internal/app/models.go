@@ -220,7 +220,7 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 	}
 	first, _, _ := strings.Cut(string(refs[0]), "/")
 	may := m.mayGo(a.Rules, first)
-	var candidates []model.Candidate
+	var candidates []agent.Candidate
 	var problems []error
 	for _, ref := range refs {
 		name, mod, _ := strings.Cut(string(ref), "/")
@@ -229,18 +229,18 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 			problems = append(problems, err)
 			continue
 		}
-		candidates = append(candidates, model.Candidate{Provider: model.Guard{Provider: model.Retry{Provider: prov, Sleep: sleep, Rand: rand.Float64}, Allow: may}, Model: mod})
+		spec, _ := m.specs.Find(name, mod)
+		candidates = append(candidates, agent.Candidate{Provider: prov, Ref: ref, Model: mod, Spec: spec})
 	}
 	if len(candidates) == 0 {
 		return agent.Brain{}, errors.Join(problems...)
 	}
-	name, mod, _ := strings.Cut(string(refs[0]), "/")
-	spec, _ := m.specs.Find(name, mod)
-	b := agent.Brain{Provider: candidates[0].Provider, Ref: refs[0], Model: mod, Spec: spec, MaxContext: a.ContextTokens}
-	if len(candidates) > 1 {
-		b.Provider = model.Fallback{Candidates: candidates, Allow: may}
-	}
-	return b, nil
+	one := candidates[0]
+	return agent.Brain{Provider: one.Provider, Ref: one.Ref, Model: one.Model, Spec: one.Spec, Next: candidates[1:], Allow: may,
+		Wrap: func(p model.Provider) model.Provider {
+			return model.Guard{Provider: model.Retry{Provider: p, Sleep: sleep, Rand: rand.Float64}, Allow: may}
+		},
+		MaxContext: a.ContextTokens, Catalog: m.specs}, nil
 }
 
 // mayGo decides whether a request of an agent goes to a provider, and records
@@ -329,8 +329,9 @@ func (m *models) catalog(c *config.Config) model.Catalog {
 	for _, e := range c.Models.Providers {
 		for _, me := range e.V.Models {
 			s := model.Spec{Provider: e.Key, Model: me.ID.V, Window: me.ContextWindow.V, Output: me.MaxTokens.V}
-			if me.Cost.Origin.Set {
-				s.Price = &model.Price{Input: me.Cost.Input.V, Output: me.Cost.Output.V, CacheRead: me.Cost.CacheRead.V, CacheWrite: me.Cost.CacheWrite.V}
+			// Half a price is none: what is not named would count as free.
+			if c := &me.Cost; c.Input.Set && c.Output.Set {
+				s.Price = &model.Price{Input: c.Input.V, Output: c.Output.V, CacheRead: c.CacheRead.Or(c.Input.V), CacheWrite: c.CacheWrite.Or(c.Input.V)}
 			}
 			own = append(own, s)
 		}

@@ -80,6 +80,8 @@ type Error struct {
 	Message string
 	// Final marks an error that a retry cannot help although its kind could.
 	Final bool
+	// Unsent: there was no connection, so nobody read the request.
+	Unsent bool
 }
 
 func (e *Error) Error() string {
@@ -181,7 +183,14 @@ func fromCause(ctx context.Context, err error) *Error {
 	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 		return &Error{Kind: KindTimeout, Message: "connection timed out"}
 	}
-	return &Error{Kind: KindNetwork, Message: Line("connection failed: " + bare(err))}
+	return &Error{Kind: KindNetwork, Message: Line("connection failed: " + bare(err)), Unsent: notConnected(err)}
+}
+
+// notConnected reports an error from before there was a connection.
+func notConnected(err error) bool {
+	var name *net.DNSError
+	var op *net.OpError
+	return errors.As(err, &name) || errors.As(err, &op) && op.Op == "dial"
 }
 
 func isTimeout(err error) bool {

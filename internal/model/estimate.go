@@ -70,11 +70,15 @@ func Charge(r Request, reply Message) Usage {
 	if reply.Usage != nil {
 		reported = *reply.Usage
 	}
+	return ChargeAtLeast(reported, EstimateRequest(r), EstimateMessage(reply))
+}
+
+// ChargeAtLeast is Charge by our own estimates of what went out and came back.
+func ChargeAtLeast(reported Usage, in, out int) Usage {
 	if reported.Input+reported.CacheRead+reported.CacheWrite > 0 && reported.Output > 0 {
-		floor := Usage{Input: EstimateRequest(r) / 4, Output: EstimateMessage(reply) / 4}
-		return reported.AtLeast(floor)
+		return reported.AtLeast(Usage{Input: in / 4, Output: out / 4})
 	}
-	return reported.AtLeast(Usage{Input: EstimateRequest(r), Output: EstimateMessage(reply)})
+	return reported.AtLeast(Usage{Input: in, Output: out})
 }
 
 // EmptySchema is the schema of a tool without parameters.
