@@ -70,9 +70,9 @@ func TestFromAskToResult(t *testing.T) {
 	b.clean()
 }
 
-// TestCardTakesNoAnswerAtFirst: a press that was meant for what stood there
+// TestR23CardTakesNoAnswerAtFirst: a press that was meant for what stood there
 // before must not answer the card that has just appeared.
-func TestCardTakesNoAnswerAtFirst(t *testing.T) {
+func TestR23CardTakesNoAnswerAtFirst(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	b := newTab(t)
@@ -93,8 +93,8 @@ func TestCardTakesNoAnswerAtFirst(t *testing.T) {
 	b.clean()
 }
 
-// TestLongCommandIsReadFirst: Allow stays off until all of it was shown.
-func TestLongCommandIsReadFirst(t *testing.T) {
+// TestR23LongCommandIsReadFirst: Allow stays off until all of it was shown.
+func TestR23LongCommandIsReadFirst(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	v := plainView("ap-1", "sh")
