@@ -2,7 +2,9 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -188,6 +190,8 @@ type Subject struct {
 	World  answer.World
 	byRole map[Role][]*File
 	byPath map[string]*File
+	// crashed are checks that ended by a fault of their own.
+	crashed []string
 }
 
 // NewSubject works out what the checks share.
@@ -217,10 +221,11 @@ func Run(in Input, o Options) Report {
 		if !o.wants(c.ID) {
 			continue
 		}
-		out := s.run(c)
+		out := s.judge(c)
 		r.Checks = append(r.Checks, Result{ID: c.ID, Aliases: c.Aliases, Area: c.Area, Severity: c.Severity, Verdict: out.Verdict, Reason: out.Reason})
 		r.add(s, out.Findings)
 	}
+	r.crashes(s)
 	for _, x := range in.Snapshot.Secrets {
 		if x.Source == "unresolved" {
 			r.SecretDiagnostics = append(r.SecretDiagnostics, x.Pointer+": "+x.Why)
@@ -228,6 +233,34 @@ func Run(in Input, o Options) Report {
 	}
 	r.sort()
 	return r
+}
+
+// judge is run for a check that may be at fault itself: then nobody knows what
+// it would have said, and that is worse than most things it could.
+func (s *Subject) judge(c Check) (out Outcome) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.crashed = append(s.crashed, c.ID)
+			why := fmt.Sprintf("%T", fault) // its words may quote the home
+			if e, ok := fault.(runtime.Error); ok {
+				why = e.Error()
+			}
+			out = unmeasured("the check crashed: %s", why)
+		}
+	}()
+	return s.run(c)
+}
+
+// crashes files what incomplete could not: it was not asked for, or whatever
+// is at fault stopped it as well.
+func (r *Report) crashes(s *Subject) {
+	if slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.CheckID == incomplete().ID }) {
+		return
+	}
+	for _, id := range s.crashed {
+		r.Findings = append(r.Findings, Finding{CheckID: incomplete().ID, Severity: claw.Critical, Title: "A check crashed: " + id, Detail: "It said nothing about this home.", Remediation: incomplete().Fix, Observed: id})
+		r.Summary.count(claw.Critical)
+	}
 }
 
 // run judges one check and completes what it said.

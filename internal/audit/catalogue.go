@@ -8,5 +8,6 @@ func Catalogue() []Check {
 		gatewayChecks(), authChecks(), channelChecks(), hookChecks(),
 		execChecks(), exposureChecks(), sandboxChecks(), pluginChecks(), modelChecks(),
 		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(), liveChecks(), composeChecks(), containerChecks(), unitChecks(), networkChecks(), versionChecks(),
+		[]Check{incomplete()}, // judges the others, so it comes last
 	)
 }

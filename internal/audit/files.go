@@ -169,11 +169,15 @@ func fileFacts() []Check {
 				return &Finding{Severity: claw.Warn, Title: "A file is larger than anything that belongs there", Detail: fmt.Sprintf("%s has %d MiB.", s.Snapshot.Home.Short(f.Path), f.Size>>20), Observed: fmt.Sprint(f.Size), Expected: fmt.Sprintf("at most %d", f.Role.most())}
 			})
 		}},
-		{ID: "fs.unreadable", Aliases: []string{"skills.workspace.scan_truncated", "plugins.code_safety.scan_failed", "skills.code_safety.scan_failed", "plugins.code_safety.manifest_parse_error"}, Area: AreaFiles, Severity: claw.Warn, Why: "What cannot be looked at is not known to be safe.", Fix: "run the audit as the gateway's user", Source: "promise 3", Run: func(s *Subject) Outcome {
+		{ID: "fs.unreadable", Aliases: []string{"skills.workspace.scan_truncated", "plugins.code_safety.scan_failed", "skills.code_safety.scan_failed", "plugins.code_safety.manifest_parse_error"}, Area: AreaFiles, Severity: claw.Critical, Why: "What cannot be looked at is not known to be safe.", Fix: "run the audit as the gateway's user", Source: "promise 3", Run: func(s *Subject) Outcome {
 			var found []Finding
 			for i := range s.Snapshot.Files {
 				if f := &s.Snapshot.Files[i]; f.Err != "" {
-					found = append(found, Finding{Severity: claw.Warn, Title: "A file could not be looked at", Detail: s.Snapshot.Home.Short(f.Path) + ": " + f.Err, Where: s.atFile(f)})
+					severity := claw.Warn
+					if f.Role == RoleState || f.Role == RoleConfig {
+						severity = claw.Critical // then hardly anything was looked at
+					}
+					found = append(found, Finding{Severity: severity, Title: "A file could not be looked at", Detail: s.Snapshot.Home.Short(f.Path) + ": " + f.Err, Where: s.atFile(f)})
 				}
 			}
 			for _, k := range s.Snapshot.Skipped {

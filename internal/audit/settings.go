@@ -104,6 +104,21 @@ func configChecks() []Check {
 	}
 }
 
+// incomplete: an audit that broke off must not look like one that found
+// nothing.
+func incomplete() Check {
+	return Check{ID: "audit.incomplete", Area: AreaConfig, Severity: claw.Critical, Why: "What was not judged is not known to be safe.", Fix: "Run it again; if it breaks off again, report it with --snapshot", Source: "THREATS R42", Run: func(s *Subject) Outcome {
+		var found []Finding
+		for _, what := range s.Snapshot.Incomplete {
+			found = append(found, Finding{Severity: claw.Critical, Title: "The audit broke off", Detail: what, Observed: what})
+		}
+		for _, id := range s.crashed {
+			found = append(found, Finding{Severity: claw.Critical, Title: "A check crashed: " + id, Detail: "It said nothing about this home.", Observed: id})
+		}
+		return verdict(found, "every check came to its end")
+	}}
+}
+
 // problems turns what is wrong with the file into findings.
 func (s *Subject) problems(severity claw.Severity, title string, which func(config.Problem) bool) Outcome {
 	if s.Unreadable != "" {

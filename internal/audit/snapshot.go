@@ -30,6 +30,9 @@ type Snapshot struct {
 	Env     []EnvVar `json:"env,omitempty"`
 	// Documents are small JSON files that hold no credential, by path.
 	Documents map[string]json.RawMessage `json:"documents,omitempty"`
+	// Incomplete says where the look itself broke off: it crashed, or its time
+	// was over.
+	Incomplete []string `json:"incomplete,omitempty"`
 	// Skipped is what nobody could look at.
 	Skipped []Skip `json:"skipped,omitempty"`
 	// Compose are container deployments.

@@ -4,6 +4,7 @@ package survey
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,15 +44,63 @@ type Where struct {
 	Processes bool
 	// Root stands for "/" where the machine itself is looked at; empty is "/".
 	Root string
+	// Limit is how long the look may take, 0 for DefaultLimit.
+	Limit time.Duration
 	// Compose are container deployments to look at; empty looks in the usual
 	// places.
 	Compose []string
 }
 
-// Take looks.
+// DefaultLimit is how long a look may take. The largest homes need seconds.
+const DefaultLimit = 2 * time.Minute
+
+// Take looks. It ends when its time is over, whatever the home is made of: what
+// was seen by then counts, and the snapshot says that it is incomplete.
 func Take(w Where) audit.Snapshot {
-	s := &survey{where: w, seen: map[string]bool{}}
+	limit := w.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	s := &survey{where: w, seen: map[string]bool{}, until: time.Now().Add(limit)}
 	s.out = audit.Snapshot{Format: audit.SnapshotFormat, TakenAt: w.Now, By: w.By, Home: w.Home, System: system(w.RunUID)}
+	base := s.out
+	return within(limit+limit/4, s.take, func(why string) audit.Snapshot { // past every place that looks at the clock
+		base.Incomplete = []string{why}
+		return base
+	})
+}
+
+// within is what f gives, or broken when f crashes or takes longer: a file
+// system may never answer, and a call to it cannot be taken back.
+func within(limit time.Duration, f func() audit.Snapshot, broken func(why string) audit.Snapshot) audit.Snapshot {
+	type ended struct {
+		out   audit.Snapshot
+		fault any
+	}
+	done := make(chan ended, 1)
+	go func() {
+		var e ended
+		defer func() {
+			e.fault = recover()
+			done <- e
+		}()
+		e.out = f()
+	}()
+	hang := time.NewTimer(limit)
+	defer hang.Stop()
+	select {
+	case e := <-done:
+		if e.fault != nil {
+			return broken(fmt.Sprintf("the look at the home crashed: %v", e.fault))
+		}
+		return e.out
+	case <-hang.C:
+		return broken(fmt.Sprintf("the file system did not answer within %s", limit))
+	}
+}
+
+func (s *survey) take() audit.Snapshot {
+	w := s.where
 	s.above(w.Home.State)
 	for i, p := range w.Config {
 		role := audit.RoleInclude
@@ -80,6 +129,14 @@ func Take(w Where) audit.Snapshot {
 	return s.out
 }
 
+// late reports that the time is over, and notes where.
+func (s *survey) late(at string) bool {
+	if len(s.out.Incomplete) == 0 && !time.Now().Before(s.until) {
+		s.out.Incomplete = append(s.out.Incomplete, "the time was over at "+s.where.Home.Short(at))
+	}
+	return len(s.out.Incomplete) > 0
+}
+
 func keys(m map[audit.Role][]string) func(func(audit.Role) bool) {
 	return func(yield func(audit.Role) bool) {
 		for k := range m {
@@ -95,6 +152,7 @@ type survey struct {
 	out     audit.Snapshot
 	seen    map[string]bool
 	entries int
+	until   time.Time
 }
 
 func system(runUID int) audit.System {
@@ -217,6 +275,9 @@ func (s *survey) state() {
 // walk looks at everything beneath a directory of the state; links to
 // directories are noted and not followed.
 func (s *survey) walk(dir, rel string, depth int) {
+	if s.late(dir) {
+		return
+	}
 	if depth > maxDepth || s.entries > maxEntries {
 		s.skip(dir, "too deep, or too many entries")
 		return
@@ -227,7 +288,9 @@ func (s *survey) walk(dir, rel string, depth int) {
 		return
 	}
 	for _, e := range list {
-		s.entries++
+		if s.entries++; s.entries%64 == 0 && s.late(dir) {
+			return
+		}
 		path, name := filepath.Join(dir, e.Name()), filepath.ToSlash(filepath.Join(rel, e.Name()))
 		if slices.Contains(s.where.Workspaces, path) {
 			continue
@@ -346,6 +409,9 @@ func (s *survey) tree(dir string, role audit.Role) {
 			return nil
 		}
 		s.entries++
+		if s.entries%64 == 0 && s.late(path) {
+			return fs.SkipAll
+		}
 		if s.entries > maxEntries {
 			s.skip(dir, "too many entries")
 			return fs.SkipAll
