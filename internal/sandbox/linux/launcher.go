@@ -29,6 +29,7 @@ type launcher struct {
 	pid     int
 	mu      sync.Mutex // one request at a time
 	control *sock
+	buf     [16 << 10]byte
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -125,8 +126,7 @@ func (l *launcher) ask(msg []byte, fds ...int) (confine.Reply, error) {
 	if err := l.control.send(msg, fds...); err != nil {
 		return confine.Reply{}, fmt.Errorf("sandbox: launcher: %w", err)
 	}
-	buf := make([]byte, 16<<10)
-	got, _, err := l.control.recv(buf)
+	got, _, err := l.control.recv(l.buf[:])
 	if err != nil {
 		return confine.Reply{}, fmt.Errorf("sandbox: launcher: %w", err)
 	}

@@ -147,10 +147,12 @@ func (p *process) supervise(ctx context.Context) {
 		_ = p.kill()
 	})
 	status, known, err := p.follow()
-	p.reap()
+	if !known {
+		p.reap() // whatever is left of the tree ends with the supervisor
+	}
 	limit.Stop()
 	stop()
-	p.finish()
+	p.finish(known)
 	p.result = sandbox.Result{ExitCode: -1, TimedOut: p.timedOut.Load(), Killed: p.killed.Load() && !p.timedOut.Load(), OutputCut: p.out.cut.Load(),
 		Enforced: p.level, Guarantees: p.holds, Witness: p.witness, Duration: time.Since(p.began)}
 	switch {
@@ -168,10 +170,11 @@ func (p *process) supervise(ctx context.Context) {
 	}
 }
 
-// follow reads the supervisor's messages until it is gone.
+// follow reads the supervisor's messages until it says that the tree is gone, or
+// is gone itself.
 func (p *process) follow() (status unix.WaitStatus, known bool, err error) {
 	p.sock.deadline(time.Time{})
-	buf := make([]byte, 4096)
+	buf := make([]byte, 64)
 	for {
 		msg, fds, err := p.sock.recv(buf)
 		closeAll(fds)
@@ -187,14 +190,15 @@ func (p *process) follow() (status unix.WaitStatus, known bool, err error) {
 			if err != nil {
 				return status, known, err
 			}
-			status, known = unix.WaitStatus(n), true
+			return unix.WaitStatus(n), true, nil
 		}
 	}
 }
 
 // finish gives back what the run held. The tree is gone, so that the pipes
-// reach their end.
-func (p *process) finish() {
+// reach their end. A supervisor that is still there has nothing left to do: the
+// kernel takes its namespaces apart, for which nobody has to wait.
+func (p *process) finish(dying bool) {
 	if p.ln != nil {
 		_ = p.ln.Close()
 	}
@@ -203,13 +207,26 @@ func (p *process) finish() {
 	}
 	p.copies.Wait()
 	p.sock.close()
-	if p.group != nil {
-		p.group.remove()
-	}
 	p.plan.undo()
+	if dying {
+		p.r.dying <- struct{}{}
+		p.r.tails.Go(func() {
+			p.reap()
+			p.leaveGroup()
+			<-p.r.dying
+		})
+	} else {
+		p.leaveGroup()
+	}
 	p.r.mu.Lock()
 	delete(p.r.runs, p)
 	p.r.mu.Unlock()
+}
+
+func (p *process) leaveGroup() {
+	if p.group != nil {
+		p.group.remove()
+	}
 }
 
 // limited counts the output of both streams against one limit. What exceeds it
@@ -243,19 +260,20 @@ func (w limitedWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// stdio are the program's three descriptors and what copies them.
+// stdio are the program's three descriptors and what copies them. Where a file
+// of the child's is nil it gets null.
 type stdio struct {
+	null  *os.File
 	child [3]*os.File
 	ours  [3]*os.File
 }
 
-func openStdio(c sandbox.Cmd) (*stdio, error) {
-	s := &stdio{}
+func openStdio(c sandbox.Cmd, null *os.File) (*stdio, error) {
+	s := &stdio{null: null}
 	for i, want := range []bool{c.Stdin != nil, c.Stdout != nil, c.Stderr != nil} {
 		var err error
 		switch {
 		case !want:
-			s.child[i], err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		case i == 0:
 			s.child[i], s.ours[i], err = os.Pipe()
 		default:
@@ -267,6 +285,13 @@ func openStdio(c sandbox.Cmd) (*stdio, error) {
 		}
 	}
 	return s, nil
+}
+
+func (s *stdio) fd(i int) int {
+	if s.child[i] == nil {
+		return int(s.null.Fd())
+	}
+	return int(s.child[i].Fd())
 }
 
 func (s *stdio) closeChild() {

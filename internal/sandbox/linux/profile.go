@@ -111,6 +111,8 @@ func (r *Runner) plan(j job) (*plan, error) {
 		p.undo()
 		return nil, err
 	}
+	f := r.filters[p.spec.Level]
+	p.spec.Program, p.filterSum = f.program, f.sum
 	return p, nil
 }
 

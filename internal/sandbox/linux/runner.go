@@ -39,6 +39,11 @@ type Runner struct {
 	log          *slog.Logger
 	steering     steering
 	slots        chan struct{} // starts in flight
+	filters      [confine.LevelIsolated + 1]filter
+	null         *os.File
+	buffers      sync.Pool     // of *[reportBytes]byte
+	dying        chan struct{} // supervisors without a run
+	tails        sync.WaitGroup
 
 	skeletonMu sync.Mutex
 	skeletons  map[string]bool
@@ -64,10 +69,16 @@ const startsPerCPU = 2
 // what the kernel can hold is Support's to say.
 func New(o Options) (*Runner, error) { return newWith(o, embedded) }
 
+// mostDying bounds the supervisors that have reported the end of their run and
+// are not reaped yet; results wait when there are more.
+const mostDying = 32
+
 func newWith(o Options, stage []byte) (*Runner, error) {
 	r := &Runner{opts: o, stage: stage, uid: unix.Geteuid(), gid: unix.Getegid(), root: unix.Geteuid() == 0, abi: confine.LandlockABI(),
 		log: o.Log, steering: steering{holds: map[string]*placeholder{}}, skeletons: map[string]bool{},
 		slots: make(chan struct{}, startsPerCPU*runtime.NumCPU()), runs: map[*process]struct{}{}, trials: map[policy.Level]error{}, proven: map[int64]bool{}}
+	r.dying = make(chan struct{}, mostDying)
+	r.buffers.New = func() any { return new([reportBytes]byte) }
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -95,6 +106,16 @@ func newWith(o Options, stage []byte) (*Runner, error) {
 	}
 	r.alternatives = isDir(alternatives)
 	r.host = ownNamespaces()
+	for level := range r.filters {
+		var err error
+		if r.filters[level], err = newFilter(confine.Level(level)); err != nil {
+			return nil, fmt.Errorf("sandbox: %w", err)
+		}
+	}
+	var err error
+	if r.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+		return nil, fmt.Errorf("sandbox: open %q: %w", os.DevNull, err)
+	}
 	r.cgroup = findCgroup(o.Cgroup)
 	return r, nil
 }
@@ -280,6 +301,7 @@ func (r *Runner) Close() error {
 	for _, p := range runs {
 		<-p.done
 	}
+	r.tails.Wait()
 	if l != nil {
 		l.close()
 	}

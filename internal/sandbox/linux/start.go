@@ -33,6 +33,9 @@ type job struct {
 // word to go to the program's start.
 const stageAnswers = 20 * time.Second
 
+// reportBytes is more than a stage can send as one packet.
+const reportBytes = 256 << 10
+
 // start brings a run to the point where the program runs, or refuses.
 func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 	if ctx.Err() != nil {
@@ -54,11 +57,6 @@ func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 	}
 	pl.spec.Dry = j.dry
 	r.asIdentity(pl)
-	if pl.spec.Program, err = pl.filter(); err != nil {
-		pl.undo()
-		return nil, err
-	}
-	pl.filterSum = confine.FilterSum(pl.spec.Program)
 	p := &process{r: r, plan: pl, began: time.Now(), done: make(chan struct{}), out: &limited{}}
 	p.out.left.Store(pl.limits.OutputBytes)
 	if err := r.launch(ctx, l, p, j); err != nil {
@@ -82,7 +80,7 @@ func (r *Runner) launch(ctx context.Context, l *launcher, p *process, j job) err
 	r.mu.Lock()
 	p.plan.spec.ProveArch = p.plan.spec.Level != confine.LevelProcess && !r.proven[p.plan.filterSum]
 	r.mu.Unlock()
-	io, err := openStdio(j.cmd)
+	io, err := openStdio(j.cmd, r.null)
 	if err != nil {
 		return err
 	}
@@ -169,7 +167,7 @@ func (r *Runner) clone(l *launcher, p *process, io *stdio) error {
 		return err
 	}
 	defer unix.Close(theirs)
-	fds := []int{int(io.child[0].Fd()), int(io.child[1].Fd()), int(io.child[2].Fd()), theirs, spec}
+	fds := []int{io.fd(0), io.fd(1), io.fd(2), theirs, spec}
 	req := confine.SpawnRequest{Level: p.plan.spec.Level, UID: r.uid, GID: r.gid, Own: p.plan.identity == sandbox.IdentityGateway}
 	if r.cgroup != nil && !p.plan.spec.Dry {
 		if p.group, err = r.cgroup.make(p.plan.spec.Nonce, p.plan.limits); err != nil {
@@ -196,8 +194,9 @@ func (r *Runner) clone(l *launcher, p *process, io *stdio) error {
 // handshake takes the stage's witness and compares it with the plan.
 func (r *Runner) handshake(l *launcher, p *process) (net.Listener, error) {
 	p.sock.deadline(time.Now().Add(stageAnswers))
-	buf := make([]byte, 256<<10)
-	msg, fds, err := p.sock.recv(buf)
+	buf := r.buffers.Get().(*[reportBytes]byte)
+	defer r.buffers.Put(buf)
+	msg, fds, err := p.sock.recv(buf[:])
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: stage gave no witness: %w", err)
 	}
@@ -280,7 +279,7 @@ func (p *process) proceed() error {
 	if p.plan.spec.Dry {
 		return nil
 	}
-	buf := make([]byte, 4096)
+	buf := make([]byte, 1<<10)
 	msg, fds, err := p.sock.recv(buf)
 	closeAll(fds)
 	if err != nil {

@@ -225,17 +225,23 @@ func (v *verdict) private(f sandbox.Facts, ns string) bool {
 	return true
 }
 
-// filter is the program that the stage installs.
-func (p *plan) filter() ([]byte, error) {
-	if p.spec.Level == confine.LevelProcess {
-		return nil, nil
+// filter is what the stages of a level install.
+type filter struct {
+	program []byte
+	sum     int64
+}
+
+func newFilter(level confine.Level) (filter, error) {
+	if level < confine.LevelConfined {
+		return filter{sum: confine.FilterSum(nil)}, nil
 	}
-	isolated := p.spec.Level == confine.LevelIsolated
-	f, err := confine.Filter(confine.FilterParams{Inet: !p.spec.NoInet, Route: isolated, SysVIPC: isolated, Guard: !isolated})
+	isolated := level == confine.LevelIsolated
+	f, err := confine.Filter(confine.FilterParams{Inet: isolated, Route: isolated, SysVIPC: isolated, Guard: !isolated})
 	if err != nil {
-		return nil, err
+		return filter{}, err
 	}
-	return confine.FilterBytes(f), nil
+	b := confine.FilterBytes(f)
+	return filter{b, confine.FilterSum(b)}, nil
 }
 
 func (v *verdict) filter(f sandbox.Facts) bool {

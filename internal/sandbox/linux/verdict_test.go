@@ -67,11 +67,11 @@ func newScene() *scene {
 			{Kind: confine.MountReadOnly, Target: "/ws/A B"}, {Kind: confine.MountBind, Source: "/dev/null", Target: "/dev/null", Write: true, Device: true},
 			{Kind: confine.MountTmpfs, Target: "/tmp"}, {Kind: confine.MountProc, Target: "/proc"}, {Kind: confine.MountMask, Target: "/ws/absent"}}}}
 	s.v.report.CmdSum = confine.CmdSum("/bin/x", []string{"x"}, []string{"A=1"})
-	program, err := s.v.plan.filter()
+	f, err := newFilter(confine.LevelIsolated)
 	if err != nil {
 		panic(err)
 	}
-	s.v.plan.filterSum = confine.FilterSum(program)
+	s.v.plan.filterSum = f.sum
 	s.v.report.Filter = s.v.plan.filterSum
 	s.v.report.Probes = s.v.plan.wantedProbes()
 	for _, ns := range namespaceNames() {

@@ -51,10 +51,12 @@ func (l *launch) fork(q *request) (int, errno) {
 	if q.cgroup {
 		cgroup = q.fds[5]
 	}
+	l.expendable()
 	pid, e := clone(flags, cgroup)
 	if e == 0 && pid == 0 {
 		l.become(q, gate)
 	}
+	l.lasting()
 	if isolated {
 		if e == 0 {
 			word := [1]byte{byte(l.mapIDs(q, pid))}
@@ -130,7 +132,6 @@ func (l *launch) become(q *request, gate [2]int32) {
 			r.fail(failure{"clone", "", e})
 		}
 	}
-	expendable()
 	if l.root && !q.own {
 		if !isolated && !skipped("caps") {
 			dropBounding() // while there is the right to
@@ -156,6 +157,16 @@ func setIDs(uid, gid int) errno {
 	return e
 }
 
-// expendable makes a process the first that the kernel kills when memory runs
-// out.
-func expendable() { _ = put("/proc/self/oom_score_adj\x00", "1000") }
+// expendable makes what is forked now the first that the kernel kills when
+// memory runs out. lasting takes it back for the launcher itself.
+func (l *launch) expendable() {
+	if l.oom >= 0 && l.usualN > 0 {
+		_ = write(l.oom, "1000")
+	}
+}
+
+func (l *launch) lasting() {
+	if l.oom >= 0 && l.usualN > 0 {
+		_ = write(l.oom, unsafe.String(&l.usual[0], l.usualN))
+	}
+}

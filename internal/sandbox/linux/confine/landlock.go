@@ -108,19 +108,16 @@ func addTo(set int, kind uintptr, rule unsafe.Pointer) errno {
 }
 
 func addRule(set int, r Rule, known uint64) errno {
-	fd, e := openPlain(r.Path)
+	fd, mode, e := openPlain(r.Path)
 	if e != 0 {
 		return e
 	}
 	rights := r.Access.rights() & known
-	mode, e := fileMode(fd)
-	if e == 0 {
-		if mode != unix.S_IFDIR {
-			rights &= fileRights
-		}
-		beneath := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-		e = addTo(set, unix.LANDLOCK_RULE_PATH_BENEATH, unsafe.Pointer(&beneath))
+	if mode != unix.S_IFDIR {
+		rights &= fileRights
 	}
+	beneath := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
+	e = addTo(set, unix.LANDLOCK_RULE_PATH_BENEATH, unsafe.Pointer(&beneath))
 	closeFD(fd)
 	return e
 }

@@ -31,6 +31,9 @@ type spawner func(q request, t trees) (pid int, e errno)
 type launch struct {
 	root    bool
 	spawner spawner
+	oom     int // its own oom_score_adj, negative when there is none
+	usual   [16]byte
+	usualN  int
 	trees   trees
 	fds     [maxFDs]int32
 	spec    []byte // mapped for one request
@@ -56,9 +59,13 @@ func launcher(by spawner) {
 		}
 	}
 	uid, _ := sys(unix.SYS_GETEUID, 0, 0, 0, 0, 0)
-	l := launch{root: uid == 0, spawner: by}
+	l := launch{root: uid == 0, spawner: by, oom: -1}
 	if l.root {
 		_, _ = sys(unix.SYS_SETGROUPS, 0, 0, 0, 0, 0)
+	}
+	if fd, e := open("/proc/self/oom_score_adj\x00", unix.O_RDWR); e == 0 {
+		l.oom = fd
+		l.usualN, _ = read(fd, l.usual[:])
 	}
 	if prctl(unix.PR_SET_DUMPABLE, 0, 0) != 0 {
 		exit(74)

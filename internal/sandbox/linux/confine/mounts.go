@@ -61,11 +61,12 @@ func copyTree(dir int, path string, more uintptr) (int, errno) {
 	return sysSecond(unix.SYS_OPEN_TREE, uintptr(dir), at(path), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|more, 0, 0)
 }
 
-// openPlain opens a path on which no symbolic link lies, its end included.
-func openPlain(path string) (int, errno) {
+// openPlain opens a path on which no symbolic link lies, its end included, and
+// tells its type.
+func openPlain(path string) (int, uint32, errno) {
 	fd, e := openHow(cwd, path, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_MAGICLINKS)
 	if e != 0 {
-		return -1, e
+		return -1, 0, e
 	}
 	mode, e := fileMode(fd)
 	if e == 0 && mode == unix.S_IFLNK {
@@ -73,14 +74,14 @@ func openPlain(path string) (int, errno) {
 	}
 	if e != 0 {
 		closeFD(fd)
-		return -1, e
+		return -1, 0, e
 	}
-	return fd, 0
+	return fd, mode, 0
 }
 
 // openTree copies the mounts at a path.
 func openTree(path string) (int, errno) {
-	at, e := openPlain(path)
+	at, _, e := openPlain(path)
 	if e != 0 {
 		return -1, e
 	}

@@ -32,7 +32,6 @@ const (
 	alAnd = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
 	jEq   = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
 	jGe   = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
-	jGt   = unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K
 	jSet  = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
 	ret   = unix.BPF_RET | unix.BPF_K
 
@@ -92,13 +91,6 @@ func (p *program) op(code uint16, k uint32, jt, jf uint8) {
 func (p *program) loadArg(n int) { p.op(ldAbs, uint32(offArg0+8*n), 0, 0) }
 
 func (p *program) fail(e uint32) { p.op(ret, retErrno|e, 0, 0) }
-
-// when appends a block that runs for one system call only; the block must
-// return on every path.
-func (p *program) when(nr uint32, block program) {
-	p.op(jEq, nr, 0, uint8(len(block)))
-	*p = append(*p, block...)
-}
 
 func block(f func(*program)) program {
 	var b program
@@ -168,8 +160,47 @@ func socketBlock(p FilterParams) program {
 
 var errFilter = errors.New("confine: filter is too long for its jumps")
 
-// Filter assembles the system call filter.
+// answers maps a system call to what decides it: code that returns on every
+// path. What is not there is allowed.
+type answers map[uint32]program
+
+func (a answers) all(list []uint32, answer program) {
+	for _, nr := range list {
+		a[nr] = answer
+	}
+}
+
+// Filter assembles the system call filter: it halves the numbers until one
+// answer is left, since the kernel asks it for every number when it is
+// installed and for many when a program runs.
 func Filter(p FilterParams) ([]unix.SockFilter, error) {
+	perm := block(func(b *program) { b.fail(uint32(unix.EPERM)) })
+	nosys := block(func(b *program) { b.fail(uint32(unix.ENOSYS)) })
+	a := answers{}
+	a.all(refused[:], perm)
+	a.all(refusedArch[:], perm)
+	if !p.SysVIPC {
+		a.all(hostIPC[:], perm)
+	}
+	a.all(absent[:], nosys)
+	a[unix.SYS_SOCKET] = socketBlock(p)
+	a[unix.SYS_SOCKETPAIR] = allowValues(0, unix.AF_UNIX)
+	a[unix.SYS_SENDTO] = refuseBits(3, msgFastopen)
+	a[unix.SYS_SENDMSG] = refuseBits(2, msgFastopen)
+	a[unix.SYS_SENDMMSG] = refuseBits(3, msgFastopen)
+	a[unix.SYS_CLONE] = refuseBits(0, cloneNew)
+	a[unix.SYS_IOCTL] = refuseValues(1, unix.TIOCSTI, unix.TIOCLINUX)
+	a[unix.SYS_PERSONALITY] = allowValues(0, 0, 0xffffffff)
+	a[unix.SYS_PRLIMIT64] = allowValues(0, 0)
+	if p.Guard {
+		const g = uint32(guardMark)
+		a[unix.SYS_KILL] = refuseValues(0, g, notGuardMark, ^uint32(0))
+		a.all([]uint32{unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN}, refuseValues(0, g))
+	}
+	tree, err := halve(a.spans())
+	if err != nil {
+		return nil, err
+	}
 	var f program
 	f.op(ldAbs, offArch, 0, 0)
 	f.op(jEq, auditArch, 1, 0)
@@ -177,82 +208,53 @@ func Filter(p FilterParams) ([]unix.SockFilter, error) {
 	f.op(ldAbs, offNr, 0, 0)
 	f.op(jGe, x32Bit, 0, 1)
 	f.op(ret, retKill, 0, 0)
-	f.when(unix.SYS_SOCKET, socketBlock(p))
-	f.when(unix.SYS_SOCKETPAIR, allowValues(0, unix.AF_UNIX))
-	f.when(unix.SYS_SENDTO, refuseBits(3, msgFastopen))
-	f.when(unix.SYS_SENDMSG, refuseBits(2, msgFastopen))
-	f.when(unix.SYS_SENDMMSG, refuseBits(3, msgFastopen))
-	f.when(unix.SYS_CLONE, refuseBits(0, cloneNew))
-	f.when(unix.SYS_IOCTL, refuseValues(1, unix.TIOCSTI, unix.TIOCLINUX))
-	f.when(unix.SYS_PERSONALITY, allowValues(0, 0, 0xffffffff))
-	f.when(unix.SYS_PRLIMIT64, allowValues(0, 0))
-	if p.Guard {
-		const g = uint32(guardMark)
-		f.when(unix.SYS_KILL, refuseValues(0, g, notGuardMark, ^uint32(0)))
-		for _, nr := range [...]uint32{unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN} {
-			f.when(nr, refuseValues(0, g))
-		}
-	}
-	perm := slices.Concat(refused[:], refusedArch[:])
-	if !p.SysVIPC {
-		perm = append(perm, hostIPC[:]...)
-	}
-	return f.finish(perm, absent[:])
+	return append(f, tree...), nil
 }
 
+// span is the numbers from one up to that of the next span.
 type span struct {
-	lo, hi uint32
-	absent bool
+	from   uint32
+	answer program
 }
 
-func spans(perm, nosys []uint32) []span {
-	out := []span{}
-	for i, list := range [][]uint32{perm, nosys} {
-		sorted := slices.Compact(slices.Sorted(slices.Values(list)))
-		for _, nr := range sorted {
-			if n := len(out); n > 0 && out[n-1].hi+1 == nr && out[n-1].absent == (i == 1) {
-				out[n-1].hi = nr
-				continue
-			}
-			out = append(out, span{nr, nr, i == 1})
+func (a answers) spans() []span {
+	allow := block(func(b *program) { b.op(ret, retAllow, 0, 0) })
+	out := []span{{0, nil}}
+	for nr := range uint32(lastKnown + 1) {
+		answer := a[nr]
+		if answer == nil {
+			answer = allow
+		}
+		last := &out[len(out)-1]
+		switch {
+		case last.answer == nil:
+			last.answer = answer
+		case !slices.Equal(last.answer, answer):
+			out = append(out, span{nr, answer})
 		}
 	}
-	return out
+	return append(out, span{lastKnown + 1, block(func(b *program) { b.fail(uint32(unix.ENOSYS)) })})
 }
 
-// finish appends the chain of plain refusals with its returns at the end.
-func (p program) finish(perm, nosys []uint32) ([]unix.SockFilter, error) {
-	list := spans(perm, nosys)
-	chain := 1 // the test for later system calls
-	for _, s := range list {
-		chain++
-		if s.hi > s.lo {
-			chain++
-		}
+// halve gives the code that finds the answer to the number loaded.
+func halve(list []span) (program, error) {
+	if len(list) == 1 {
+		return list[0].answer, nil
 	}
-	at := 0
-	for _, s := range list {
-		target := chain + 1 // ret EPERM follows ret ALLOW
-		if s.absent {
-			target++
-		}
-		if s.hi > s.lo {
-			p.op(jGe, s.lo, 0, 1)
-			at++
-			p.op(jGt, s.hi, 0, uint8(target-at-1))
-		} else {
-			p.op(jEq, s.lo, uint8(target-at-1), 0)
-		}
-		at++
-		if target-at > 250 {
-			return nil, errFilter
-		}
+	mid := len(list) / 2
+	below, err := halve(list[:mid])
+	if err != nil {
+		return nil, err
 	}
-	p.op(jGt, lastKnown, uint8(chain+2-at-1), 0)
-	p.op(ret, retAllow, 0, 0)
-	p.fail(uint32(unix.EPERM))
-	p.fail(uint32(unix.ENOSYS))
-	return p, nil
+	above, err := halve(list[mid:])
+	if err != nil {
+		return nil, err
+	}
+	if len(below) > 255 {
+		return nil, errFilter
+	}
+	out := program{{Code: jGe, Jt: uint8(len(below)), K: list[mid].from}}
+	return append(append(out, below...), above...), nil
 }
 
 // filterStep is the size of one instruction in a spec.

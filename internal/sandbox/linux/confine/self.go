@@ -44,7 +44,7 @@ func Main() {
 		keepProgram()
 		launcher(execSelf)
 	case RoleStage:
-		expendable()
+		_ = put("/proc/self/oom_score_adj\x00", "1000")
 		r := run{specFD: fdSpec, hidden: true, listener: -1, trees: &trees{}, self: superviseSelf}
 		if _, given := syscall.Getenv(treesEnv); given {
 			r.trees = launchersTrees(fdSpec)
