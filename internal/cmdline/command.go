@@ -12,7 +12,12 @@ func lit(s string) Word { return Word{Text: s, Known: true, Hole: -1} }
 
 // call analyses assignments and a simple command.
 func (a *analyser) call(x *syntax.CallExpr, c ctx) Source {
+	var late []*syntax.Assign // after the command word they are words
 	for _, as := range x.Assigns {
+		if len(x.Args) > 0 && as.Pos().Offset() > x.Args[0].Pos().Offset() {
+			late = append(late, as)
+			continue
+		}
 		a.assignment(as)
 	}
 	timed := a.timed
@@ -24,6 +29,11 @@ func (a *analyser) call(x *syntax.CallExpr, c ctx) Source {
 	stdin := a.stdin
 	a.stdin = c.input
 	argv := a.words(x.Args)
+	for _, as := range late {
+		w := a.unsplit(as.Value, tildeValue)
+		w.Text = as.Name.Value + "=" + w.Text
+		argv = append(argv, w)
+	}
 	a.stdin = stdin
 	if timed && len(argv) > 1 && argv[0].Known && argv[0].Text == "--" { // ends the options of time
 		argv = argv[1:]

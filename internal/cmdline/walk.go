@@ -360,13 +360,6 @@ func (a *analyser) coproc(x *syntax.CoprocClause, c ctx) Source {
 		}
 		if call, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok || x.Stmt.Cmd == nil {
 			if call != nil {
-				for _, as := range call.Assigns { // after the command word they are words
-					w := a.unsplit(as.Value, tildeValue)
-					if as.Name != nil {
-						w.Text = as.Name.Value + "=" + w.Text
-					}
-					argv = append(argv, w)
-				}
 				argv = append(argv, a.words(call.Args)...)
 			}
 			a.simple(argv, c)
