@@ -42,7 +42,8 @@ type fake struct {
 	history  map[string][]obj
 	sessions []obj
 	overview obj
-	refuse   bool // connections are cut at once
+	homeText string // what the home of the scripted repairs holds
+	refuse   bool   // connections are cut at once
 	tickMs   int64
 	build    string // what /ui/build says instead of the truth
 	requests atomic.Int64
@@ -351,6 +352,7 @@ func (f *fake) script() {
 		return nil, &wire.Error{Code: wire.NotFound, Message: "no such question"}
 	})
 	f.answers["exec.approval.resolve"] = f.resolve
+	f.repairs()
 	f.answers["approval.extend"] = locked(func(p obj) (any, *wire.Error) {
 		for _, a := range f.open {
 			if a["id"] == p["id"] {

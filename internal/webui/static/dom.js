@@ -29,6 +29,25 @@ export function el(tag, attrs, ...kids) {
 export const clone = (id) => document.getElementById(id).content.cloneNode(true);
 export const fill = (node, ...kids) => { node.replaceChildren(...kids.flat(Infinity).filter((k) => k !== null && k !== undefined && k !== false)); return node; };
 
+// renew replaces only the children that differ: a row replaced between press
+// and release loses the click, one replaced under the keyboard the focus. Rows
+// carry data-key.
+export function renew(list, ...rows) {
+  const fresh = rows.flat(Infinity).filter(Boolean);
+  const old = [...list.children];
+  const held = list.contains(document.activeElement) ? document.activeElement : null;
+  const nameOf = (n) => [n.closest('[data-key]')?.dataset.key, n.dataset.do, n.dataset.what].join(' ');
+  const name = held && nameOf(held);
+  const plain = (n) => { const c = n.cloneNode(true); for (const b of c.querySelectorAll('[aria-disabled]')) { b.removeAttribute('aria-disabled'); b.removeAttribute('title'); } return c; };
+  fresh.forEach((n, i) => {
+    if (!old[i]) list.append(n);
+    else if (!plain(old[i]).isEqualNode(plain(n))) old[i].replaceWith(n);
+  });
+  for (const n of old.slice(fresh.length)) n.remove();
+  if (!held || list.contains(held)) return;
+  [...list.querySelectorAll('a, button')].find((n) => nameOf(n) === name)?.focus({ preventScroll: true });
+}
+
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
   const use = document.createElementNS(SVG, 'use');

@@ -1,5 +1,5 @@
 // Sessions: "What is running or will run?"
-import { ago, badge, count, el, fill, labelNames, millis, outside, problem, slot } from './dom.js';
+import { ago, badge, count, el, fill, labelNames, millis, outside, problem, renew, slot } from './dom.js';
 
 export const title = 'Sessions';
 
@@ -13,25 +13,6 @@ export function mount(root, app) {
   async function fetch() {
     const got = await app.load(at('load'), () => app.request('sessions.list', { limit: 500 }));
     if (got) { rows = got.sessions ?? []; draw(); }
-  }
-
-  // replace changes only the rows that differ: a row replaced between press
-  // and release loses the click, one replaced under the keyboard the focus.
-  function replace(next, more) {
-    const body = at('rows');
-    const fresh = [...next.flat(), more].filter(Boolean);
-    const old = [...body.children];
-    const held = body.contains(document.activeElement) ? document.activeElement : null;
-    const name = held && { key: held.closest('tr').dataset.key, what: held.dataset.what, act: held.dataset.do };
-    const plain = (n) => { const c = n.cloneNode(true); for (const b of c.querySelectorAll('[aria-disabled]')) { b.removeAttribute('aria-disabled'); b.removeAttribute('title'); } return c; };
-    fresh.forEach((n, i) => {
-      if (!old[i]) body.append(n);
-      else if (!plain(old[i]).isEqualNode(plain(n))) old[i].replaceWith(n);
-    });
-    for (const n of old.slice(fresh.length)) n.remove();
-    if (!held || body.contains(held)) return;
-    const again = [...body.querySelectorAll('a, button')].find((n) => n.closest('tr').dataset.key === name.key && n.dataset.what === name.what && n.dataset.do === name.act);
-    again?.focus({ preventScroll: true });
   }
 
   const stateOf = (s) => {
@@ -49,7 +30,7 @@ export function mount(root, app) {
     const shown = rows.filter((s) => !word || `${s.key} ${s.displayName ?? s.derivedTitle ?? ''} ${s.agentId ?? ''}`.toLowerCase().includes(word));
     const next = shown.slice(0, 200).map(row);
     const more = shown.length > 200 ? el('tr', null, el('td', { colspan: 7 }, `${shown.length - 200} more: filter to find them.`)) : null;
-    replace(next, more);
+    renew(at('rows'), next, more);
     at('table').hidden = rows.length === 0;
     at('empty').hidden = rows.length > 0;
     app.guard();
