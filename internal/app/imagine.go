@@ -15,6 +15,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/inbox"
+	"github.com/openclaw-go/openclaw/internal/ledger"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/standing"
@@ -28,7 +29,15 @@ func Answers(p configfile.Paths, c *config.Config) answer.World {
 	for _, t := range builtTools() {
 		built = append(built, t.Name())
 	}
-	return answer.Of(c, withStanding(posture.Of(c, World(p)), p), p.Home, built)
+	w := answer.Of(c, withStanding(posture.Of(c, World(p)), p), p.Home, built)
+	if days, err := ledger.Peek(filepath.Join(p.State, ledger.FileName)); err == nil {
+		used := usedToday(days, time.Now())
+		w.Used = map[claw.AgentID]answer.Used{}
+		for _, a := range w.Posture.Agents {
+			w.Used[a.ID] = used(a.ID)
+		}
+	}
+	return w
 }
 
 // withStanding are the rules of a posture with the answers that stand for its
@@ -90,7 +99,12 @@ func Imagine(ctx context.Context, p configfile.Paths, c *config.Config, call Ima
 	if call.Agent == "" {
 		call.Agent = post.Default()
 	}
-	g := gate.New(gate.Options{Tools: builtTools(), Nonce: func() string { return "imagined" },
+	// Nothing is written by a question, so the ledger is not closed either.
+	book, err := ledger.Open(ledger.Options{Path: filepath.Join(p.State, ledger.FileName), Now: time.Now})
+	if err != nil {
+		return policy.Decision{Rule: policy.RuleBudgetUnknown, Reason: err.Error()}
+	}
+	g := gate.New(gate.Options{Tools: builtTools(), Nonce: func() string { return "imagined" }, Ledger: book, Now: time.Now,
 		Rules:   func(id claw.AgentID) (policy.Rules, bool) { a, ok := post.Agent(id); return a.Rules, ok },
 		Confine: func(r policy.Rules) (policy.Confinement, error) { return r.Confinement, nil },
 		Scope: func(c gate.Call, r policy.Rules) (tool.Scope, error) {

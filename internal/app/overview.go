@@ -40,7 +40,7 @@ func (o *overview) Overview(ctx context.Context) (gateway.Overview, error) {
 	a := o.app
 	p := a.posture.now()
 	out := gateway.Overview{Verdict: gateway.Unmeasured, CheckedAt: time.Now().UnixMilli(), NeedsYou: o.needs(), Reach: reach(p), InForce: o.inForce(p),
-		Journal: a.record.last(), Agents: a.surface.Agents(), NotInForce: a.posture.notInForce(), Model: "operator (built in; it is no language model)"}
+		Journal: a.record.last(), Agents: a.surface.Agents(), Usage: usageRows(a.usage()), NotInForce: a.posture.notInForce(), Model: "operator (built in; it is no language model)"}
 	if rows := a.models.List(); len(rows) > 0 && rows[0].Provider != "operator" {
 		out.Model = rows[0].ID
 	}

@@ -89,6 +89,6 @@ func (t toolSessions) Status(p policy.Permit, key claw.SessionKey) (tool.Session
 		return tool.SessionInfo{}, err
 	}
 	info := sessionInfo(e)
-	info.Time = time.Now()
+	info.Time, info.Budget = time.Now(), t.app.budgetOf(t.call.Agent)
 	return info, nil
 }

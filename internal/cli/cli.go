@@ -102,7 +102,7 @@ func (e *env) root() *cobra.Command {
 		e.cmdUp(), e.cmdOnboard(), e.cmdGateway(), e.cmdDashboard(),
 		e.cmdAgent(), e.cmdApprovals(), e.cmdSessions(), e.cmdJournal(), e.cmdPolicy(),
 		e.cmdConfig(), e.cmdSandbox(), e.cmdFilter(), e.cmdSecurity(),
-		e.cmdStatus(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
+		e.cmdStatus(), e.cmdUsage(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
 	)
 	closeGroups(root)
 	return root

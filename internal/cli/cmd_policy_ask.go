@@ -99,8 +99,19 @@ func (e *env) printEffective(a *answer.Effective) {
 		elsewhere = "any conversation"
 	}
 	line("  messages to  %s%s", elsewhere, place(a.ElsewhereRef))
+	for _, l := range a.Budget {
+		line("  limit        %s%s", limitText(l), place(l.Where))
+	}
+	line("  loops        %s%s", loopText(&a.Loops), place(a.Loops.Where))
 	line("  confinement  %s: %s", a.Confinement.Level, orNone(strings.Join(a.Guarantees, " ")))
 	line("")
+}
+
+func loopText(l *policy.LoopRules) string {
+	if !l.Enabled {
+		return "not noticed"
+	}
+	return fmt.Sprintf("told at %d repeats, refused at %d, the turn ends at %d", l.Warning, l.Critical, l.Breaker)
 }
 
 // printTools lists the tools of one verdict, those of one origin on a line.

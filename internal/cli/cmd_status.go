@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/openclaw-go/openclaw/internal/answer"
 	"github.com/openclaw-go/openclaw/internal/gateway"
 )
 
@@ -46,6 +47,24 @@ func (e *env) printOverview(o gateway.Overview) {
 		e.print.line("  %s: %s", r.Who, r.Text)
 	}
 	e.print.line("  model: %s", o.Model)
+	for _, u := range o.Usage {
+		e.print.line("  %s today: %d tokens, %s US dollars, %d calls, %d messages", u.Agent, u.Today.Tokens, money(u.Today), u.Today.Calls, u.Today.Messages)
+		for _, l := range u.Limits {
+			if l.Whose == "agent" && l.Key != "callsPerTurn" {
+				e.print.line("    %s", limitText(answer.Limit(l)))
+			}
+		}
+		if u.Problem != "" {
+			e.print.line("    not known: %s", u.Problem)
+		}
+	}
+	if len(o.Usage) > 0 {
+		for _, l := range o.Usage[0].Limits {
+			if l.Whose == "all" {
+				e.print.line("  limit: %s", limitText(answer.Limit(l)))
+			}
+		}
+	}
 }
 
 func (e *env) cmdHealth() *cobra.Command {

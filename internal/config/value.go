@@ -94,9 +94,10 @@ func readNumber(n *json5.Node, f *field, whole bool) (float64, *Problem) {
 	if n.Num >= least && n.Num <= most {
 		return n.Num, nil
 	}
-	expected := fmt.Sprintf("at least %v", least)
+	plain := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	expected := "at least " + plain(least)
 	if !math.IsInf(most, 1) {
-		expected = fmt.Sprintf("%v to %v", least, most)
+		expected = plain(least) + " to " + plain(most)
 	}
 	return 0, &Problem{Code: CodeValue, Found: clip(n.Text), Expected: expected}
 }

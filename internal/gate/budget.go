@@ -228,3 +228,14 @@ func (g *Gate) Afford(ctx context.Context, m ModelCall) (*Hold, policy.Decision,
 	}{m.Model, d.Verdict, d.Rule, d.Reason, d.Where, q.Need, q.Budget})
 	return h, d, err
 }
+
+// withBudgetStep has a trace for people say also that no limit bears on a call.
+func withBudgetStep(d policy.Decision) policy.Decision {
+	for _, s := range d.Trace {
+		if s.Layer == policy.LayerBudget {
+			return d
+		}
+	}
+	d.Trace = append(d.Trace, policy.Step{Layer: policy.LayerBudget, Verdict: policy.Allow, Rule: "budget.no_limit", Reason: "no limit of the day bears on this call"})
+	return d
+}

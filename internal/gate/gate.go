@@ -230,7 +230,7 @@ func (g *Gate) Explain(ctx context.Context, c Call) policy.Decision {
 	if err != nil {
 		d = badCall(d, q, err)
 	}
-	return d
+	return withBudgetStep(d)
 }
 
 // prepare works out the request of a call. With an error the request still

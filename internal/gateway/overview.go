@@ -30,8 +30,41 @@ type Overview struct {
 	// Model says which model answers and whether it is one.
 	Model  string     `json:"model"`
 	Agents []AgentRow `json:"agents"`
+	// Usage is what each agent used today, and of which limits.
+	Usage []UsageRow `json:"usage"`
 	// NotInForce is set when the file on disk is not the posture in force.
 	NotInForce string `json:"configNotInForce,omitempty"`
+}
+
+// Used is an amount of what agents use.
+type Used struct {
+	Tokens   int64   `json:"tokens"`
+	Cost     float64 `json:"costUsd"`
+	Calls    int64   `json:"calls"`
+	Messages int64   `json:"messages"`
+	// Unpriced are tokens of models without a known price: with any, Cost is
+	// less than what was spent.
+	Unpriced int64 `json:"unpricedTokens,omitempty"`
+}
+
+// UsageRow is one agent's day.
+type UsageRow struct {
+	Agent    claw.AgentID `json:"agentId"`
+	Today    Used         `json:"today"`
+	Limits   []UsageLimit `json:"limits"`
+	ResetsMs int64        `json:"resetsAtMs"`
+	// Problem says why nothing is known; then limited calls are refused.
+	Problem string `json:"problem,omitempty"`
+}
+
+// UsageLimit is one limit with what is left of it; nil when nobody knows.
+type UsageLimit struct {
+	Key   string         `json:"key"`
+	Whose string         `json:"whose"` // agent | all
+	Max   float64        `json:"max"`
+	Used  *float64       `json:"used,omitempty"`
+	Left  *float64       `json:"left,omitempty"`
+	Where claw.ConfigRef `json:"where,omitzero"`
 }
 
 // Counts of checks by outcome.

@@ -228,6 +228,17 @@ type SessionInfo struct {
 	Tokens  int64           `json:"tokens"`
 	Cost    float64         `json:"costUsd"`
 	Time    time.Time       `json:"now,omitzero"`
+	// Budget is what is left of the agent's limits.
+	Budget []Limit `json:"budget,omitempty"`
+}
+
+// Limit is one limit of an agent; Left is nil when nobody knows, or when it
+// counts within a turn.
+type Limit struct {
+	Name  string   `json:"name"`
+	Whose string   `json:"whose"`
+	Max   float64  `json:"max"`
+	Left  *float64 `json:"left,omitempty"`
 }
 
 // HistoryText is a transcript as text with the labels it carries.
