@@ -5,7 +5,6 @@ package inject
 
 import (
 	"slices"
-	"strings"
 )
 
 // Threshold is the score from which a text counts as an attempt.
@@ -155,12 +154,38 @@ func (l *looker) rules(t tokens) {
 			}
 			if j, ok := r.match(t, i); ok {
 				lo, hi := min(i, j), max(i, j)
-				l.add(r.id, t.discount(lo, hi, r.weight), t.words[lo].start, t.words[hi].end, lo)
+				l.add(r.id, t.discount(lo, hi, t.weigh(r, i)), t.words[lo].start, t.words[hi].end, lo)
 			}
 		}
 		l.address(t, i)
 		l.phrases(t, i)
 	}
+}
+
+// declares are the words before a "not" that tells and does not forbid.
+var declares = map[string]bool{"does": true, "did": true, "has": true, "was": true, "will": true, "can": true, "is": true, "are": true, "were": true, "have": true, "had": true, "could": true, "would": true}
+
+// orders are the classes of words that command something.
+const orders = cSend | cReveal | cOff | cDestroy | cOverride | cDo | cCall | cVerb
+
+// weigh is the weight of a rule that begins at word i: a prohibition weighs
+// nothing, and what opens its clause as an order does weighs more.
+func (t tokens) weigh(r *wordRule, i int) int {
+	switch {
+	case r.first&cNot != 0:
+		if declares[t.word(i-1)] {
+			return r.weight / 4
+		}
+		if t.sentenceOrders(i) {
+			return r.weight + 1
+		}
+	case t.words[i].class&orders == 0:
+	case t.negated(i):
+		return 0
+	case r.weight >= strong && t.begins(i):
+		return r.weight + 1
+	}
+	return r.weight
 }
 
 // discount lowers the weight of what stands in quotes within talk about such
@@ -188,52 +213,8 @@ func (t tokens) mentions(i int) bool {
 	return false
 }
 
-// address looks for a model being spoken to: by a title with a colon or comma
-// after it, by "note to", "if you are", "as the".
-func (l *looker) address(t tokens, i int) {
-	w := t.words[i]
-	if w.class&cModel == 0 {
-		return
-	}
-	last := i
-	for last+1 < len(t.words) && last-i < 3 && t.words[last+1].class&(cModel|cAudience) != 0 && !strings.ContainsAny(t.between(last), ":,.\n") {
-		last++
-	}
-	after := t.between(last)
-	called := strings.HasPrefix(strings.TrimLeft(after, " *\"'_)]"), ":") || strings.HasPrefix(after, ",") || strings.HasPrefix(after, "!!")
-	var before classes
-	for j := max(0, i-6); j < i; j++ {
-		if t.words[j].sentence == w.sentence {
-			before |= t.words[j].class
-		}
-	}
-	opens := i == 0 || t.words[i-1].sentence != w.sentence || strings.ContainsAny(t.between(i-1), "\"'([{/*#-<>:|") || before&(cTo|cAudience) != 0
-	spoken := called && (opens || before&cTo != 0)
-	condition := before&cIf != 0 && before&cYou != 0 || before&cIf != 0 && t.classNear(last, 6, cReading)
-	as := before&cAs != 0
-	title := before&cTo != 0 && t.classNear(last, 3, cReading)
-	if !spoken && !condition && !as && !title {
-		return
-	}
-	weight, reach := 4, 3
-	if condition || title {
-		reach = 7
-	}
-	if last+1 < len(t.words) && t.imperative(last+1, reach) {
-		weight = 6
-	}
-	l.add("address", t.discount(i, last, weight), w.start, t.words[last].end, i)
-}
-
 // imperative reports whether an order begins within n words after i.
-func (t tokens) imperative(i, n int) bool {
-	for j := i; j < min(len(t.words), i+n); j++ {
-		if t.words[j].class&(cOverride|cSend|cReveal|cCall|cDo|cConceal|cDestroy|cNot|cMust) != 0 {
-			return true
-		}
-	}
-	return false
-}
+func (t tokens) imperative(i, n int) bool { return t.ordersFrom(i, n) }
 
 // classNear reports whether a word of class c follows within n words.
 func (t tokens) classNear(i, n int, c classes) bool {

@@ -30,6 +30,9 @@ var phraseRules = [...]struct {
 	{"secret.path", 3, "etc passwd"}, {"secret.path", 3, "etc shadow"}, {"secret.path", 4, "ssh id_rsa"}, {"secret.path", 4, "document cookie"},
 	{"then.do", 3, "carry it out"}, {"then.do", 3, "carry out"}, {"then.do", 3, "and act on it"}, {"then.do", 3, "do what it says"}, {"then.do", 3, "then do it"}, {"then.do", 3, "and obey"}, {"then.do", 3, "and do it"},
 	{"review", 5, "positive review only"}, {"review", 4, "say lgtm"}, {"summary", 4, "the summary must"}, {"summary", 3, "reply only"}, {"summary", 3, "instead of the"}, {"while", 3, "while you are here"}, {"before", 4, "before using any other tool"}, {"before", 4, "before calling any other tool"},
+	{"reply", 4, "in your answer"}, {"reply", 4, "in your reply"}, {"reply", 4, "in your response"}, {"reply", 4, "in your summary"}, {"reply", 4, "your next answer"}, {"reply", 4, "on your reply"}, {"reply", 4, "your final answer"},
+	{"reply", 4, "when you reply"}, {"reply", 4, "when you answer"}, {"reply", 4, "when you respond"}, {"reply", 4, "when you summarise"}, {"reply", 4, "when you summarize"}, {"reply", 4, "before you answer"}, {"reply", 4, "before you summarise"}, {"reply", 4, "before you summarize"},
+	{"reply", 4, "before answering"}, {"reply", 4, "before you continue"}, {"reply", 4, "end your answer"}, {"role.orders", 3, "orders from"},
 	{"from", 2, "from now on"}, {"instead", 2, "instead"}, {"pipe", 2, "curl http"}, {"pipe", 2, "force-push"},
 }
 
@@ -41,13 +44,20 @@ func (l *looker) phrases(t tokens, i int) {
 			continue
 		}
 		last := i + strings.Count(r.words, " ")
-		l.add(r.id, t.discount(i, last, r.weight), t.words[i].start, t.words[last].end, i)
+		weight := r.weight
+		if t.negated(i) || t.negated(i-1) {
+			weight /= 4
+		} else if weight >= strong && t.sentenceOrders(i) {
+			weight++
+		}
+		l.add(r.id, t.discount(i, last, weight), t.words[i].start, t.words[last].end, i)
 	}
 }
 
 // tokensOf chat templates and quotations, as plain text.
 var templateMarkers = [...]string{"<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|system|>", "<|user|>", "<|assistant|>", "<|channel|>", "<|message|>", "<|call|>", "<|end|>",
-	"<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "</tool_result>", "<tool_result>", "<tool_call>", "<function_calls>", "</system>", `"role":"system"`, `"role": "system"`, "<<<END_EXTERNAL"}
+	"<|start|>", "<|endoftext|>", "<|begin_of_text|>", "<|tool|>", "<system_prompt>", "</system_prompt>", "</user_input>", "<invoke name=", "<assistant>", "</assistant>", "###System:", "### System:", "### Instruction:", "\"role\":\"assistant\"", "\"role\":\"tool\"",
+	"<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<<<END", "</untrusted", "[SYSTEM]", "</tool_result>", "<function_results>", "</function_results>", "<tool_result>", "<tool_call>", "<function_calls>", "</system>", `"role":"system"`, `"role": "system"`, "<<<END_EXTERNAL"}
 
 // roleLines begin the turns of a written conversation.
 var roleLines = [...]string{"human:", "assistant:", "user:", "system:"}
@@ -57,12 +67,15 @@ var concealing = [...]string{"display:none", "display: none", "visibility:hidden
 
 // shape looks for the signs that do not consist of words.
 func (l *looker) shape(text string, t tokens) {
+	seen := 0
 	for _, m := range templateMarkers {
 		if i := strings.Index(text, m); i >= 0 {
 			at := t.wordAt(i)
 			weight := 4
 			if quotedMarker(text, i, i+len(m)) {
 				weight = 1
+			} else if seen++; seen == 2 {
+				l.add("template.more", 3, i, i+len(m), at)
 			}
 			l.add("template", weight, i, i+len(m), at)
 			if weight == 4 && t.imperative(at, 14) {
@@ -92,13 +105,62 @@ func (l *looker) shape(text string, t tokens) {
 			}
 		}
 	}
-	for _, m := range [...]string{"<!--", "/*", "alt=\"", "[text layer]", "<IMPORTANT>"} {
+	for _, m := range hiddenPlaces {
 		if i := strings.Index(text, m); i >= 0 {
-			l.add("place", 1, i, i+len(m), t.wordAt(i))
+			l.add("place", 2, i, i+len(m), t.wordAt(i))
 		}
 	}
+	l.destinations(text, t)
 	l.links(text, t)
 	l.invisible(text, t)
+}
+
+// hiddenPlaces are where a program reads and a visitor does not.
+var hiddenPlaces = [...]string{"<!--", "/*", "alt=\"", "alt='", "title=\"", "content=\"", "aria-hidden=\"true", " hidden>", "<noscript", "<template", "<desc>", "[text layer]", "(white text)", "[hidden]", "<IMPORTANT>"}
+
+// destinations looks for where an order sends something: an address or a
+// number after a verb of sending, in the same sentence.
+func (l *looker) destinations(text string, t tokens) {
+	if t.classes&(cSend|cReveal|cVerb) == 0 {
+		return
+	}
+	for i := 0; i < len(text); i++ {
+		begin := i
+		switch {
+		case text[i] == '@' && i+1 < len(text) && isLetter(rune(text[i+1])):
+		case text[i] == ':' && strings.HasPrefix(text[i:], "://"):
+		case text[i] == '+' && i+6 < len(text) && text[i+1] >= '0' && text[i+1] <= '9' && text[i+5] >= '0' && text[i+5] <= '9':
+		default:
+			continue
+		}
+		at := t.wordAt(i)
+		for j := max(0, at-14); j < min(at, len(t.words)); j++ {
+			if t.words[j].class&(cSend|cPut) != 0 && t.words[j].sentence == t.words[min(at, len(t.words)-1)].sentence && t.words[j].end <= begin {
+				l.add("destination", 3, begin, i+1, at)
+				if k := t.carries(at, j); k >= 0 && !t.negated(j) {
+					weight := 5
+					if t.begins(j) {
+						weight++
+					}
+					l.add("exfiltration", t.discount(j, min(at, len(t.words)-1), weight), t.words[j].start, i+1, j)
+				}
+				break
+			}
+		}
+		i += 8
+	}
+}
+
+// carries is a word in the sentence around word i that names what belongs to
+// a user and to nobody else, or -1.
+func (t tokens) carries(i, verb int) int {
+	s := t.words[verb].sentence
+	for j := max(0, i-16); j < min(len(t.words), i+16); j++ {
+		if t.words[j].sentence == s && t.words[j].class&(cSecret|cPrompt|cTheirs|cUser) != 0 {
+			return j
+		}
+	}
+	return -1
 }
 
 func nextLine(s string, i int) int {
@@ -138,6 +200,9 @@ func (l *looker) links(text string, t tokens) {
 		link := text[i:end]
 		if q := strings.IndexByte(link, '?'); q >= 0 && (strings.ContainsAny(link[q:], "<{[") || strings.Contains(link[q:], "'+") || strings.Contains(link[q:], "$(")) {
 			at, weight := t.wordAt(i), 4
+			if head := text[:max(0, i-3)]; strings.HasSuffix(strings.TrimRight(head, "htps"), "](") && strings.LastIndex(head, "![") > strings.LastIndexByte(head, '\n') {
+				weight = 6 // an image is loaded without a click
+			}
 			for j := max(0, at-6); j < min(at, len(t.words)); j++ {
 				if t.words[j].class&cCall != 0 {
 					weight = 6
@@ -229,6 +294,11 @@ func (l *looker) hidden(text string, t tokens, depth int) {
 			l.decoded(strings.ReplaceAll(strings.ToValidUTF8(text[begin:end], ""), plus, ""), begin, end, t.wordAt(begin), maxDepth)
 		}
 	}
+	if v, ok := unescape(text); ok {
+		l.decoded(v, 0, len(text), 0, maxDepth)
+	}
+	l.bytesSpelled(text, t, depth)
+	l.pieces(text, t)
 	budget := 64 << 10
 	for i := 0; i < len(text) && budget > 0; {
 		end, percents := i, 0
@@ -289,7 +359,7 @@ func readable(b []byte) bool {
 func (l *looker) spelledOut(t tokens) {
 	for i := 0; i < len(t.words); i++ {
 		var b strings.Builder
-		n := 0
+		n, first := 0, ""
 		j := i
 		for ; j < len(t.words) && n < 400; j++ {
 			w := t.words[j]
@@ -300,8 +370,14 @@ func (l *looker) spelledOut(t tokens) {
 			if text[0] < 'a' || text[0] > 'z' {
 				break
 			}
-			if j > i && (w.start-t.words[j-1].end > 1 || w.hi-w.lo > 1) {
-				b.WriteByte(' ')
+			if j > i {
+				gap := t.between(j - 1)
+				if j == i+1 {
+					first = gap
+				}
+				if len(gap) > 1 || w.hi-w.lo > 1 || gap != first {
+					b.WriteByte(' ')
+				}
 			}
 			letters := strings.ReplaceAll(text, "-", "")
 			n += len(letters)

@@ -13,6 +13,8 @@ type word struct {
 	class      classes
 	sentence   int
 	quoted     bool
+	wide       bool // of a script without spaces
+	more       int  // words after it that belong to it
 }
 
 // tokens is a text cut into words.
@@ -20,12 +22,19 @@ type tokens struct {
 	raw, folded string
 	words       []word
 	classes     classes // of all words
+	// alike are the words that mix scripts, with their look-alikes in Latin.
+	alike map[int]string
 }
 
 // word is the folded text of word i.
 func (t tokens) word(i int) string {
 	if i < 0 || i >= len(t.words) {
 		return ""
+	}
+	if t.alike != nil {
+		if w, ok := t.alike[i]; ok {
+			return w
+		}
 	}
 	return t.folded[t.words[i].lo:t.words[i].hi]
 }
@@ -73,8 +82,8 @@ func split(text string) tokens {
 const maxQuote = 240
 
 func (s *splitter) rune(c rune, i, n int) {
-	if c >= 0xFF01 && c <= 0xFF5E {
-		c -= 0xFEE0
+	if c >= 0x2460 {
+		c = plainForm(c)
 	}
 	switch {
 	case unseen(c):
@@ -85,7 +94,10 @@ func (s *splitter) rune(c rune, i, n int) {
 		s.begin(i)
 		s.folded.WriteRune(c)
 		s.close(i + n)
+		s.t.words[len(s.t.words)-1].wide = true
 		return
+	case c >= 0x0300 && c <= 0x036F && s.open >= 0 && n == 2 && s.t.raw[i-1] < utf8.RuneSelf && c >= 0x0334 && c <= 0x0338:
+		return // struck through
 	case c == '\'' || c == '’':
 		if s.open >= 0 && i+n < len(s.t.raw) && isLetter(rune(s.t.raw[i+n])) {
 			s.folded.WriteByte('\'')
@@ -154,22 +166,36 @@ func (s *splitter) classify() {
 	for i := range t.words {
 		w := &t.words[i]
 		text := t.word(i)
+		if plain, ok := latin(text); ok {
+			if t.alike == nil {
+				t.alike = map[int]string{}
+			}
+			t.alike[i], text = plain, plain
+		}
 		w.class |= known.index[text]
 		for _, c := range known.compounds[text] {
 			if joined(t, i, c, " ") {
 				w.class |= known.index[c]
+				w.more = max(w.more, strings.Count(c, " "))
 			}
 		}
 		if i+1 < len(t.words) && len(text) == 3 && t.words[i+1].start == w.end {
-			for n := 2; n <= 4 && i+n <= len(t.words); n++ {
+			for n := 2; n <= 7 && i+n <= len(t.words); n++ {
 				if t.words[i+n-1].start != t.words[i+n-2].end {
 					break
 				}
-				w.class |= known.index[t.folded[w.lo:t.words[i+n-1].hi]]
+				if c := known.index[t.folded[w.lo:t.words[i+n-1].hi]]; c != 0 {
+					w.class |= c
+					w.more = n - 1
+				}
 			}
 		}
 		if strings.IndexByte(text, '_') > 0 {
 			w.class |= cTool // an identifier where a tool would be named
+			switch text[strings.LastIndexByte(text, '_')+1:] {
+			case "token", "key", "keys", "secret", "secrets", "password", "tokens":
+				w.class |= cSecret
+			}
 		}
 		t.classes |= w.class
 	}
@@ -196,4 +222,63 @@ func isIdeograph(c rune) bool {
 func unseen(c rune) bool {
 	return c == 0xAD || c == 0x034F || c == 0x061C || c >= 0x200B && c <= 0x200F || c >= 0x202A && c <= 0x202E || c >= 0x2060 && c <= 0x206F ||
 		c >= 0xFE00 && c <= 0xFE0F || c == 0xFEFF || c >= 0xE0000 && c <= 0xE0FFF
+}
+
+// plainForm maps the letters that fonts and symbols borrow to the letters.
+func plainForm(c rune) rune {
+	switch {
+	case c >= 0xFF01 && c <= 0xFF5E:
+		return c - 0xFEE0
+	case c >= 0x24B6 && c <= 0x24CF:
+		return 'a' + c - 0x24B6
+	case c >= 0x24D0 && c <= 0x24E9:
+		return 'a' + c - 0x24D0
+	case c >= 0x1D400 && c <= 0x1D6A3:
+		return 'a' + (c-0x1D400)%26
+	case c >= 0x1F130 && c <= 0x1F149:
+		return 'a' + c - 0x1F130
+	case c >= 0x1F170 && c <= 0x1F189:
+		return 'a' + c - 0x1F170
+	}
+	return c
+}
+
+// lookAlikes are letters of other scripts and the Latin ones they look like.
+const (
+	lookAlikes = "аеорсухіјѕһԁԛԝαορνικτυ"
+	lookLatin  = "aeopcyxijshdqwaopviktu"
+)
+
+// latin is a word that mixes Latin letters with look-alikes, in Latin.
+func latin(w string) (string, bool) {
+	ascii, other := false, false
+	for i := 0; i < len(w); i++ {
+		if w[i] >= utf8.RuneSelf {
+			other = true
+		} else if w[i] >= 'a' && w[i] <= 'z' {
+			ascii = true
+		}
+	}
+	if !ascii || !other {
+		return "", false
+	}
+	out, changed := make([]byte, 0, len(w)), false
+	for _, c := range w {
+		if c < utf8.RuneSelf {
+			out = append(out, byte(c))
+			continue
+		}
+		n, at := 0, -1
+		for _, l := range lookAlikes {
+			if l == c {
+				at = n
+			}
+			n++
+		}
+		if at < 0 {
+			return "", false
+		}
+		out, changed = append(out, lookLatin[at]), true
+	}
+	return string(out), changed
 }
