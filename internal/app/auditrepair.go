@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -49,25 +50,40 @@ func (o *overview) Checks(context.Context) (gateway.Checks, error) {
 	if err != nil {
 		return gateway.Checks{}, &gateway.Fault{Kind: gateway.Unavailable, Message: err.Error()}
 	}
-	out := gateway.Checks{AtMs: r.TS, Rows: []gateway.CheckRow{}}
-	for _, c := range r.Checks {
-		row := gateway.CheckRow{ID: c.ID, Area: string(c.Area), Text: c.Reason}
-		switch c.Verdict {
-		case audit.Unmeasured:
-			row.Level = gateway.Unmeasured
-		case audit.Pass:
-			row.Level = gateway.Fine
-		case audit.NotApplicable:
-			row.Level = gateway.NotApply
-		case audit.Fail:
-			row.Level = gateway.Look
-			if c.Severity == claw.Critical {
-				row.Level = gateway.Act
-			}
+	out := gateway.Checks{AtMs: r.TS, Rows: []gateway.CheckRow{}, Notes: []gateway.CheckRow{}, Accepted: []gateway.CheckRow{}}
+	worst := map[string]claw.Severity{}
+	for _, f := range r.Findings {
+		worst[f.CheckID] = max(worst[f.CheckID], f.Severity)
+		if f.Severity == claw.Info {
+			out.Notes = append(out.Notes, gateway.CheckRow{ID: f.CheckID, Level: gateway.NotApply, Text: f.Title})
 		}
-		out.Rows = append(out.Rows, row)
+	}
+	for _, x := range r.Silenced {
+		out.Accepted = append(out.Accepted, gateway.CheckRow{ID: x.CheckID, Level: gateway.Look, Text: x.Title + ": " + x.Suppression.Reason})
+	}
+	for _, c := range r.Checks {
+		out.Rows = append(out.Rows, gateway.CheckRow{ID: c.ID, Area: string(c.Area), Level: levelOf(c, worst), Text: c.Reason})
 	}
 	return out, nil
+}
+
+// levelOf is how a check ended; worst are the severities of findings by id.
+func levelOf(c audit.Result, worst map[string]claw.Severity) gateway.Level {
+	switch c.Verdict {
+	case audit.Unmeasured:
+		return gateway.Unmeasured
+	case audit.Pass:
+		return gateway.Fine
+	case audit.NotApplicable:
+		return gateway.NotApply
+	case audit.Fail:
+	}
+	for id, severity := range worst {
+		if ok, err := path.Match(c.ID, id); err == nil && ok && severity == claw.Critical {
+			return gateway.Act
+		}
+	}
+	return gateway.Look
 }
 
 // planFor looks at the home anew and gives the plan of one finding.
@@ -199,7 +215,8 @@ func (o *overview) undoDigest(f remedy.Fix) (digest, base string, err error) {
 }
 
 // FixUndo implements gateway.Auditor: a loosening act, which whoever calls has
-// confirmed. What it loosens is in force at once, and nothing besides.
+// confirmed. The file as it was before the fix is in force at once; when
+// somebody edited it since, what is looser waits to be accepted.
 func (o *overview) FixUndo(ctx context.Context, q gateway.UndoQuery, by claw.Principal) (gateway.Fixed, error) {
 	o.app.audits.fixing.Lock()
 	defer o.app.audits.fixing.Unlock()
@@ -245,10 +262,10 @@ func (o *overview) FixTold(ctx context.Context, t gateway.FixTold, by claw.Princ
 }
 
 // byOperator makes an operator's own edit of the configuration, with nobody
-// looking at the file in between, and puts in force what it loosens. edit
-// returns the hash of the text that it wrote, "" when it wrote none. Where the
-// file was not in force before, or holds more than that edit, what is looser
-// waits as ever.
+// looking at the file in between. edit returns the hash of the text that the
+// operator knows, "" when it wrote none such: that text is in force at once,
+// also where it loosens. Any other one, and one that comes after a file that
+// was not in force, waits as ever.
 func (a *App) byOperator(ctx context.Context, by claw.Principal, edit func() (string, error)) error {
 	if a.refresh == nil || a.posture.now().Gateway.Reload == "off" {
 		_, err := edit()

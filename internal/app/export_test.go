@@ -2,12 +2,19 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
+	"time"
 
+	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/egress"
+	"github.com/openclaw-go/openclaw/internal/gateway"
+	"github.com/openclaw-go/openclaw/internal/gateway/devices"
 	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 // Reread looks at the configuration on disk now, as the watch of a serving
@@ -25,6 +32,21 @@ func RecordHere(ctx context.Context, p configfile.Paths) error {
 
 // NotInForce says why the file on disk does not hold.
 func (a *App) NotInForce() string { return a.posture.notInForce() }
+
+// Surface is what the gateway asks of a home: overview, audit, repairs.
+func (a *App) Surface() (interface {
+	gateway.Posture
+	gateway.Auditor
+}, error) {
+	book, err := devices.Open(a.store.Documents(store.FolderDevices), time.Now, rand.Reader)
+	return &overview{app: a, devices: book}, err
+}
+
+// InForce is the configuration that holds, with the rules of an agent.
+func (a *App) InForce(id claw.AgentID) (*config.Config, policy.Rules) {
+	r, _ := a.posture.rules(id)
+	return a.posture.config(), r
+}
 
 // Dialling makes the gateway's own clients use c, wherever they want to go.
 func Dialling(o Options, c *http.Client) Options {

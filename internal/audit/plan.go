@@ -92,22 +92,36 @@ func PlanFor(in Input, r Report) Plan {
 
 // tighten takes group's and others' rights from the file of a finding.
 func (s *Subject) tighten(f Finding) (Change, string) {
-	for i := range s.Snapshot.Files {
-		x := &s.Snapshot.Files[i]
-		if s.Snapshot.Home.Short(x.Path) != f.Where.File {
-			continue
-		}
-		switch {
-		case slices.Contains([]Role{RoleProgram, RoleUnit, RoleUserDir, RoleParent, RoleAllowed}, x.Role):
-			return Change{}, "it is not part of the home: run the command yourself"
-		case x.Type == Symlink:
-			return Change{}, "it is a symbolic link: repair what it leads to"
-		case s.Snapshot.System.UID > 0 && x.UID != s.Snapshot.System.UID:
-			return Change{}, fmt.Sprintf("it belongs to uid %d", x.UID)
-		}
-		return Change{Check: f.CheckID, Kind: Chmod, Path: x.Path, Was: x.Mode, Mode: x.Mode &^ 0o077, UID: x.UID}, ""
+	x := s.fileOf(f)
+	switch {
+	case x == nil:
+		return Change{}, "the file is gone"
+	case slices.Contains([]Role{RoleProgram, RoleUnit, RoleUserDir, RoleParent, RoleAllowed}, x.Role):
+		return Change{}, "it is not part of the home: run the command yourself"
+	case x.Type == Symlink:
+		return Change{}, "it is a symbolic link: repair what it leads to"
+	case s.Snapshot.System.UID > 0 && x.UID != s.Snapshot.System.UID:
+		return Change{}, fmt.Sprintf("it belongs to uid %d", x.UID)
 	}
-	return Change{}, "the file is gone"
+	return Change{Check: f.CheckID, Kind: Chmod, Path: x.Path, Was: x.Mode, Mode: x.Mode &^ 0o077, UID: x.UID}, ""
+}
+
+// fileOf is the file of a finding, which may show its name masked.
+func (s *Subject) fileOf(f Finding) *File {
+	for i := range s.Snapshot.Files {
+		if x := &s.Snapshot.Files[i]; s.Snapshot.Home.Short(x.Path) == f.Where.File {
+			return x
+		}
+	}
+	if s.Redact == nil {
+		return nil
+	}
+	for i := range s.Snapshot.Files {
+		if x := &s.Snapshot.Files[i]; fmt.Sprintf("%04o", x.Mode) == f.Observed && s.Redact(s.Snapshot.Home.Short(x.Path)) == f.Where.File {
+			return x
+		}
+	}
+	return nil
 }
 
 // closeGroups turns every open group policy of a channel into an allowlist.

@@ -228,23 +228,23 @@ func severityOf(text string) (claw.Severity, error) {
 // printAudit prints the guide's form.
 func (e *env) printAudit(r audit.Report, p configfile.Paths) {
 	head := "OpenClaw Security Audit v" + r.Version
-	e.print.line("%s", head)
-	e.print.line("%s", strings.Repeat("═", len(head)))
+	e.print.row("%s", head)
+	e.print.row("%s", strings.Repeat("═", len(head)))
 	for _, f := range r.Findings {
-		e.print.line("[%s] %s", strings.ToUpper(f.Severity.String()), f.CheckID)
-		e.print.line("→ %s", f.Title)
+		e.print.row("[%s] %s", strings.ToUpper(f.Severity.String()), f.CheckID)
+		e.print.row("→ %s", f.Title)
 		if f.Detail != "" {
-			e.print.line("→ %s", f.Detail)
+			e.print.row("→ %s", f.Detail)
 		}
 		if w := findingPlace(f.Where); w != "" {
-			e.print.line("  at %s", w)
+			e.print.row("  at %s", w)
 		}
 		if f.Remediation != "" {
-			e.print.line("→ Fix: %s", f.Remediation)
+			e.print.row("→ Fix: %s", f.Remediation)
 		}
 	}
 	s := r.Summary
-	e.print.line("Summary: %d critical, %s, %d info", s.Critical, plural(s.Warn, "warning"), s.Info)
+	e.print.row("Summary: %d critical, %s, %d info", s.Critical, plural(s.Warn, "warning"), s.Info)
 	unknown, fine := 0, 0
 	for _, c := range r.Checks {
 		switch c.Verdict {
@@ -256,16 +256,16 @@ func (e *env) printAudit(r audit.Report, p configfile.Paths) {
 		}
 	}
 	if s.Critical+s.Warn > 0 {
-		e.print.line("Run 'openclaw security audit --fix' to auto-remediate")
+		e.print.row("Run 'openclaw security audit --fix' to auto-remediate")
 	}
-	e.print.line("%d checks: %d fine, %d not measured; home %s", len(r.Checks), fine, unknown, p.Short(r.Home.State))
+	e.print.row("%d checks: %d fine, %d not measured; home %s", len(r.Checks), fine, unknown, p.Short(r.Home.State))
 	for _, c := range r.Checks {
 		if c.Verdict == audit.Unmeasured {
-			e.print.line("? %s: %s", c.ID, c.Reason)
+			e.print.row("? %s: %s", c.ID, c.Reason)
 		}
 	}
 	for _, x := range r.Silenced {
-		e.print.line("silenced: %s (%s)", x.CheckID, x.Suppression.Reason)
+		e.print.row("silenced: %s (%s)", x.CheckID, x.Suppression.Reason)
 	}
 }
 

@@ -71,7 +71,7 @@ func (e *env) printChecklist(items []audit.Ticked) {
 	for _, t := range items {
 		if t.Category != category {
 			category = t.Category
-			e.print.line("%s", category)
+			e.print.row("%s", category)
 		}
 		mark := map[audit.ItemState]string{audit.Verified: "[x]", audit.Confirmed: "[x]", audit.Failed: "[!]"}[t.State]
 		if mark == "" {
@@ -79,12 +79,12 @@ func (e *env) printChecklist(items []audit.Ticked) {
 		} else if t.State != audit.Failed {
 			done++
 		}
-		e.print.line("  %s %-24s %-11s %s", mark, t.ID, t.State, t.Text)
+		e.print.row("  %s %-24s %-11s %s", mark, t.ID, t.State, t.Text)
 		if t.Why != "" {
-			e.print.line("      %s", t.Why)
+			e.print.row("      %s", t.Why)
 		}
 	}
-	e.print.line("%d of %d done", done, len(items))
+	e.print.row("%d of %d done", done, len(items))
 }
 
 func (e *env) cmdChecklistConfirm() *cobra.Command {

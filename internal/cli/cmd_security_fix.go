@@ -80,20 +80,20 @@ func (e *env) auditFix(p configfile.Paths, in app.Looked, r audit.Report, dry bo
 	if e.print.json {
 		return out, nil
 	}
-	e.print.line("FIX")
+	e.print.row("FIX")
 	for _, c := range out.Changes {
-		e.print.line("  %s", c)
+		e.print.row("  %s", c)
 	}
 	for _, c := range out.Errors {
-		e.print.line("  failed: %s", c)
+		e.print.row("  failed: %s", c)
 	}
 	if len(done) == 0 {
-		e.print.line("  nothing to repair")
+		e.print.row("  nothing to repair")
 	} else {
-		e.print.line("  take it back: openclaw security audit --undo")
+		e.print.row("  take it back: openclaw security audit --undo")
 	}
 	e.printLeft(plan.Left)
-	e.print.line("")
+	e.print.row("")
 	return out, nil
 }
 
@@ -106,7 +106,7 @@ func orNothing(s string) string {
 
 func (e *env) printLeft(left []audit.Left) {
 	for _, l := range left {
-		e.print.line("  left to you: %s (%s)", l.Check, l.Why)
+		e.print.row("  left to you: %s (%s)", l.Check, l.Why)
 	}
 }
 
@@ -138,9 +138,9 @@ func (e *env) auditUndo(p configfile.Paths) error {
 	} else {
 		for _, d := range done {
 			if d.OK {
-				e.print.line("%s", d)
+				e.print.row("%s", d)
 			} else {
-				e.print.line("failed: %s: %s", d, d.Err)
+				e.print.row("failed: %s: %s", d, d.Err)
 			}
 		}
 	}

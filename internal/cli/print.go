@@ -38,6 +38,12 @@ func (p *printer) line(format string, args ...any) {
 	fmt.Fprintln(p.out, filter.Terminal(fmt.Sprintf(format, args...)))
 }
 
+// row prints one line of a result, whatever its values hold: a line break in a
+// file's name makes no second one.
+func (p *printer) row(format string, args ...any) {
+	fmt.Fprintln(p.out, filter.LogLine(fmt.Sprintf(format, args...)))
+}
+
 // text prints a result of several lines, as it is but for escapes.
 func (p *printer) text(s string) {
 	fmt.Fprint(p.out, filter.Terminal(s))

@@ -38,6 +38,10 @@ type Audited struct {
 type Checks struct {
 	AtMs int64      `json:"atMs"`
 	Rows []CheckRow `json:"checks"`
+	// Notes are findings that ask for nothing, Accepted those that the
+	// configuration silences, with its reason.
+	Notes    []CheckRow `json:"notes"`
+	Accepted []CheckRow `json:"accepted"`
 }
 
 // CheckRow is one check.

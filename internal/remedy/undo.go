@@ -125,8 +125,8 @@ func forget(dir string, before time.Time) error {
 // Undone is what became of taking a fix back.
 type Undone struct {
 	Done []Done
-	// Config is the hash of the configuration that was written, "" when it was
-	// left alone.
+	// Config is the hash of the configuration when it is to the letter what it
+	// was before the fix, else "".
 	Config string
 }
 
@@ -167,7 +167,7 @@ func (r record) undo(p configfile.Paths, o configfile.Options, base string) (out
 // restore writes the configuration back to the letter. When somebody changed
 // it since, only the keys go back, and only those that have the value that the
 // fix gave them.
-func (r record) restore(p configfile.Paths, o configfile.Options, base string) (wrote string, err error) {
+func (r record) restore(p configfile.Paths, o configfile.Options, base string) (same string, err error) {
 	if r.After == "" {
 		return "", nil
 	}
@@ -183,18 +183,17 @@ func (r record) restore(p configfile.Paths, o configfile.Options, base string) (
 			return nil, configfile.ErrChanged
 		}
 		if now == r.After {
-			wrote = hash(r.Config)
+			same = hash(r.Config)
 			return r.Config, nil
 		}
 		b, err := edited(p, src, sets)
 		if err != nil {
 			return nil, fmt.Errorf("%q was changed since: %w; its text before the fix is in the record", p.Config, err)
 		}
-		wrote = hash(b)
 		return b, nil
 	})
 	if err != nil {
 		return "", err
 	}
-	return wrote, nil
+	return same, nil
 }
