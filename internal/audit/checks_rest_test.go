@@ -115,6 +115,7 @@ func fileRows() []row {
 		{id: "fs.irregular", want: claw.Critical, bad: ours(`{}`, file("~/.openclaw/credentials/a.json", RoleCredsDir, 0o700, typed(Dir))), good: ours(`{}`, file("~/.openclaw/credentials/a", RoleCredsDir, 0o700, typed(Dir)))},
 		{id: "fs.oversized", want: claw.Warn, bad: ours(`{}`, file("~/.openclaw/exec-approvals.json", RoleApprovals, 0o600, func(f *File) { f.Size = 1 << 30 })), good: ours(`{}`, file("~/.openclaw/agents/main/sessions/x.jsonl", RoleTranscript, 0o600, func(f *File) { f.Size = 1 << 20 }))},
 		{id: "fs.unreadable", want: claw.Critical, bad: ours(`{}`, file("~/.openclaw", RoleState, 0o700, func(f *File) { f.Err = "permission denied" })), good: clean},
+		{id: "fs.unreadable", want: claw.Warn, bad: any(func(f *File) { f.Closed, f.UID = true, 0 }), good: clean},
 		{id: "fs.unreadable", want: claw.Warn, bad: any(func(f *File) { f.Err = "permission denied" }), good: clean},
 		{id: "fs.unreadable", want: claw.Warn, bad: ours(`{}`, snapshot(func(s *Snapshot) { s.Skipped = []Skip{{What: "~/.openclaw/skills", Why: "too many entries"}} })), good: clean},
 		{id: "fs.parent_writable", want: claw.Critical, bad: ours(`{}`, file("/srv", RoleParent, 0o777, typed(Dir))), good: ours(`{}`, file("/srv", RoleParent, 0o1777, typed(Dir), func(f *File) { f.UID = 0 }))},

@@ -180,6 +180,12 @@ func fileFacts() []Check {
 					found = append(found, Finding{Severity: severity, Title: "A file could not be looked at", Detail: s.Snapshot.Home.Short(f.Path) + ": " + f.Err, Where: s.atFile(f)})
 				}
 			}
+			for i := range s.Snapshot.Files {
+				// Variables of a service are read by systemd, not by the gateway.
+				if f := &s.Snapshot.Files[i]; f.Closed && f.Err == "" && (f.Role != RoleEnv || s.Snapshot.Home.In(f.Path)) {
+					found = append(found, Finding{Severity: claw.Warn, Title: "A file may not be read", Detail: fmt.Sprintf("%s belongs to uid %d with mode %04o: uid %d may not read it, a gateway of that user neither.", s.Snapshot.Home.Short(f.Path), f.UID, f.Mode, s.Snapshot.System.UID), Where: s.atFile(f), Observed: fmt.Sprintf("uid %d, %04o", f.UID, f.Mode)})
+				}
+			}
 			for _, k := range s.Snapshot.Skipped {
 				if k.Check == "" {
 					found = append(found, Finding{Severity: claw.Warn, Title: "Something was left out", Detail: k.What + ": " + k.Why, Where: Where{File: k.What}, Observed: k.Why})

@@ -129,6 +129,8 @@ type File struct {
 	ACL []string `json:"acl,omitempty"`
 	// Hits are credentials seen in its text.
 	Hits []Hit `json:"hits,omitempty"`
+	// Closed: whoever looked may not read it.
+	Closed bool `json:"closed,omitempty"`
 	// Partly: only its start was read.
 	Partly bool `json:"partly,omitempty"`
 	// Err says why it could not be looked at.

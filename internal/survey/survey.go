@@ -206,6 +206,7 @@ func (s *survey) describe(f *audit.File, info fs.FileInfo) {
 	f.Mode = mode(info.Mode())
 	f.Size, f.Modified = info.Size(), info.ModTime()
 	owner(f, info)
+	f.Closed = f.Type != audit.Dir && f.Type != audit.Irregular && info.Mode().IsRegular() && closed(f, s.out.System.UID)
 	f.ACL = accessList(f.Path, f.UID)
 }
 

@@ -100,7 +100,9 @@ func (s *survey) unit(p string, user bool, dirs []string) {
 	}
 	for _, e := range u.envFiles {
 		if e = s.unitPath(e); e != "" {
-			s.text(s.look(e, audit.RoleEnv), placed{scan: true})
+			if f := s.look(e, audit.RoleEnv); f != nil && !f.Closed {
+				s.text(f, placed{scan: true})
+			}
 		}
 	}
 	s.out.Units = append(s.out.Units, u.Unit)
