@@ -52,13 +52,17 @@ func unescape(s string) (string, bool) {
 func (l *looker) bytesSpelled(s string, t tokens, depth int) {
 	for i := 0; i+24 <= len(s); {
 		width := 0
+		if i > 0 && isLetter(rune(s[i-1])) || !isLetter(rune(s[i])) {
+			i++
+			continue
+		}
 		switch {
 		case isByte(s, i, 2, 16):
 			width = 2
 		case isByte(s, i, 8, 2):
 			width = 8
 		}
-		if width == 0 || i > 0 && isLetter(rune(s[i-1])) {
+		if width == 0 {
 			i++
 			continue
 		}

@@ -63,6 +63,7 @@ type splitter struct {
 func split(text string) tokens {
 	s := &splitter{open: -1, t: tokens{raw: text}}
 	s.folded.Grow(len(text))
+	s.t.words = make([]word, 0, len(text)/5+4)
 	for i := 0; i < len(text); {
 		c, n := rune(text[i]), 1
 		if c >= utf8.RuneSelf {
@@ -110,12 +111,14 @@ func (s *splitter) rune(c rune, i, n int) {
 		}
 	case c < utf8.RuneSelf && isLetter(c), c >= utf8.RuneSelf && (unicode.IsLetter(c) || unicode.IsMark(c) || unicode.IsDigit(c)):
 		s.begin(i)
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		} else if c >= utf8.RuneSelf {
-			c = unicode.ToLower(c)
+		if c < utf8.RuneSelf {
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			s.folded.WriteByte(byte(c))
+			return
 		}
-		s.folded.WriteRune(c)
+		s.folded.WriteRune(unicode.ToLower(c))
 		return
 	}
 	s.close(i)
@@ -202,8 +205,9 @@ func (s *splitter) classify() {
 }
 
 func joined(t *tokens, i int, compound, sep string) bool {
-	for n, part := range strings.Split(compound, sep) {
-		if t.word(i+n) != part {
+	for rest, ok := compound, true; ok; i++ {
+		var part string
+		if part, rest, ok = strings.Cut(rest, sep); t.word(i) != part {
 			return false
 		}
 	}
