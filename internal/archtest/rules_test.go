@@ -30,6 +30,9 @@ var rules = map[string]rule{
 
 	"filter/inject": {ring: 0},
 
+	"skillscan":      {ring: 0, may: []string{"skillscan/lang", "cmdline", "filter", "filter/inject"}},
+	"skillscan/lang": {ring: 0},
+
 	"atomicfile":            {ring: 1},
 	"remedy":                {ring: 1, may: []string{"atomicfile", "audit", "configfile", "json5"}, why: "edits the configuration by the one way there is"},
 	"survey":                {ring: 1, may: []string{"audit", "filter"}},

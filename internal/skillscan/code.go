@@ -1,0 +1,497 @@
+package skillscan
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/openclaw-go/openclaw/internal/skillscan/lang"
+)
+
+// sendAct is a variable that reaches another machine.
+type sendAct struct {
+	file, name, host, evidence string
+	line                       int
+	lookup, plain              bool
+}
+
+// hookAct is a file that an install starts.
+type hookAct struct {
+	file     string
+	line     int
+	text     string
+	starts   string
+	evidence string
+}
+
+// code follows a program. base is the line before its first.
+func (s *scan) code(file string, base int, text string, l lang.Language, auto bool) {
+	if l == lang.PowerShell {
+		s.powershell(file, base, text)
+		return
+	}
+	events := lang.Read(text, l, lang.Options{Load: func(p string) (string, bool) { return s.load(file, p) }})
+	r := program{s: s, file: file, base: base, lines: strings.Split(text, "\n"), auto: auto}
+	for i := range events {
+		r.event(&events[i])
+	}
+	r.together(events)
+	r.literals(l)
+}
+
+// load gives a data file of the skill that a program names.
+func (s *scan) load(from, p string) (string, bool) {
+	for _, at := range []string{path.Join(path.Dir(from), p), path.Clean(p)} {
+		if f, ok := s.byPath[at]; ok && f.Type == Regular && len(f.Data) < 1<<20 {
+			return string(f.Data), true
+		}
+	}
+	return "", false
+}
+
+type program struct {
+	s      *scan
+	file   string
+	base   int
+	lines  []string
+	auto   bool
+	pieces bool // names made of pieces
+}
+
+func (r *program) evidence(line int) string {
+	if line >= 1 && line <= len(r.lines) {
+		return r.lines[line-1]
+	}
+	return ""
+}
+
+func (r *program) found(rule string, line int) {
+	r.s.found(rule, r.file, r.base+line, r.evidence(line))
+}
+
+// event judges one deed of a program.
+func (r *program) event(e *lang.Event) {
+	switch e.Do {
+	case lang.Runs:
+		r.runs(e)
+	case lang.Evals:
+		r.evals(e)
+	case lang.Sends, lang.Fetches, lang.Connects, lang.Resolves:
+		r.sends(e)
+	case lang.Reads:
+		for _, t := range e.Texts {
+			if k := placeOf(t); k == credential || k == wallet || k == browser || k == processes {
+				r.found("read.secret", e.Line)
+			}
+			r.s.manifest.path(t)
+		}
+	case lang.Writes:
+		r.writes(e)
+	case lang.Deletes:
+		for _, t := range e.Texts {
+			switch k := placeOf(t); k {
+			case homeRoot, diskRoot:
+				r.found("destroy.tree", e.Line)
+			case ownLog, history:
+				r.found("tamper.audit", e.Line)
+			case ownConfig, transcripts, steering:
+				r.found("tamper.config", e.Line)
+			case nowhere, credential, wallet, browser, processes, shellStart, startup, sshTrust, sudoers:
+			}
+		}
+	case lang.Binds:
+		if has(e.Marks, lang.Socket) && (has(e.Marks, lang.Process) || strings.HasSuffix(e.Name, "dup2")) {
+			r.found("shell.reverse", e.Line)
+		}
+	case lang.Watches:
+		if !strings.HasPrefix(e.Name, "cv2") {
+			r.found("read.watch", e.Line)
+		}
+	case lang.Sees:
+		r.s.sees(e.Name)
+	case lang.Loads:
+		if e.Name == "child_process" || e.Name == "subprocess" {
+			break
+		}
+		if e.Name == "marshal" {
+			r.found("exec.dynamic", e.Line)
+		}
+	}
+}
+
+func has(ms []lang.Mark, f lang.From) bool {
+	return slices.ContainsFunc(ms, func(m lang.Mark) bool { return m.From&f != 0 })
+}
+
+// runs judges what a program starts.
+func (r *program) runs(e *lang.Event) {
+	switch {
+	case has(e.Marks, lang.Network):
+		if e.Name != "Bun.spawn" || true {
+			r.found("exec.download", e.Line)
+			r.origins("exec.download", e, lang.Network)
+		}
+	case has(e.Marks, lang.Decoded):
+		r.found("exec.decoded", e.Line)
+	case has(e.Marks, lang.Socket):
+		r.found("shell.reverse", e.Line)
+	}
+	for i, t := range e.Texts {
+		if i > 3 || strings.Trim(t, lang.Hole+" ") == "" {
+			continue
+		}
+		r.command(e, t)
+	}
+	for _, b := range e.Body {
+		r.s.embedded(r.file, r.base+e.Line, b)
+	}
+}
+
+// command judges the text of a command, with the values that fill its holes.
+func (r *program) command(e *lang.Event, t string) {
+	t = strings.ReplaceAll(t, lang.Hole, "UNKNOWN")
+	t = strings.NewReplacer("@~/", "@"+fakeHome+"/", "'~/", "'"+fakeHome+"/").Replace(t)
+	if !strings.Contains(r.evidence(e.Line), firstWord(t)) && len(firstWord(t)) > 1 && !strings.Contains(firstWord(t), "UNKNOWN") && !strings.HasPrefix(firstWord(t), "/") {
+		r.pieces = pieced(r.lines, firstWord(t))
+		if r.pieces {
+			r.found("exec.pieces", e.Line)
+		}
+	}
+	before := len(r.s.findings)
+	r.s.shell(r.file, 0, t, r.auto)
+	for i := before; i < len(r.s.findings); i++ {
+		if f := &r.s.findings[i]; f.File == r.file {
+			f.Line, f.Evidence = r.base+e.Line, r.evidence(e.Line)
+		}
+	}
+	r.s.settle(before)
+	w := firstWord(t)
+	if isNetwork(w) || isLookup(w) {
+		r.sendsMarks(e, w)
+	}
+}
+
+func firstWord(t string) string {
+	w, _, _ := strings.Cut(strings.TrimSpace(t), " ")
+	return path.Base(strings.Trim(w, `'"`))
+}
+
+// pieced reports a word that stands nowhere in the text.
+func pieced(lines []string, w string) bool {
+	return !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, w) })
+}
+
+// origins notes the lines that a value comes from.
+func (r *program) origins(rule string, e *lang.Event, f lang.From) {
+	for _, m := range e.Marks {
+		if m.From&f != 0 && m.Line != e.Line && m.Line > 0 {
+			r.found(rule, m.Line)
+		}
+	}
+}
+
+// evals judges text that is run as program.
+func (r *program) evals(e *lang.Event) {
+	loads := strings.Contains(e.Name, "pickle") || strings.Contains(e.Name, "yaml") || strings.Contains(e.Name, "joblib") || strings.Contains(e.Name, "dill") || e.Name == "unserialize" || e.Name == "Marshal.load"
+	switch {
+	case has(e.Marks, lang.Network):
+		r.found("exec.download", e.Line)
+		r.origins("exec.download", e, lang.Network)
+	case loads, e.Name == "vm.Script", strings.HasPrefix(e.Name, "WebAssembly"):
+	case has(e.Marks, lang.Decoded):
+		r.found("exec.decoded", e.Line)
+		r.origins("exec.decoded", e, lang.Decoded)
+	case has(e.Marks, lang.Program), has(e.Marks, lang.Variable):
+		r.found("exec.output", e.Line)
+	case len(e.Texts) == 0 || strings.Contains(strings.Join(e.Texts, ""), lang.Hole):
+		if !strings.HasSuffix(e.Name, "()") || len(e.Marks) > 0 {
+			r.found("exec.dynamic", e.Line)
+		}
+	}
+	if !strings.Contains(r.evidence(e.Line), e.Name) && (e.Name == "eval" || e.Name == "exec" || e.Name == "Function") && pieced(r.lines, e.Name+"(") {
+		r.found("exec.pieces", e.Line)
+	}
+	for _, t := range e.Texts {
+		r.s.embedded(r.file, r.base+e.Line, t)
+	}
+}
+
+// sends judges what reaches other machines.
+func (r *program) sends(e *lang.Event) {
+	for _, t := range e.Texts {
+		if h := hostOf(t); h != "" {
+			r.s.manifest.host(h)
+		}
+		if metadataHost(t) {
+			r.found("read.metadata", e.Line)
+		}
+	}
+	r.sendsMarks(e, "")
+}
+
+func (r *program) sendsMarks(e *lang.Event, w string) {
+	lookup := e.Do == lang.Resolves || isLookup(w)
+	for _, m := range e.Marks {
+		rule := ""
+		switch m.From {
+		case lang.Environment:
+			rule = "flow.environment"
+		case lang.File:
+			k := placeOf(m.Text)
+			switch {
+			case k.secret() || k == ownConfig || k == sshTrust:
+				rule = "flow.secret"
+			case k == steering:
+				rule = "flow.secret"
+			case dotenv(m.Text):
+				rule = "flow.secret"
+			}
+		case lang.Watched:
+			rule = "flow.watch"
+		case lang.Fields:
+			rule = "flow.secret"
+		case lang.Program:
+			if r.secretProgram(m.Text) {
+				rule = "flow.secret"
+			}
+		case lang.Network:
+			if metadataHost(m.Text) && !strings.Contains(strings.Join(e.Texts, ""), m.Text) {
+				rule = "flow.secret"
+			}
+		case lang.Variable:
+			r.s.sees(m.Text)
+			host := ""
+			if len(e.Texts) > 0 {
+				host = hostOf(e.Texts[0])
+			}
+			if credentialName(m.Text) || m.Text == "" || lookup {
+				r.s.sends = append(r.s.sends, sendAct{file: r.file, line: r.base + e.Line, name: m.Text, host: host, evidence: r.evidence(e.Line), lookup: lookup})
+			}
+		case lang.Decoded, lang.Socket, lang.Process, lang.Asked:
+		}
+		if rule == "" {
+			continue
+		}
+		if lookup {
+			rule = "flow.dns"
+		}
+		r.found(rule, e.Line)
+		if m.Line > 0 {
+			r.found(rule, m.Line)
+		}
+	}
+}
+
+// secretProgram reports a command whose output is a secret.
+func (r *program) secretProgram(cmd string) bool {
+	probe := &scan{files: nil, byPath: map[string]*File{}, manifest: newManifest(), rows: r.s.rows, depth: 1}
+	probe.shell("x", 0, strings.ReplaceAll(cmd, lang.Hole, "UNKNOWN")+" | curl -d @- https://h/", false)
+	return slices.ContainsFunc(probe.findings, func(f Finding) bool { return strings.HasPrefix(f.Rule, "flow.") })
+}
+
+// writes judges what a program writes where.
+func (r *program) writes(e *lang.Event) {
+	for _, t := range e.Texts {
+		if rule := writeRule(placeOf(t)); rule != "" && !r.s.holdsFile(strings.TrimPrefix(t, "./")) {
+			r.found(rule, e.Line)
+			r.origins(rule, e, lang.File)
+		}
+		r.s.manifest.path(t)
+	}
+	for _, b := range e.Body {
+		r.s.embedded(r.file, r.base+e.Line, b)
+		if len(b) > 40 {
+			r.s.prose(r.file, []line{{b, r.base + e.Line}}, proseHidden)
+		}
+	}
+}
+
+// together judges what only several deeds show.
+func (r *program) together(events []lang.Event) {
+	walks, writes, deletes := 0, 0, 0
+	dup, starts := 0, 0
+	for _, e := range events {
+		under := slices.ContainsFunc(e.Texts, func(t string) bool { k := placeOf(t); return k == homeRoot || k == diskRoot })
+		switch {
+		case e.Do == lang.Reads && under:
+			walks = e.Line
+		case e.Do == lang.Writes && under:
+			writes = e.Line
+		case e.Do == lang.Deletes && under:
+			deletes = e.Line
+		case e.Do == lang.Connects:
+			dup = e.Line
+		case e.Do == lang.Runs && slices.ContainsFunc(e.Texts, func(t string) bool {
+			return strings.Contains(t, "/bin/sh") || strings.Contains(t, "/bin/bash") || strings.Contains(t, "cmd.exe")
+		}):
+			starts = e.Line
+		}
+	}
+	if walks > 0 && writes > 0 && deletes > 0 {
+		for _, l := range []int{walks, writes, deletes} {
+			r.found("destroy.encrypt", l)
+		}
+	}
+	if dup > 0 && starts > 0 && strings.Contains(strings.Join(r.lines, "\n"), "-i") {
+		r.found("shell.reverse", dup)
+	}
+	r.guards()
+}
+
+// guards finds settings of a gateway's guards that a program changes.
+func (r *program) guards() {
+	text := strings.Join(r.lines, "\n")
+	if !strings.Contains(text, "openclaw.json") && !strings.Contains(text, "exec-approvals") {
+		return
+	}
+	for i, l := range r.lines {
+		if weakening(l) {
+			r.found("tamper.config", i+1)
+		}
+	}
+}
+
+var quotedText = regexp.MustCompile("\"(?:[^\"\\\\\n]|\\\\.){12,}\"|'(?:[^'\\\\\n]|\\\\.){12,}'|`[^`]{12,}`")
+
+// literals looks at texts that a program carries: lines of shell that it may
+// start in ways that are not followed, orders, credentials.
+func (r *program) literals(l lang.Language) {
+	for i, x := range r.lines {
+		if len(x) > 1<<15 || strings.IndexAny(x, "\"'`") < 0 {
+			continue
+		}
+		for _, m := range quotedText.FindAllString(x, 64) {
+			r.s.pools(r.file, r.base+i+1, m)
+			if strings.Contains(m, "/dev/tcp/") || strings.Contains(m, "/bin/sh -i") && strings.Contains(x, "exec") && strings.Contains(x, "ocket") {
+				r.s.embedded(r.file, r.base+i+1, m[1:len(m)-1])
+			}
+		}
+		if strings.Contains(x, "sockaddr_in") && strings.Contains(x, "exec") || strings.Contains(x, "fsockopen") && strings.Contains(x, "exec") {
+			r.found("shell.reverse", i+1)
+		}
+		if rule := tlsOff(x); rule != "" {
+			r.found(rule, i+1)
+		}
+	}
+}
+
+// tlsOff finds certificate checks that are switched off.
+func tlsOff(l string) string {
+	for _, m := range [...]string{"verify=False", "rejectUnauthorized: false", "NODE_TLS_REJECT_UNAUTHORIZED = '0'", `NODE_TLS_REJECT_UNAUTHORIZED = "0"`, "_create_unverified_context", "CERT_NONE", "InsecureSkipVerify: true", "VERIFY_NONE"} {
+		if strings.Contains(l, m) {
+			return "net.unverified"
+		}
+	}
+	return ""
+}
+
+// powershell judges a script by its statements: what one fetches, decodes or
+// reads reaches another by a pipe or a variable.
+func (s *scan) powershell(file string, base int, text string) {
+	marks := map[string]string{} // variable: fetched, decoded, secret
+	lines := map[string]int{}
+	for i, raw := range strings.Split(text, "\n") {
+		low := strings.ToLower(raw)
+		if t := strings.TrimSpace(low); t == "" || strings.HasPrefix(t, "#") {
+			continue
+		}
+		has := func(ws ...string) bool {
+			return slices.ContainsFunc(ws, func(w string) bool { return strings.Contains(low, w) })
+		}
+		word := func(ws ...string) bool {
+			return slices.ContainsFunc(ws, func(w string) bool { return hasToken(low, w) })
+		}
+		fetches := word("iwr", "irm", "invoke-webrequest", "invoke-restmethod", "start-bitstransfer", "wget", "curl") || has("downloadstring", "downloadfile", "downloaddata", "net.webclient")
+		runs := word("iex", "invoke-expression", "invoke-command") || has("scriptblock]::create", "invokescript", "reflection.assembly]::load")
+		decoded := has("frombase64string", "-encodedcommand", "-enc ", "-ec ", "::unicode.getstring", "gzipstream")
+		secret := false
+		for _, m := range psPath.FindAllString(raw, 16) {
+			m = psRoots.Replace(strings.ToLower(m))
+			k := placeOf(m)
+			secret = secret || k.secret()
+			if has("add-content", "set-content", "out-file", "copy-item", ">") {
+				if rule := writeRule(k); rule != "" {
+					s.found(rule, file, base+i+1, raw)
+				}
+			}
+		}
+		all := has("get-childitem env:", "gci env:", "dir env:", "ls env:", "getenvironmentvariables")
+		sends := word("invoke-restmethod", "invoke-webrequest", "irm", "iwr", "curl") && has("-method post", "-method put", "-body", "-infile") || has("uploadstring", "uploadfile", "uploaddata", "send-mailmessage", "tcpclient")
+		carry, from := "", 0
+		for v, m := range marks {
+			if strings.Contains(low, "$"+v) && m > carry {
+				carry, from = m, lines[v]
+			}
+		}
+		switch {
+		case runs && (fetches || carry == "fetched"):
+			s.found("exec.download", file, base+i+1, raw)
+		case has("-encodedcommand", "-enc ", "-ec ") || runs && (decoded || carry == "decoded"):
+			s.found("exec.decoded", file, base+i+1, raw)
+		case runs:
+			s.found("exec.dynamic", file, base+i+1, raw)
+		}
+		if sends && (secret || all || carry == "secret") {
+			s.found("flow.secret", file, base+i+1, raw)
+			if from > 0 {
+				s.found("flow.secret", file, base+from, "")
+			}
+		} else if secret && !has("test-path") {
+			s.found("read.secret", file, base+i+1, raw)
+		}
+		if has("register-scheduledtask", "schtasks /create", `currentversion\run`, "new-service") && !has("get-itemproperty") {
+			s.found("persist.start", file, base+i+1, raw)
+		}
+		if has("set-mppreference", "add-mppreference", "disable-windowsoptionalfeature", "netsh advfirewall set allprofiles state off") {
+			s.found("tamper.guard", file, base+i+1, raw)
+		}
+		if has("tcpclient") && (runs || has("getstream")) {
+			s.found("shell.reverse", file, base+i+1, raw)
+		}
+		if m := psSet.FindStringSubmatch(low); m != nil {
+			switch {
+			case secret || all || carry == "secret":
+				marks[m[1]], lines[m[1]] = "secret", i+1
+			case decoded || carry == "decoded":
+				marks[m[1]], lines[m[1]] = "decoded", i+1
+			case fetches || carry == "fetched":
+				marks[m[1]], lines[m[1]] = "fetched", i+1
+			}
+		}
+		if len(marks) > 200 {
+			return
+		}
+	}
+}
+
+var (
+	psPath  = regexp.MustCompile(`(?:\$env:|~|\$HOME|%|[A-Za-z]:\\)[^"'|;)]{3,}`)
+	psSet   = regexp.MustCompile(`^\s*\$([a-z_][a-z0-9_]*)\s*\+?=`)
+	psRoots = strings.NewReplacer("$env:userprofile", "~", "$env:localappdata", "~/appdata/local", "$env:appdata", "~/appdata/roaming", "$home", "~", "%userprofile%", "~", "%localappdata%", "~/appdata/local", "%appdata%", "~/appdata/roaming")
+)
+
+func powershellish(t string) bool {
+	low := strings.ToLower(t)
+	return strings.Contains(low, "iex") || strings.Contains(low, "powershell") || strings.Contains(low, "pwsh") || strings.Contains(low, "invoke-")
+}
+
+// hasToken reports a word of its own.
+func hasToken(s, w string) bool {
+	for at := 0; ; {
+		i := strings.Index(s[at:], w)
+		if i < 0 {
+			return false
+		}
+		i += at
+		end := i + len(w)
+		if (i == 0 || !wordByte(s[i-1])) && (end == len(s) || !wordByte(s[end])) {
+			return true
+		}
+		at = i + 1
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c == '-' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
