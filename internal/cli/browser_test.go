@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -114,6 +115,7 @@ func TestFirstMinuteInChromium(t *testing.T) {
 	b.open(fmt.Sprintf("http://127.0.0.1:%d/ui/", port))
 	b.wait("document.querySelector('[data-slot=title]')?.textContent.length > 0")
 	b.shot("real-overview")
+	repairInChromium(t, b, filepath.Join(home, ".openclaw", "openclaw.json"))
 
 	var status bytes.Buffer
 	if c := cli.Main([]string{"openclaw", "approvals", "list", "--json"}, strings.NewReader(""), &status, &status); c != 0 {
@@ -139,6 +141,43 @@ func TestFirstMinuteInChromium(t *testing.T) {
 	if c := cli.Main([]string{"openclaw", "journal", "verify"}, strings.NewReader(""), &verified, &verified); c != 0 || !strings.Contains(verified.String(), "intact") {
 		t.Errorf("journal verify: exit %d: %s", c, verified.String())
 	}
+}
+
+// repairInChromium has the Overview of a running gateway find a file that
+// others can read, repair it, take the repair back, and find it again.
+func repairInChromium(t *testing.T, b browser, file string) {
+	t.Helper()
+	const (
+		row   = "[...document.querySelectorAll('[data-do=see]')].find((n) => n.closest('li').innerText.includes('fs.config.perms_'))"
+		armed = "document.querySelector('.change [data-acts]:not([data-off]):not([aria-disabled])')"
+	)
+	mode := func(want os.FileMode) {
+		t.Helper()
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%v, %v, expected %04o", info.Mode(), err, want)
+		}
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, undo := range []bool{true, false} {
+		b.click("[data-slot=again]")
+		b.wait(row)
+		b.wait("(" + row + ".click(), true)")
+		b.wait("document.querySelector('.diff')?.innerText.includes('0600 ') && " + armed)
+		b.shot("real-change")
+		b.click(".change [data-do=apply]")
+		b.wait("document.activeElement?.dataset.do === 'see-undo'")
+		mode(0o600)
+		if undo {
+			b.click("[data-do=see-undo]")
+			b.wait(armed)
+			b.click(".change [data-do=undo]")
+			b.wait("document.querySelector('[data-slot=fixed-box]').hidden")
+			mode(0o644)
+		}
+	}
+	b.wait("document.querySelector('[data-slot=checks] [data-count]').textContent.length > 2")
 }
 
 // browser is one page.
