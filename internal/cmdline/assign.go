@@ -26,7 +26,7 @@ func (a *analyser) setVar(name string, v value) {
 			v.from, v.src = old.from, old.src
 		}
 	}
-	a.st.vars[name] = v
+	a.st.put(name, v)
 }
 
 func (a *analyser) assignment(x *syntax.Assign) {
@@ -55,7 +55,7 @@ func (a *analyser) assignment(x *syntax.Assign) {
 			}
 		}
 		a.assign(Assignment{Name: name})
-		a.st.vars[name] = v
+		a.st.put(name, v)
 		return
 	}
 	w := a.unsplit(x.Value, tildeValue)
@@ -125,7 +125,7 @@ func (a *analyser) readFrom(args []Word, text string) {
 		} else {
 			text = ""
 		}
-		a.st.vars[name] = value{alts: []string{field}, from: OriginConstant}
+		a.st.put(name, value{alts: []string{field}, from: OriginConstant})
 	}
 }
 

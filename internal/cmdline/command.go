@@ -270,7 +270,7 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 		}
 		if n := len(args); n > 0 && !strings.HasPrefix(args[n-1].Text, "-") {
 			a.assign(Assignment{Name: args[n-1].Text, Loop: true})
-			a.st.vars[args[n-1].Text] = value{from: max(c.input.Origin, OriginUnknown), src: c.input}
+			a.st.put(args[n-1].Text, value{from: max(c.input.Origin, OriginUnknown), src: c.input})
 		}
 		return Source{}, true
 	case "alias":
@@ -304,14 +304,14 @@ func (a *analyser) builtin(cmd *Command, c ctx) (out Source, ok bool) {
 				}
 			case !strings.HasPrefix(w.Text, "-"):
 				a.assign(Assignment{Name: w.Text, Loop: true})
-				a.st.vars[w.Text] = value{from: max(c.input.Origin, OriginUnknown), src: c.input}
+				a.st.put(w.Text, value{from: max(c.input.Origin, OriginUnknown), src: c.input})
 			}
 		}
 		if cmd.Program == "read" && c.input.Origin == OriginConstant {
 			a.readFrom(args, c.input.text)
 		}
 		if cmd.Program == "read" && len(args) == 0 {
-			a.st.vars["REPLY"] = value{from: max(c.input.Origin, OriginUnknown), src: c.input}
+			a.st.put("REPLY", value{from: max(c.input.Origin, OriginUnknown), src: c.input})
 		}
 		if cmd.Program != "printf" {
 			return Source{}, true

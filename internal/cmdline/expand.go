@@ -53,6 +53,10 @@ func (v value) first() string {
 func (a *analyser) words(ws []*syntax.Word) []Word {
 	out := make([]Word, 0, len(ws)+2)
 	for _, w := range ws {
+		if s, ok := ownValue(w); ok {
+			out = append(out, lit(s))
+			continue
+		}
 		out = append(out, a.word(w)...)
 		if len(out) > maxWords {
 			a.problem(ProblemLimit, "more words than are analysed")
@@ -62,13 +66,25 @@ func (a *analyser) words(ws []*syntax.Word) []Word {
 	return out
 }
 
-// word expands one word. The common case is a plain literal.
+// ownValue is the common case: a word that is its own value.
+func ownValue(w *syntax.Word) (string, bool) {
+	if len(w.Parts) != 1 {
+		return "", false
+	}
+	switch p := w.Parts[0].(type) {
+	case *syntax.Lit:
+		return p.Value, ascii(p.Value) && !strings.ContainsAny(p.Value, `\*?[{~`)
+	case *syntax.SglQuoted:
+		return p.Value, !p.Dollar
+	}
+	return "", false
+}
+
+// word expands one word.
 func (a *analyser) word(w *syntax.Word) []Word {
 	a.unquoted(w)
-	if len(w.Parts) == 1 {
-		if l, ok := w.Parts[0].(*syntax.Lit); ok && !strings.ContainsAny(l.Value, `\*?[{~`) {
-			return []Word{{Text: l.Value, Known: true, Hole: -1}}
-		}
+	if s, ok := ownValue(w); ok {
+		return []Word{lit(s)}
 	}
 	saved := a.memo
 	a.memo = nil

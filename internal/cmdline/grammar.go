@@ -27,11 +27,11 @@ func grammarOf(prog string) grammar {
 	case "echo", "printf", "tr", "seq", "sleep", "basename", "dirname", "expr", "true", "kill", "which", "type", "uname", "hostname", "yes":
 		return grammar{none: true}
 	case "cat", "tac", "nl", "stat", "file", "du", "readlink", "realpath", "md5sum", "sha1sum", "sha256sum", "sha512sum", "cksum", "od", "cmp", "comm", "paste", "rev":
-		return grammar{text: map[string]string{"stat": "c", "nl": "bdfhilnsvw", "od": "AjNSt", "paste": "d", "du": "Bdt"}[prog],
-			ltext: map[string]string{"stat": "format printf", "du": "exclude max-depth threshold", "nl": "number-separator", "comm": "output-delimiter", "paste": "delimiters"}[prog],
-			stdin: map[string]string{"du": "--files0-from"}[prog]}
+		return grammar{text: pick(prog, "stat", "c", "nl", "bdfhilnsvw", "od", "AjNSt", "paste", "d", "du", "Bdt"),
+			ltext: pick(prog, "stat", "format printf", "du", "exclude max-depth threshold", "nl", "number-separator", "comm", "output-delimiter", "paste", "delimiters"),
+			stdin: pick(prog, "du", "--files0-from")}
 	case "ls", "dir", "vdir", "tree":
-		return grammar{text: map[string]string{"ls": "ITw", "tree": "LIPHT"}[prog], ltext: "ignore hide width tabsize block-size time-style sort format quoting-style indicator-style time", lopt: "color hyperlink classify", write: map[string]string{"tree": "o"}[prog]}
+		return grammar{text: pick(prog, "ls", "ITw", "tree", "LIPHT"), ltext: "ignore hide width tabsize block-size time-style sort format quoting-style indicator-style time", lopt: "color hyperlink classify", write: pick(prog, "tree", "o")}
 	case "grep", "egrep", "fgrep", "zgrep":
 		return grammar{text: "eABCmdD", path: "f", ltext: "regexp include exclude exclude-dir max-count context after-context before-context label binary-files directories devices group-separator",
 			lopt: "color colour", lpath: "file exclude-from", first: 1, unless: "ef", lunless: "regexp file"}
@@ -51,18 +51,18 @@ func grammarOf(prog string) grammar {
 		return grammar{text: "dfcb", ltext: "delimiter fields characters bytes output-delimiter"}
 	case "diff", "sdiff", "colordiff":
 		return grammar{text: "xILFWUCD", path: "XS", lopt: "unified context color", ltext: "exclude ignore-matching-lines label show-function-line width line-format old-line-format new-line-format unchanged-line-format old-group-format new-group-format unchanged-group-format changed-group-format tabsize ifdef horizon-lines palette",
-			lpath: "exclude-from from-file to-file starting-file", lwrite: "output", write: map[string]string{"sdiff": "o"}[prog]}
+			lpath: "exclude-from from-file to-file starting-file", lwrite: "output", write: pick(prog, "sdiff", "o")}
 	case "base64", "base32", "basenc":
 		return grammar{text: "w", ltext: "wrap"}
 	case "cp", "mv", "ln", "install", "rsync", "scp":
-		return grammar{text: map[string]string{"install": "mogS", "cp": "S", "mv": "S", "ln": "S"}[prog], write: "t", ltext: "suffix sparse no-preserve mode owner group strip-program", lopt: "backup reflink preserve update context",
+		return grammar{text: pick(prog, "install", "mogS", "cp", "S", "mv", "S", "ln", "S"), write: "t", ltext: "suffix sparse no-preserve mode owner group strip-program", lopt: "backup reflink preserve update context",
 			lwrite: "target-directory", out: 'l', helper: "--strip-program"}
 	case "tee", "sponge":
 		return grammar{out: 'a', lopt: "output-error"}
 	case "touch":
 		return grammar{text: "dt", path: "r", ltext: "date time", lpath: "reference", out: 'a', touch: true}
 	case "rm", "rmdir", "unlink", "shred":
-		return grammar{out: 'a', touch: true, text: map[string]string{"shred": "ns"}[prog], ltext: "iterations size", lopt: "interactive remove"}
+		return grammar{out: 'a', touch: true, text: pick(prog, "shred", "ns"), ltext: "iterations size", lopt: "interactive remove"}
 	case "truncate":
 		return grammar{text: "s", path: "r", ltext: "size", lpath: "reference", out: 'a'}
 	case "mkdir", "mkfifo", "mknod":
@@ -99,6 +99,16 @@ func grammarOf(prog string) grammar {
 	return grammar{}
 }
 
+// pick gives the value that stands after prog in pairs, "" if none does.
+func pick(prog string, pairs ...string) string {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == prog {
+			return pairs[i+1]
+		}
+	}
+	return ""
+}
+
 // opt is one option of a command as its grammar reads it.
 type opt struct {
 	name string // "-f" or "--file"
@@ -108,7 +118,16 @@ type opt struct {
 
 // scan reads args by a grammar into options and operands.
 func scan(args []Word, g grammar) (opts []opt, rest []Word) {
-	values := g.text + g.path + g.write
+	n := 0
+	for i := range args {
+		if strings.HasPrefix(args[i].Text, "-") {
+			n++
+		}
+	}
+	if n > 0 {
+		opts = make([]opt, 0, n)
+	}
+	rest = make([]Word, 0, len(args)-n+1)
 	for i := 0; i < len(args); i++ {
 		w := args[i]
 		t := w.Text
@@ -128,7 +147,7 @@ func scan(args []Word, g grammar) (opts []opt, rest []Word) {
 		default:
 			j := 1
 			for ; j < len(t); j++ {
-				if strings.IndexByte(values, t[j]) < 0 {
+				if strings.IndexByte(g.text, t[j]) < 0 && strings.IndexByte(g.path, t[j]) < 0 && strings.IndexByte(g.write, t[j]) < 0 {
 					opts = append(opts, opt{name: "-" + t[j:j+1]})
 					continue
 				}

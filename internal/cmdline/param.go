@@ -144,7 +144,7 @@ func (a *analyser) expansion(p *syntax.ParamExp, v value, set, quoted bool) []va
 			f := join(x)
 			nv.alts, nv.from, nv.src = append(nv.alts, f.Text), max(nv.from, f.From), f.src
 		}
-		a.st.vars[p.Param.Value] = nv
+		a.st.put(p.Param.Value, nv)
 		a.assign(Assignment{Name: p.Param.Value, Value: nv.alts[0], Loop: true})
 		return w
 	case syntax.AlternateUnset, syntax.AlternateUnsetOrNull:
@@ -289,7 +289,7 @@ func (a *analyser) nested(n syntax.Node) {
 		if strings.HasSuffix(x.Op.String(), "=") {
 			if w, ok := x.X.(*syntax.Word); ok {
 				a.assign(Assignment{Name: w.Lit(), Loop: true})
-				a.st.vars[w.Lit()] = value{from: OriginUnknown}
+				a.st.put(w.Lit(), value{from: OriginUnknown})
 			}
 		}
 		a.nested(x.X)

@@ -51,7 +51,14 @@ func (a *analyser) resolve(text string, glob bool, bases []string) []string {
 		if b != "" {
 			full = strings.TrimSuffix(b, "/") + "/" + text
 		}
-		out = append(out, a.follow("/", elements(path.Clean(full)), glob, 0)...)
+		if clean := path.Clean(full); !glob && a.linkless(clean) {
+			if out == nil {
+				out = make([]string, 0, len(starts)+1)
+			}
+			out = append(out, clean)
+		} else {
+			out = append(out, a.follow("/", elements(clean), glob, 0)...)
+		}
 		if a.env.Readlink != nil && strings.Contains(full, "..") || glob || strings.Contains(full, "/proc") {
 			out = append(out, a.follow("/", elements(full), glob, 0)...)
 		}
@@ -61,6 +68,21 @@ func (a *analyser) resolve(text string, glob bool, bases []string) []string {
 		out = slices.Compact(out)
 	}
 	return out
+}
+
+// linkless reports an absolute, clean path without a link on it.
+func (a *analyser) linkless(p string) bool {
+	if p[0] != '/' || a.env.Readlink == nil && !strings.HasPrefix(p, "/proc/") {
+		return p[0] == '/'
+	}
+	for i := 1; i <= len(p); i++ {
+		if i == len(p) || p[i] == '/' {
+			if _, ok := a.link(p[:i]); ok {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func elements(p string) []string {

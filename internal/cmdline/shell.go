@@ -344,5 +344,18 @@ func (a *analyser) interpreterShort(cmd *Command, in interp, args []Word, i int,
 
 // listed reports whether name is one of the blank-separated words.
 func listed(list, name string) bool {
-	return name != "" && strings.Contains(" "+list+" ", " "+name+" ")
+	if name == "" || strings.IndexByte(name, ' ') >= 0 {
+		return false
+	}
+	for rest := list; ; {
+		i := strings.Index(rest, name)
+		if i < 0 {
+			return false
+		}
+		end := i + len(name)
+		if (i == 0 || rest[i-1] == ' ') && (end == len(rest) || rest[end] == ' ') {
+			return true
+		}
+		rest = rest[i+1:]
+	}
 }

@@ -60,7 +60,14 @@ func newAnalyser(f *Facts, env Env) *analyser {
 	if env.Cwd == "" {
 		env.Cwd = "/"
 	}
-	return &analyser{facts: f, env: env, st: &state{vars: map[string]value{}, cwds: []string{path.Clean(env.Cwd)}, funcs: map[string]*syntax.Stmt{}}}
+	return &analyser{facts: f, env: env, st: &state{cwds: []string{path.Clean(env.Cwd)}}}
+}
+
+func (s *state) put(name string, v value) {
+	if s.vars == nil {
+		s.vars = map[string]value{}
+	}
+	s.vars[name] = v
 }
 
 func (s *state) clone() *state {
@@ -376,6 +383,15 @@ func (a *analyser) record(c Command) int {
 		return -1
 	}
 	c.Line = a.at
+	if a.facts.Commands == nil {
+		n := 1
+		for i := 0; i < len(a.text) && n < 8; i++ {
+			if strings.IndexByte("|&;\n", a.text[i]) >= 0 {
+				n++
+			}
+		}
+		a.facts.Commands = make([]Command, 0, n)
+	}
 	a.facts.Commands = append(a.facts.Commands, c)
 	return len(a.facts.Commands) - 1
 }
@@ -456,7 +472,7 @@ func (a *analyser) loop(x *syntax.ForClause, c ctx) Source {
 			}
 		}
 		a.assign(Assignment{Name: l.Name.Value, Loop: true})
-		a.st.vars[l.Name.Value] = v
+		a.st.put(l.Name.Value, v)
 	case *syntax.CStyleLoop:
 		a.nested(l.Init)
 		a.nested(l.Cond)
@@ -489,6 +505,9 @@ func (a *analyser) function(x *syntax.FuncDecl, c ctx) Source {
 	}
 	name := x.Name.Value
 	a.facts.Functions = append(a.facts.Functions, name)
+	if a.st.funcs == nil {
+		a.st.funcs = map[string]*syntax.Stmt{}
+	}
 	a.st.funcs[name] = x.Body
 	c.role = RoleFunction
 	c.input = Source{}

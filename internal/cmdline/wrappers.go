@@ -34,9 +34,9 @@ func wrapperOf(prog string) (wrapper, bool) {
 	case "numactl":
 		return wrapper{short: "iNmCpwP", flags: "lasHc", long: "interleave membind cpunodebind physcpubind preferred preferred-many weighted-interleave"}, true
 	case "nohup", "catchsegv", "pkexec", "dbus-run-session", "caffeinate", "unbuffer", "chronic", "torsocks", "proxychains", "proxychains4", "tini", "dumb-init", "setpriv", "prlimit", "rlwrap", "stdbuf", "time", "fakeroot", "setsid", "sponge-run":
-		return wrapper{short: map[string]string{"stdbuf": "ioe", "time": "fo", "caffeinate": "tw", "fakeroot": "lsib", "tini": "pe"}[prog],
-			flags: map[string]string{"time": "apvqhV", "setsid": "cfw", "caffeinate": "disum", "fakeroot": "uhv", "proxychains": "q", "proxychains4": "q", "tini": "sgvw"}[prog],
-			long:  map[string]string{"stdbuf": "input output error", "time": "format output", "pkexec": "user", "dbus-run-session": "config-file dbus-daemon", "fakeroot": "lib faked fd-base"}[prog]}, true
+		return wrapper{short: pick(prog, "stdbuf", "ioe", "time", "fo", "caffeinate", "tw", "fakeroot", "lsib", "tini", "pe"),
+			flags: pick(prog, "time", "apvqhV", "setsid", "cfw", "caffeinate", "disum", "fakeroot", "uhv", "proxychains", "q", "proxychains4", "q", "tini", "sgvw"),
+			long:  pick(prog, "stdbuf", "input output error", "time", "format output", "pkexec", "user", "dbus-run-session", "config-file dbus-daemon", "fakeroot", "lib faked fd-base")}, true
 	case "command":
 		return wrapper{flags: "p"}, true
 	case "builtin", "exec", "coproc":

@@ -41,8 +41,10 @@ func (t *tally) decide(r *Rules, q *Request) {
 			// since (R67). Under enforce the flow rules ask by themselves.
 			rules.Standing = nil
 		}
-		for _, s := range judgeExec(rules, r.Files, q.Facts.Exec, r.Confinement.Level, standing.Run{Programs: q.Facts.Programs, Scripts: q.Facts.Scripts}) {
-			t.step(s)
+		j := execJudge{r: &rules, files: &r.Files, f: q.Facts.Exec, run: standing.Run{Programs: q.Facts.Programs, Scripts: q.Facts.Scripts}, quiet: !t.trace}
+		j.judge(r.Confinement.Level)
+		for i := range j.steps {
+			t.step(j.steps[i])
 		}
 		t.launchConfig(q.Facts.LaunchConfig)
 	}

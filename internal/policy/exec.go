@@ -13,35 +13,42 @@ import (
 // JudgeCommand judges one command line by itself: what Decide does with it,
 // without a tool, a session or labels. The strictest step wins.
 func JudgeCommand(r ExecRules, files FileRules, facts *cmdline.Facts, level Level) Decision {
-	return conclude(judgeExec(r, files, facts, level, standing.Run{}), Confinement{}, Digest{})
+	j := execJudge{r: &r, files: &files, f: facts}
+	j.judge(level)
+	return conclude(j.steps, Confinement{}, Digest{})
 }
 
-// judgeExec judges a command line. Every part of it gets its own steps; what
-// is refused by the denylist can never be approved.
-func judgeExec(r ExecRules, files FileRules, f *cmdline.Facts, level Level, run standing.Run) []Step {
-	if r.Security == ExecDeny {
-		return []Step{{Layer: LayerExec, Rule: "exec.security_deny", Where: r.SecurityRef, Reason: "this agent may not run commands",
-			Hint: `set tools.exec.security to "allowlist" for this agent if it should`}}
+// judge judges a command line. Every part of it gets its own steps; what is
+// refused by the denylist can never be approved.
+func (j *execJudge) judge(level Level) {
+	if j.r.Security == ExecDeny {
+		j.steps = append(j.steps, Step{Layer: LayerExec, Rule: "exec.security_deny", Where: j.r.SecurityRef, Reason: "this agent may not run commands",
+			Hint: `set tools.exec.security to "allowlist" for this agent if it should`})
+		return
 	}
-	if f == nil || r.Security != ExecAllowlist && r.Security != ExecFull {
-		return []Step{{Layer: LayerExec, Rule: "exec.not_understood", Reason: "nothing is known about this command"}}
+	if j.f == nil || j.r.Security != ExecAllowlist && j.r.Security != ExecFull {
+		j.steps = append(j.steps, Step{Layer: LayerExec, Rule: "exec.not_understood", Reason: "nothing is known about this command"})
+		return
 	}
-	j := execJudge{r: r, files: files, f: f, run: run, full: r.Security == ExecFull}
+	j.full = j.r.Security == ExecFull
+	j.steps = slices.Grow(j.steps, len(j.f.Commands)+1)
 	j.understood(level)
 	j.assignments()
 	j.redirects()
-	for i := range f.Commands {
+	for i := range j.f.Commands {
 		j.command(i)
 	}
-	return j.asked()
+	j.asked()
 }
 
+// execJudge judges one command line. The rules are never changed.
 type execJudge struct {
-	r     ExecRules
-	files FileRules
+	r     *ExecRules
+	files *FileRules
 	f     *cmdline.Facts
 	run   standing.Run
 	full  bool
+	quiet bool // what passes is not put into words
 	steps []Step
 }
 
@@ -50,7 +57,7 @@ func (j *execJudge) add(v Verdict, rule RuleID, where claw.ConfigRef, reason, hi
 }
 
 // asked applies tools.exec.ask to what was found.
-func (j *execJudge) asked() []Step {
+func (j *execJudge) asked() {
 	if len(j.steps) == 0 {
 		j.add(Allow, "exec.nothing_runs", j.r.SecurityRef, "nothing of this line needs permission", "")
 	}
@@ -68,7 +75,6 @@ func (j *execJudge) asked() []Step {
 	default:
 		j.add(Deny, "exec.ask_unknown", j.r.AskRef, "it is not known whether to ask", "")
 	}
-	return j.steps
 }
 
 // understood refuses what the parser did not fully understand. Under
@@ -200,8 +206,8 @@ func redirectEntry(text string) (prefix string, ok bool) {
 // file judges one file use; only what is not allowed is worth a step.
 func (j *execJudge) file(u cmdline.FileUse) {
 	for _, p := range u.Paths {
-		if s := j.files.judgePath(p, u.Text, u.Access, u.Glob); s.Verdict != Allow {
-			j.steps = append(j.steps, s)
+		if j.files.find(p, u.Access, u.Glob).verdict != Allow {
+			j.steps = append(j.steps, j.files.judgePath(p, u.Text, u.Access, u.Glob))
 			return
 		}
 	}
@@ -214,13 +220,16 @@ func (j *execJudge) denied(e ExecEntry, what string) {
 // command judges one simple command at whatever depth.
 func (j *execJudge) command(i int) {
 	c := &j.f.Commands[i]
-	shown := program(c)
+	shown := ""
+	if !j.quiet {
+		shown = program(c)
+	}
 	if len(c.RawDisk) > 0 {
 		j.add(Deny, "exec.raw_disk", claw.ConfigRef{}, fmt.Sprintf("%s would write the raw disk %q", shown, c.RawDisk[0]), "a raw disk is never written by an agent")
 	}
-	for _, e := range j.r.Denylist {
-		if matchesDenied(e.Text, c, j.f) {
-			j.denied(e, shown)
+	for k := range j.r.Denylist {
+		if e := &j.r.Denylist[k]; matchesDenied(e.Text, c, j.f) {
+			j.denied(*e, shown)
 		}
 	}
 	if !j.full {
@@ -239,7 +248,7 @@ func (j *execJudge) command(i int) {
 	entry, listed := j.entry(c)
 	answered := !listed && j.answered(i)
 	if !listed && !answered && !c.Steering {
-		j.add(Ask, "exec.not_on_allowlist", j.r.AllowlistRef, fmt.Sprintf("%s is not on the allowlist", shown), "allow it once, or add it to tools.exec.allowlist")
+		j.add(Ask, "exec.not_on_allowlist", j.r.AllowlistRef, shown+" is not on the allowlist", "allow it once, or add it to tools.exec.allowlist")
 		return
 	}
 	for _, u := range c.Files {
@@ -251,9 +260,14 @@ func (j *execJudge) command(i int) {
 	for _, why := range c.Inline {
 		j.add(Ask, "exec.inline_eval", claw.ConfigRef{}, fmt.Sprintf("%s: %s", shown, why), "an allowlist entry covers program files, not inline code or helper programs")
 	}
-	if listed {
-		j.add(Allow, "exec.on_allowlist", entry.Where, fmt.Sprintf("%s is on the allowlist (%q)", shown, entry.Text), "")
+	if !listed {
+		return
 	}
+	reason := ""
+	if !j.quiet {
+		reason = fmt.Sprintf("%s is on the allowlist (%q)", shown, entry.Text)
+	}
+	j.add(Allow, "exec.on_allowlist", entry.Where, reason, "")
 }
 
 // programText refuses programs that neither parser nor person can read.
@@ -275,24 +289,26 @@ func program(c *cmdline.Command) string {
 }
 
 // entry finds the allowlist entry whose words argv starts with.
-func (j *execJudge) entry(c *cmdline.Command) (ExecEntry, bool) {
-	for _, e := range j.r.Allowlist {
-		words := strings.Fields(e.Text)
-		if len(words) == 0 || len(words) > len(c.Argv) {
-			continue
-		}
-		ok := true
-		for i, w := range words {
-			if a := c.Argv[i]; !a.Known || a.Glob || a.Text != w {
+func (j *execJudge) entry(c *cmdline.Command) (*ExecEntry, bool) {
+	for i := range j.r.Allowlist {
+		e := &j.r.Allowlist[i]
+		n, ok := 0, true
+		for w := range strings.FieldsSeq(e.Text) {
+			if n == len(c.Argv) {
 				ok = false
 				break
 			}
+			if a := &c.Argv[n]; !a.Known || a.Glob || a.Text != w {
+				ok = false
+				break
+			}
+			n++
 		}
-		if ok {
+		if ok && n > 0 {
 			return e, true
 		}
 	}
-	return ExecEntry{}, false
+	return nil, false
 }
 
 // answered reports whether a standing answer covers command i, and notes which
@@ -316,7 +332,7 @@ const RuleStanding = "exec.standing_answer"
 // Unlisted are the commands of a line, by index, that are on no list and need
 // to be on one.
 func (r *ExecRules) Unlisted(f *cmdline.Facts) (out []int) {
-	j := execJudge{r: *r, f: f}
+	j := execJudge{r: r, f: f}
 	for i := range f.Commands {
 		if _, listed := j.entry(&f.Commands[i]); !listed && !f.Commands[i].Steering {
 			out = append(out, i)

@@ -15,15 +15,23 @@ func matchesDenied(entry string, c *cmdline.Command, f *cmdline.Facts) bool {
 	if _, ok := redirectEntry(entry); ok {
 		return false // judged with the redirections
 	}
-	stages := strings.Split(entry, "|")
-	last := strings.Fields(stages[len(stages)-1])
+	stage := entry[strings.LastIndexByte(entry, '|')+1:]
+	piped := len(stage) < len(entry)
+	if !piped && !mayMatch(stage, c) {
+		return false
+	}
+	last := strings.Fields(stage)
 	if len(last) == 0 {
 		return false
 	}
-	if len(stages) == 1 {
+	if !piped {
 		return matchesStage(last, c)
 	}
-	first := strings.Fields(stages[0])
+	head, _, _ := strings.Cut(entry, "|")
+	if c.Text.Origin != cmdline.OriginDownload && !mayMatch(stage, c) {
+		return false
+	}
+	first := strings.Fields(head)
 	if len(first) == 0 {
 		return matchesStage(last, c)
 	}
@@ -33,6 +41,14 @@ func matchesDenied(entry string, c *cmdline.Command, f *cmdline.Facts) bool {
 	return matchesStage(last, c) && slices.ContainsFunc(c.Upstream, func(i int) bool {
 		return i < len(f.Commands) && matchesStage(first, &f.Commands[i])
 	})
+}
+
+// mayMatch rules out, without a copy, what no stage of an entry matches.
+func mayMatch(stage string, c *cmdline.Command) bool {
+	for w := range strings.FieldsSeq(stage) {
+		return c.DeletesTree || c.WorldMode || c.Program == w || c.Program == path.Base(w)
+	}
+	return true
 }
 
 func downloads(prog string) bool {
