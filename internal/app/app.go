@@ -284,6 +284,9 @@ func (a *App) close() error {
 	if a.labels != nil {
 		errs = append(errs, a.labels.Close())
 	}
+	if a.standing != nil {
+		a.standing.close()
+	}
 	if a.ledger != nil {
 		errs = append(errs, a.ledger.Close())
 	}

@@ -34,7 +34,7 @@ type standingAnswers struct {
 
 	mu    sync.Mutex
 	stamp string
-	// noted is the hash of the document that the journal knows.
+	// noted is the hash of what the document that the journal knows means.
 	noted  string
 	doc    *standing.Document
 	own    map[string]standing.Rule
@@ -42,12 +42,17 @@ type standingAnswers struct {
 	unused []standing.Unused
 	// problem says why nothing is in force and no command may run.
 	problem error
+	// counts are how often rules were used, by their key.
+	counts map[string]int64
+	uses   uses
 }
 
 // kept is answersFile.
 type kept struct {
 	Noted string                   `json:"noted"`
 	Rules map[string]standing.Rule `json:"rules"`
+	// Uses counts what rules let run, by the keys of their entries.
+	Uses map[string]int64 `json:"uses,omitempty"`
 }
 
 var (
@@ -57,7 +62,7 @@ var (
 
 // openStanding reads what stands.
 func (a *App) openStanding() error {
-	s := &standingAnswers{app: a, file: a.store.Approvals(), docs: a.store.Documents(store.FolderApprovals), own: map[string]standing.Rule{}}
+	s := &standingAnswers{app: a, file: a.store.Approvals(), docs: a.store.Documents(store.FolderApprovals), own: map[string]standing.Rule{}, counts: map[string]int64{}}
 	b, err := s.docs.Read(answersFile)
 	if err != nil {
 		return err
@@ -69,6 +74,7 @@ func (a *App) openStanding() error {
 		}
 		s.noted = k.Noted
 		maps.Copy(s.own, k.Rules)
+		maps.Copy(s.counts, k.Uses)
 	}
 	a.standing = s
 	s.mu.Lock()
@@ -102,7 +108,11 @@ func (s *standingAnswers) load() {
 		return
 	}
 	s.rules, s.unused = s.doc.Rules(s.app.paths.Home, s.own)
-	if hash := hashOf(b); b != nil && hash != s.noted {
+	if b == nil {
+		return
+	}
+	hash, err := meaningHash(s.doc)
+	if s.problem = err; err == nil && hash != s.noted {
 		s.problem = s.note(hash)
 	}
 }
@@ -124,7 +134,7 @@ func (s *standingAnswers) note(hash string) error {
 
 // keep writes answersFile. The caller holds mu.
 func (s *standingAnswers) keep() error {
-	b, err := json.Marshal(kept{s.noted, s.own})
+	b, err := json.Marshal(kept{s.noted, s.own, s.counts})
 	if err != nil {
 		return err
 	}
@@ -241,7 +251,9 @@ func (s *standingAnswers) write(ctx context.Context, what string, by claw.Princi
 	}{what, rules}}); err != nil {
 		return err
 	}
-	s.noted = hashOf(b)
+	if s.noted, err = meaningHash(s.doc); err != nil {
+		return err
+	}
 	if err := s.keep(); err != nil {
 		return err
 	}
@@ -259,7 +271,10 @@ func (s *standingAnswers) List(context.Context) (gateway.StandingList, error) {
 	}
 	now := time.Now()
 	for i := range s.rules {
-		out.Rules = append(out.Rules, rowOf(&s.rules[i], now))
+		row := rowOf(&s.rules[i], now)
+		row.Uses = s.counts[s.rules[i].Key()]
+		s.uses.waiting(s.rules[i].Key(), &row)
+		out.Rules = append(out.Rules, row)
 	}
 	for _, u := range s.unused {
 		out.Unused = append(out.Unused, gateway.UnusedRow{Agent: u.Agent, ID: u.ID, What: u.What, Reason: u.Reason})
@@ -274,6 +289,9 @@ func rowOf(r *standing.Rule, now time.Time) gateway.StandingRow {
 	}
 	if !r.Until.IsZero() {
 		row.UntilMs = r.Until.UnixMilli()
+	}
+	if !r.Last.At.IsZero() {
+		row.LastUsedMs, row.LastCommand = r.Last.At.UnixMilli(), r.Last.Command
 	}
 	return row
 }
@@ -373,6 +391,11 @@ func (s *standingAnswers) document() (gateway.ApprovalsDocument, error) {
 		}
 	}
 	out.Hash = hashOf(b)
+	if d, err := standing.Parse(b); err == nil {
+		if out.Hash, err = meaningHash(d); err != nil {
+			return out, err
+		}
+	}
 	if !json.Valid(b) {
 		return out, errors.New("exec-approvals.json is not JSON")
 	}

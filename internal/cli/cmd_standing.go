@@ -74,6 +74,12 @@ func (e *env) rulesList(ctx context.Context, c *client) error {
 		for _, t := range r.Text {
 			e.print.line("  %s", t)
 		}
+		switch {
+		case r.LastUsedMs > 0:
+			e.print.line("  used %d times, last %s: %s", r.Uses, time.UnixMilli(r.LastUsedMs).Local().Format("2006-01-02 15:04"), r.LastCommand)
+		default:
+			e.print.line("  not used yet")
+		}
 	}
 	for _, u := range out.Unused {
 		e.print.line("not used: %s %q: %s", u.Agent, u.What, u.Reason)

@@ -217,6 +217,7 @@ func (g *Gate) Call(ctx context.Context, c Call) (Outcome, error) {
 		if err != nil {
 			return refusal(d, seq), nil
 		}
+		g.used(q, &rules)
 		return g.run(ctx, c, q, d, prepared, permit, seq)
 	}
 	return refusal(policy.Decision{Rule: "policy.unknown_verdict"}, seq), nil

@@ -20,6 +20,8 @@ type Standing interface {
 	Open() error
 	// Add records rules, then keeps them; they are on disk when it returns.
 	Add(ctx context.Context, rules []standing.Rule) error
+	// Used notes that rules let commands run. It does not wait for the disk.
+	Used(uses []standing.Use)
 }
 
 // Decided is an earlier decision as the journal has it.
@@ -253,4 +255,39 @@ func (g *Gate) store(ctx context.Context, w waiting, id claw.ApprovalID, a appro
 		return nil
 	}
 	return g.opt.Standing.Add(ctx, rules)
+}
+
+// used notes which standing answers let a call run: for each command that is
+// on no list, the first that covers it.
+func (g *Gate) used(q policy.Request, rules *policy.Rules) {
+	if g.opt.Standing == nil || q.Facts.Exec == nil || len(rules.Exec.Standing) == 0 || rules.Exec.Security != policy.ExecAllowlist {
+		return
+	}
+	run := standing.Run{Programs: q.Facts.Programs, Scripts: q.Facts.Scripts}
+	var uses []standing.Use
+	shown := g.maskedCommand(q)
+	for _, i := range rules.Exec.Unlisted(q.Facts.Exec) {
+		at := slices.IndexFunc(rules.Exec.Standing, func(r standing.Rule) bool { return r.Covers(q.Facts.Exec, i, run) })
+		if at < 0 || i >= len(shown) {
+			continue
+		}
+		uses = append(uses, standing.UseOf(&rules.Exec.Standing[at], standing.Quoted(shown[i]), programPath(q, i), g.opt.Now()))
+	}
+	if len(uses) > 0 {
+		g.opt.Standing.Used(uses)
+	}
+}
+
+// programPath is where the word of a command led; "" when nobody knows.
+func programPath(q policy.Request, i int) string {
+	name := ""
+	if argv := q.Facts.Exec.Commands[i].Argv; len(argv) > 0 {
+		name = argv[0].Text
+	}
+	for _, p := range q.Facts.Programs {
+		if p.Path == name || strings.HasSuffix(p.Path, "/"+name) {
+			return p.Path
+		}
+	}
+	return ""
 }

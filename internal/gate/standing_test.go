@@ -26,6 +26,7 @@ import (
 type keeper struct {
 	w      *world
 	closed error
+	uses   []standing.Use
 }
 
 func (k *keeper) Open() error { return k.closed }
@@ -34,6 +35,8 @@ func (k *keeper) Add(_ context.Context, rules []standing.Rule) error {
 	k.w.rules.Exec.Standing = append(k.w.rules.Exec.Standing, rules...)
 	return nil
 }
+
+func (k *keeper) Used(uses []standing.Use) { k.uses = append(k.uses, uses...) }
 
 // idle runs nothing, well.
 type idle struct{ sandbox.Runner }
@@ -103,7 +106,7 @@ func (w *world) card(out gate.Outcome) approval.View {
 }
 
 func TestAStandingAnswerIsShownKeptAndUsed(t *testing.T) {
-	w, _, _ := shell(t)
+	w, _, kept := shell(t)
 	first := w.ask(w.line("cp a b"))
 	w.answer(first.Approval, approval.DenyIt, "")
 	w.resume(first.Approval, 0)
@@ -133,8 +136,8 @@ func TestAStandingAnswerIsShownKeptAndUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.resume(out.Approval, 0)
-	if n := len(w.rules.Exec.Standing); n != 1 {
-		t.Fatalf("%d rules are kept", n)
+	if n := len(w.rules.Exec.Standing); n != 1 || len(kept.uses) != 0 {
+		t.Fatalf("%d rules are kept, %d uses", n, len(kept.uses))
 	}
 	if r := w.rules.Exec.Standing[0]; !r.Until.Equal(w.now.Add(time.Hour)) || r.By != owner.String() || r.Approval != out.Approval {
 		t.Errorf("%+v", r)
@@ -143,6 +146,16 @@ func TestAStandingAnswerIsShownKeptAndUsed(t *testing.T) {
 	c.Session = "agent:main:third"
 	if d := w.gate.Explain(t.Context(), c); d.Verdict != policy.Allow || d.Rule != policy.RuleStanding {
 		t.Error(d.Verdict, d.Rule, d.Reason)
+	}
+	if len(kept.uses) != 0 {
+		t.Error("a question is a use")
+	}
+	if out := w.do(c); out.Status != gate.Done {
+		t.Fatal(out.Status, out.Decision.Rule)
+	}
+	w.do(w.line("ls"))
+	if len(kept.uses) != 1 || kept.uses[0].ID != string(v.ID)+"-a" || kept.uses[0].Command != "cp a b" || !strings.HasSuffix(kept.uses[0].Path, "/cp") || !kept.uses[0].At.Equal(w.now) {
+		t.Errorf("uses: %+v", kept.uses)
 	}
 	// Untrusted text asks all the same (R14).
 	c.Labels = claw.Untrusted

@@ -45,6 +45,10 @@ type StandingRow struct {
 	Expired bool         `json:"expired,omitempty"`
 	// Own: an entry of the home's own, not an answer.
 	Own bool `json:"own,omitempty"`
+	// Uses counts what it let run; LastCommand is the newest of that.
+	Uses        int64  `json:"uses,omitempty"`
+	LastUsedMs  int64  `json:"lastUsedAtMs,omitempty"`
+	LastCommand string `json:"lastUsedCommand,omitempty"`
 }
 
 // UnusedRow is an entry that is not used.

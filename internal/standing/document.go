@@ -258,6 +258,7 @@ func (d *Document) Rules(home string, own map[string]Rule) (rules []Rule, unused
 				mine = mine && (r.Entry != nil && k == "source" || entryOf(&r)[k] == v)
 			}
 			if mine && r.Exact != nil {
+				r.Last = lastOf(raw)
 				rules = append(rules, r)
 				continue
 			}
@@ -266,7 +267,7 @@ func (d *Document) Rules(home string, own map[string]Rule) (rules []Rule, unused
 				drop(agent, id, pattern, why)
 				continue
 			}
-			rule := Rule{ID: id, Agent: agent, Entry: &e}
+			rule := Rule{ID: id, Agent: agent, Entry: &e, Last: lastOf(raw)}
 			if mine {
 				rule.By, rule.At = r.By, r.At
 			}

@@ -46,6 +46,8 @@ type Rule struct {
 	At       time.Time       `json:"at,omitzero"`
 	Until    time.Time       `json:"until,omitzero"`
 	Approval claw.ApprovalID `json:"approval,omitempty"`
+	// Last is the last use that the document knows of.
+	Last Last `json:"-"`
 }
 
 // Exact is one simple command to the letter, with everything around it that
