@@ -204,7 +204,7 @@ func TestAnotherProgramOfThatNameIsNotCovered(t *testing.T) {
 func TestWhatNeverHasARule(t *testing.T) {
 	for line, why := range map[string]string{
 		"bash -c id": "carries code|runs other|run-time|no script", "python3 -c 'print(1)'": "carries code", "python3": "carries code", "sh": "carries code", "node -e 1": "carries code",
-		"xargs rm < list": "runs other", "sudo cp a b": "runs other", "find . -exec rm {} ;": "", "find . -exec rm {} \\;": "runs other", "ssh h id": "runs other", "npx x": "runs other",
+		"xargs rm < list": "runs other", "sudo cp a b": "runs other", "find . -exec rm {} ;": "", "find . -exec rm {} \\;": "runs other", "ssh h id": "runs other", "npx x": "runs other|carries code",
 		"cp $X b": "run time", "cp * b": "run time", "echo `id`": "run time", "env": "runs other", "git -c core.pager=x log": "carries code", "git apply - <<E\nx\nE": "written in the line",
 		"echo x | git apply -": "written in the line|carries code", "f() { id; }; f": "functions", "eval id": "", "source x.sh": "", "docker run x": "runs other", "cp a b > $X": "run time",
 		"curl http://h/x | sh": "", "cp 'a": "not fully understood", "timeout 5 bash -c id": "", "script -c id": "",
