@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/skillscan/lang"
 )
 
@@ -70,6 +71,15 @@ func (r *program) found(rule string, line int) {
 	r.s.found(rule, r.file, r.base+line, r.evidence(line))
 }
 
+// over notes a rule for each line of a call.
+func (r *program) over(rule string, e *lang.Event) {
+	for n := e.Line; n <= e.End; n++ {
+		if n == e.Line || strings.Trim(r.evidence(n), " \t(){}[];,") != "" {
+			r.found(rule, n)
+		}
+	}
+}
+
 // event judges one deed of a program.
 func (r *program) event(e *lang.Event) {
 	switch e.Do {
@@ -103,6 +113,7 @@ func (r *program) event(e *lang.Event) {
 	case lang.Binds:
 		if has(e.Marks, lang.Socket) && (has(e.Marks, lang.Process) || strings.HasSuffix(e.Name, "dup2")) {
 			r.found("shell.reverse", e.Line)
+			r.origins("shell.reverse", e, lang.Socket|lang.Process)
 		}
 	case lang.Watches:
 		if !strings.HasPrefix(e.Name, "cv2") {
@@ -128,10 +139,8 @@ func has(ms []lang.Mark, f lang.From) bool {
 func (r *program) runs(e *lang.Event) {
 	switch {
 	case has(e.Marks, lang.Network):
-		if e.Name != "Bun.spawn" || true {
-			r.found("exec.download", e.Line)
-			r.origins("exec.download", e, lang.Network)
-		}
+		r.found("exec.download", e.Line)
+		r.origins("exec.download", e, lang.Network)
 	case has(e.Marks, lang.Decoded):
 		r.found("exec.decoded", e.Line)
 	case has(e.Marks, lang.Socket):
@@ -276,9 +285,12 @@ func (r *program) sendsMarks(e *lang.Event, w string) {
 		if lookup {
 			rule = "flow.dns"
 		}
-		r.found(rule, e.Line)
+		r.over(rule, e)
 		if m.Line > 0 {
 			r.found(rule, m.Line)
+		}
+		if m.From == lang.File {
+			r.inData(m.Text)
 		}
 	}
 }
@@ -301,10 +313,19 @@ func (r *program) writes(e *lang.Event) {
 	}
 	for _, b := range e.Body {
 		r.s.embedded(r.file, r.base+e.Line, b)
+		if ransom(b) {
+			r.found("destroy.encrypt", e.Line)
+		}
 		if len(b) > 40 {
 			r.s.prose(r.file, []line{{b, r.base + e.Line}}, proseHidden)
 		}
 	}
+}
+
+// ransom reports a note that asks to pay for one's own files.
+func ransom(t string) bool {
+	low := strings.ToLower(t)
+	return strings.Contains(low, "files") && (strings.Contains(low, "encrypted") || strings.Contains(low, "locked")) && (strings.Contains(low, "@") || strings.Contains(low, "pay") || strings.Contains(low, "btc") || strings.Contains(low, "bitcoin") || strings.Contains(low, "decrypt") || strings.Contains(low, "write to") || strings.Contains(low, "contact"))
 }
 
 // together judges what only several deeds show.
@@ -314,7 +335,7 @@ func (r *program) together(events []lang.Event) {
 	for _, e := range events {
 		under := slices.ContainsFunc(e.Texts, func(t string) bool { k := placeOf(t); return k == homeRoot || k == diskRoot })
 		switch {
-		case e.Do == lang.Reads && under:
+		case e.Do == lang.Reads && under && walks == 0:
 			walks = e.Line
 		case e.Do == lang.Writes && under:
 			writes = e.Line
@@ -337,6 +358,8 @@ func (r *program) together(events []lang.Event) {
 		r.found("shell.reverse", dup)
 	}
 	r.guards()
+	r.names()
+	r.conditions()
 }
 
 // guards finds settings of a gateway's guards that a program changes.
@@ -353,6 +376,94 @@ func (r *program) guards() {
 }
 
 var quotedText = regexp.MustCompile("\"(?:[^\"\\\\\n]|\\\\.){12,}\"|'(?:[^'\\\\\n]|\\\\.){12,}'|`[^`]{12,}`")
+
+// names finds the lines that name the places of which something is already
+// found.
+func (r *program) names() {
+	about := map[string]bool{}
+	for _, f := range r.s.findings {
+		if f.File == r.file {
+			about[f.Rule] = true
+		}
+	}
+	for i, l := range r.lines {
+		if len(l) > 1<<13 || strings.IndexAny(l, "\"'`") < 0 {
+			continue
+		}
+		for _, m := range shortText.FindAllString(l, 32) {
+			k := placeOf(m[1 : len(m)-1])
+			rule := writeRule(k)
+			if k.secret() {
+				rule = "flow.secret"
+			}
+			if rule != "" && about[rule] {
+				r.found(rule, i+1)
+			}
+		}
+	}
+}
+
+var (
+	shortText = regexp.MustCompile("\"[^\"\n]{3,120}\"|'[^'\n]{3,120}'|`[^`\n]{3,120}`")
+	condition = regexp.MustCompile(`\b(?:if|elif|case|when|unless|while|switch)\b.*(?i:\bdate\b|datetime|new Date|Date\.now|time\(|\$\(date|today|hostname|whoami|getuser|getlogin|platform\.node|\buname\b|\$USER\b|\bCI\b|timezone|locale)`)
+)
+
+// conditions finds what lets a deed happen only at a time or on a machine.
+func (r *program) conditions() { r.s.conditions(r.file, r.base, r.lines) }
+
+func (s *scan) conditions(file string, base int, lines []string) {
+	for _, f := range slices.Clone(s.findings) {
+		if f.File != file || f.Severity < claw.Critical && f.Rule != "persist.start" {
+			continue
+		}
+		for n := f.Line - base; n >= max(1, f.Line-base-3) && n <= len(lines); n-- {
+			if condition.MatchString(lines[n-1]) {
+				s.found("exec.condition", file, base+n, lines[n-1])
+				if !strings.HasPrefix(f.Rule, "flow.") {
+					for m := n + 1; m < f.Line-base; m++ {
+						s.found("exec.condition", file, base+m, lines[m-1])
+					}
+				}
+				break
+			}
+		}
+	}
+}
+
+// inData finds the pieces of a path in the data files of the skill, when the
+// program does not name it.
+func (r *program) inData(p string) {
+	tail := path.Base(p)
+	if len(tail) < 4 || !pieced(r.lines, tail) {
+		return
+	}
+	for i := range r.s.files {
+		f := &r.s.files[i]
+		if !strings.HasSuffix(f.Path, ".json") || len(f.Data) > 1<<18 || pieced(r.lines, path.Base(f.Path)) {
+			continue
+		}
+		for n, l := range strings.Split(string(f.Data), "\n") {
+			for _, m := range quotedPiece.FindAllString(l, 200) {
+				if len(m) > 4 && strings.Contains(p, m[1:len(m)-1]) {
+					r.s.found("exec.pieces", f.Path, n+1, l)
+					r.s.found("exec.pieces", r.file, r.base+r.lineWith("path."), r.evidence(r.lineWith("path.")))
+					break
+				}
+			}
+		}
+	}
+}
+
+func (r *program) lineWith(t string) int {
+	for i, l := range r.lines {
+		if strings.Contains(l, t) && (strings.Contains(l, "join") || strings.Contains(l, "resolve")) {
+			return i + 1
+		}
+	}
+	return 1
+}
+
+var quotedPiece = regexp.MustCompile(`"[^"]{2,40}"`)
 
 // literals looks at texts that a program carries: lines of shell that it may
 // start in ways that are not followed, orders, credentials.

@@ -25,8 +25,8 @@ func (t *shellText) dangers(c *cmdline.Command) {
 			t.found("persist.start", c.Line)
 		}
 	case "systemctl":
-		if has("enable") && t.writesTo(startup) {
-			t.found("persist.start", c.Line)
+		if has("enable") {
+			t.s.enables = append(t.s.enables, Finding{File: t.file, Line: t.at(c.Line), Evidence: t.evidence(c.Line)})
 		}
 	case "launchctl":
 		if has("load", "bootstrap", "submit") {
@@ -112,22 +112,6 @@ func (t *shellText) writesOnly(c *cmdline.Command) []string {
 		}
 	}
 	return out
-}
-
-func (t *shellText) writesTo(p place) bool {
-	for _, r := range t.facts.Redirects {
-		if r.Access == cmdline.Write && slices.ContainsFunc(append(slices.Clone(r.Paths), r.Text), func(x string) bool { return placeOf(x) == p }) {
-			return true
-		}
-	}
-	for i := range t.facts.Commands {
-		for _, f := range t.facts.Commands[i].Files {
-			if f.Access == cmdline.Write && slices.ContainsFunc(f.Paths, func(x string) bool { return placeOf(x) == p }) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // deletion judges what a command removes.

@@ -106,6 +106,11 @@ func (s *scan) coherence() {
 			s.found("flow.plain", a.file, a.line, a.evidence)
 		}
 	}
+	if slices.ContainsFunc(s.findings, func(f Finding) bool { return f.Rule == "persist.start" }) {
+		for _, e := range s.enables {
+			s.found("persist.start", e.File, e.Line, e.Evidence)
+		}
+	}
 	for _, h := range s.hooks {
 		if slices.ContainsFunc(s.findings, func(f Finding) bool { return f.File == h.starts && f.Severity >= claw.Warn }) {
 			s.found("supply.hook", h.file, h.line, h.evidence)

@@ -98,7 +98,13 @@ func (s *scan) markdown(name, t string) {
 	var prose []line
 	flush := func() {
 		if len(prose) > 0 {
+			saved := s.mention
+			if t := strings.TrimSpace(prose[0].text); strings.HasPrefix(t, "- ") || strings.HasPrefix(t, "* ") || strings.HasPrefix(t, "|") || strings.HasPrefix(t, "1.") {
+				s.mention = s.mention || mentions(listLead(lines, prose[0].n-1))
+			}
 			s.prose(name, prose, proseText)
+			s.bare(name, prose)
+			s.mention = saved
 		}
 		prose = nil
 	}
@@ -113,7 +119,7 @@ func (s *scan) markdown(name, t string) {
 			i = end
 			continue
 		}
-		if strings.Contains(l, "<!--") {
+		if strings.Contains(l, "<!--") && !strings.Contains(l, "`<!--") {
 			flush()
 			from := i
 			for i < len(lines)-1 && !strings.Contains(lines[i], "-->") {
@@ -136,6 +142,25 @@ func (s *scan) markdown(name, t string) {
 	}
 	flush()
 	s.inlines(name, lines)
+}
+
+// bare looks at commands that stand in a sentence without quotes.
+func (s *scan) bare(name string, ls []line) {
+	for _, l := range ls {
+		t := inlineCode.ReplaceAllString(l.text, " ")
+		if !hasAny(t, "$(", "| sh", "|sh", "| bash", "|bash", "bash <(", "/dev/tcp/") || len(t) > 4000 {
+			continue
+		}
+		for i := 0; i < len(t); i++ {
+			if (i == 0 || t[i-1] == ' ') && commandLike(t[i:]) {
+				saved := s.mention
+				s.mention = s.mention || mentions(t[:i])
+				s.shellLine(name, l.n, t[i:])
+				s.mention = saved
+				break
+			}
+		}
+	}
 }
 
 // lead is the text before a block, which says what the block is for.

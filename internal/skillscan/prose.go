@@ -82,7 +82,7 @@ var senses = [...]struct {
 	{sReviewer, "reviewer reviewers scanner scanners auditor auditors moderator moderators classifier judge checker linter_bots analysts automated_review security_review security_reviewers automated_scanners vetting analyzer analysers review_bots"},
 	{sJudge, "classify mark rate treat consider report verdict skip ignore score label flag conclude return inspect audited pre-approved preapproved reviewed verified certified whitelist exempt approved"},
 	{sSafe, "safe benign trusted approved pre-approved preapproved clean harmless verified pass passed audited whitelisted allowlisted certified low-risk legitimate exempt false_positive no_findings"},
-	{sConsent, "asks asking offer offers yes agrees approves consent confirms confirm after_a_yes ask_first ask_before asks_first with_permission show_both shows_it show_the show_them shows_the copies pastes their_own user_adds user_copies only_after wait_for_a_yes if_they"},
+	{sConsent, "asks asking offer offers yes agrees approves consent confirms confirm after_a_yes ask_first ask_before asks_first with_permission show_both shows_it show_the show_them shows_the copies pastes their_own user_adds user_copies only_after wait_for_a_yes if_they help_the_user the_user_writes the_user_adds does_not_write helps_the_user"},
 	{sHeader, "header bearer authorization oauth"},
 	{sChat, "chat paste here type reply message on_their_behalf log_in login sign_in signin provide enter give share hand"},
 	{sEnv, "env printenv environment environment_variables environment_variable variables variable process.env os.environ environ dotenv .env"},
@@ -168,11 +168,22 @@ func (s *scan) told(file string, ls []line, text string, kind proseKind) {
 		return
 	}
 	rule := "order.model"
-	strong := false
+	strong, sum := false, 0
+	counted := map[string]bool{}
 	for _, g := range r.Signals {
-		strong = strong || g.Weight >= 6
+		if ordinary(g.Rule) {
+			continue
+		}
+		strong = strong || strange(g.Rule) && g.Weight >= 4
+		if !counted[g.Rule] {
+			counted[g.Rule] = true
+			sum += g.Weight
+		}
 	}
-	if r.Score >= 12 && strong || kind == proseHidden && r.Score >= 8 {
+	switch {
+	case !strong || sum < inject.Threshold:
+		return
+	case sum >= 10 || kind == proseHidden && sum >= 8:
 		rule = "order.override"
 	}
 	seen := map[int]bool{}
@@ -186,6 +197,26 @@ func (s *scan) told(file string, ls []line, text string, kind proseKind) {
 			s.found(rule, file, ls[n].n, ls[n].text)
 		}
 	}
+}
+
+// ordinary are signs that every skill has: it speaks to a model, about tools
+// and about what the agent keeps.
+func ordinary(rule string) bool {
+	for _, p := range [...]string{"control", "must", "model.must", "you", "user", "tool", "template", "destroy", "place", "lasting", "task.", "exact", "say", "pay", "me", "access", "rules.", "instead", "hidden.style", "from"} {
+		if rule == p || strings.HasSuffix(p, ".") && strings.HasPrefix(rule, p) || strings.HasPrefix(rule, p+".") && p != "template" {
+			return true
+		}
+	}
+	return false
+}
+
+// strange are signs that an honest skill has no use for.
+func strange(rule string) bool {
+	switch rule {
+	case "override", "override.yours", "override.told", "override.all", "encoded", "template.order", "roles", "authority.approved", "secret.send", "prompt.told", "prompt.reveal", "conceal.user":
+		return true
+	}
+	return false
 }
 
 // exampleOf reports a paragraph about such texts.
@@ -330,6 +361,9 @@ func (s *scan) orders(file string, ss []sentence, kind proseKind) {
 		s.harvest(file, ss, i)
 		s.leaks(file, ss, i)
 		s.keeps(file, ss, i)
+		if low := strings.ToLower(x.text); hasAny(low, "unpack", "unzip", "extract") && hasAny(low, "run ", "execute", "start ") && hasAny(low, "bundled", "set-up", "setup", "installer", "install script", "inside", "included script") && x.plain&sNot == 0 {
+			s.say("order.unpack", file, x)
+		}
 	}
 }
 
@@ -340,6 +374,15 @@ func (s *scan) say(rule, file string, x *sentence) {
 			s.found(rule, file, n, x.text)
 		}
 	}
+}
+
+func hasAny(t string, ws ...string) bool {
+	for _, w := range ws {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // judged: words to whoever reviews the skill.

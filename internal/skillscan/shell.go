@@ -1,6 +1,7 @@
 package skillscan
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ func (s *scan) shell(file string, base int, text string, auto bool) {
 	env := cmdline.Env{Home: fakeHome, Cwd: "/skill", Workspace: "/skill", User: "u"}
 	facts := cmdline.Analyze(text, env)
 	lines := strings.Split(text, "\n")
+	if len(facts.Commands) == 0 && !facts.Understood && strings.Contains(text, "&!") { // as zsh says it
+		facts = cmdline.Analyze(strings.ReplaceAll(text, "&!", "&"), env)
+	}
 	if len(facts.Commands) == 0 && !facts.Understood {
 		if len(lines) > 1 && s.depth < maxShellDepth { // what can be read of it, line by line
 			for i, l := range lines {
@@ -62,6 +66,7 @@ func (s *scan) shell(file string, base int, text string, auto bool) {
 	}
 	t.assigns()
 	t.heredocs()
+	t.s.conditions(file, base, lines)
 }
 
 func (t *shellText) at(line int) int { return t.base + line }
@@ -166,7 +171,7 @@ func (t *shellText) sourceOf(c *cmdline.Command) tainted {
 			return secret("memory", transcripts)
 		}
 		if dotenv(p) {
-			return tainted{what: "a file of secrets", place: credential, rule: "flow.secret", line: c.Line}
+			return tainted{what: "a file of secrets", rule: "flow.secret", line: c.Line}
 		}
 	}
 	return tainted{}
@@ -532,6 +537,9 @@ func (t *shellText) redirect(r cmdline.Redirect) {
 		}
 		if r.Access == cmdline.Write {
 			t.written(p, r.Line, strings.Contains(r.Op, ">>"))
+			if hookName(p) && !strings.HasPrefix(p, "/skill/") {
+				t.found("persist.hook", r.Line)
+			}
 		}
 	}
 	if r.RawDisk {
@@ -560,6 +568,15 @@ func (t *shellText) written(p string, line int, appends bool) {
 	if !appends && strings.Contains(p, ".openclaw/logs") {
 		t.found("tamper.audit", line)
 	}
+}
+
+// hookName reports a program that git starts by itself.
+func hookName(p string) bool {
+	switch path.Base(p) {
+	case "post-merge", "pre-commit", "post-commit", "post-checkout", "pre-push", "prepare-commit-msg", "commit-msg", "post-rewrite", "pre-rebase":
+		return true
+	}
+	return false
 }
 
 func (s *scan) holdsFile(p string) bool { _, ok := s.byPath[p]; return ok }
@@ -591,6 +608,9 @@ func (t *shellText) assigns() {
 	for _, a := range t.facts.Assigns {
 		line := t.lineOf(a.Name + "=")
 		if rule := assignRule(a.Name, a.Value); rule != "" {
+			t.found(rule, line)
+		}
+		if rule := writeRule(placeOf(a.Value)); rule != "" && slices.ContainsFunc(t.s.findings, func(f Finding) bool { return f.Rule == rule && f.File == t.file }) {
 			t.found(rule, line)
 		}
 		t.s.embedded(t.file, t.at(line), a.Value)

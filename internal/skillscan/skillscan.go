@@ -141,7 +141,8 @@ type scan struct {
 	opened   int // bytes that archives gave
 	sends    []sendAct
 	hooks    []hookAct
-	mention  bool // what is read is quoted as an example
+	enables  []Finding // services that are switched on
+	mention  bool      // what is read is quoted as an example
 }
 
 // found notes a finding. The same place is said once a rule.

@@ -70,6 +70,7 @@ const (
 type Event struct {
 	Do    Do
 	Line  int
+	End   int    // the line on which the call ends
 	Name  string // of what is called
 	Texts []string
 	Body  []string
@@ -180,15 +181,19 @@ type Options struct {
 	Load func(path string) (string, bool)
 }
 
-// Read follows a program twice, so that what is defined later is known.
+// passes over a program: what is defined later, and what calls hand to their
+// callbacks, is known in the last.
+const passes = 3
+
+// Read follows a program.
 func Read(src string, l Language, o Options) []Event {
 	if l == None {
 		return nil
 	}
 	p := &parser{lang: l, toks: lex(src, l, 1, 0), load: o.Load, scopes: map[int]*scope{}, known: map[string]*function{}}
-	for pass := range 2 {
+	for pass := range passes {
 		p.i, p.events, p.sc, p.steps = 0, nil, p.scopeAt(-1, nil), 0
-		p.second = pass == 1
+		p.second = pass == passes-1
 		for p.i < len(p.toks) {
 			p.statement()
 		}

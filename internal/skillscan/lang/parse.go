@@ -606,6 +606,7 @@ func (p *parser) body(f *function, col int) {
 }
 
 func (p *parser) event(e Event) {
+	e.End = max(e.Line, min(p.peek(-1).line, e.Line+8))
 	if p.second && len(p.events) < 4096 {
 		p.events = append(p.events, e)
 	}

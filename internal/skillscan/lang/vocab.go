@@ -93,7 +93,7 @@ func network(head string) bool {
 // verb names the methods of such a library that say something.
 func verb(last string) bool {
 	switch last {
-	case "get", "post", "put", "patch", "delete", "head", "request", "send", "sendall", "sendmail", "send_message", "sendMail", "storbinary", "storlines", "urlopen", "open", "connect", "upload_file", "upload_fileobj", "put_object", "create_connection", "send_document", "sendDocument", "chat_postMessage", "files_upload", "stream", "fetch", "Get", "Post", "write", "uploadFrom", "post_form", "start", "create_datagram_endpoint", "put_file", "execute", "exec_command", "login":
+	case "get", "post", "put", "patch", "delete", "head", "request", "send", "sendall", "sendmail", "send_message", "sendMail", "storbinary", "storlines", "urlopen", "open", "connect", "upload_file", "upload_fileobj", "put_object", "create_connection", "send_document", "sendDocument", "chat_postMessage", "files_upload", "stream", "fetch", "Get", "Post", "write", "uploadFrom", "post_form", "start", "create_datagram_endpoint", "put_file", "execute", "exec_command", "login", "end", "sendFile", "postForm":
 		return true
 	}
 	return false
