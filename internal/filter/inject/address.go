@@ -35,7 +35,7 @@ func (l *looker) address(t tokens, i int) {
 		}
 	}
 	end, how := t.calling(i, last, own, before)
-	condition := before&cIf != 0 && (before&cYou != 0 || own&cAI != 0 || t.classNear(last, 6, cReading))
+	condition := t.conditional(i, last, own, before)
 	as := before&cAs != 0
 	title := before&cTo != 0 && t.classNear(last, 3, cReading)
 	if how == notCalled && !condition && !as && !title {
@@ -75,9 +75,14 @@ func (t tokens) adjacent(i int) bool { return strings.Trim(t.between(i), " -_*/&
 const breaks = ".!?:;,\n\"'`()[]{}/*#-–—<>|=@+%&。，、："
 
 // calls are the marks after a title that call somebody.
-var calls = [...]string{":", "：", ",", "!", "、", "،", "，", " - ", " – ", " — ", "**:", "へ："}
+var calls = [...]string{":", "：", ",", "!", "、", "،", "，", " - ", " – ", " — ", "**:"}
 
-func callsAfter(gap string) bool {
+func callsAfter(gap, rest string) bool {
+	for _, c := range [...]string{"へ：", "へ:", "に告ぐ", "에게:", "께:"} {
+		if strings.HasPrefix(rest, c) {
+			return true
+		}
+	}
 	if strings.HasPrefix(gap, "\"") || strings.HasPrefix(gap, "'") || strings.HasPrefix(gap, "`") || strings.Contains(gap, "\" +") {
 		return false // the title is all that the quotation holds
 	}
@@ -98,7 +103,7 @@ func (t tokens) calling(i, last int, own, before classes) (int, called) {
 		lead--
 		opens = t.segment(lead)
 	}
-	if callsAfter(t.between(last)) && (opens || before&cTo != 0) {
+	if callsAfter(t.between(last), t.raw[t.words[last].end:]) && (opens || before&cTo != 0 && own&(cAI|cHelper) != 0) {
 		return last, named
 	}
 	if i > 0 && strings.HasPrefix(t.between(i-1), ",") && (last+1 == len(t.words) || t.words[last+1].sentence != t.words[i].sentence) && t.sentenceOrders(i) {
@@ -119,7 +124,10 @@ func (t tokens) calling(i, last int, own, before classes) (int, called) {
 		reach = 4
 	}
 	for k := last + 1; k <= last+reach && k < len(t.words) && t.words[k].sentence == t.words[i].sentence; k++ {
-		if gap := strings.TrimLeft(t.between(k), " )\"'"); strings.HasPrefix(gap, ":") || strings.HasPrefix(gap, ",") && k > last+1 {
+		if k == last+1 && prepositions[t.word(k)] {
+			break // AI for teachers: …
+		}
+		if gap := strings.TrimLeft(t.between(k), " )\"'"); strings.HasPrefix(gap, ":") && !strings.HasPrefix(gap, "://") || strings.HasPrefix(gap, ",") && k > last+1 {
 			if t.ordersFrom(k+1, 1) || k+2 < len(t.words) && leads[t.word(k+1)] && t.ordersFrom(k+2, 1) {
 				return k, named
 			}
@@ -154,6 +162,32 @@ func (t tokens) sentenceOrders(i int) bool {
 		j++
 	}
 	return j < i-1 && t.words[j].class&(cVerb|cDo|cSend|cReveal|cDestroy|cCall) != 0
+}
+
+// prepositions and articles.
+var (
+	prepositions = map[string]bool{"for": true, "in": true, "of": true, "on": true, "with": true, "and": true, "at": true, "by": true, "is": true, "are": true, "can": true}
+	articles     = map[string]bool{"a": true, "an": true, "any": true, "the": true, "some": true, "this": true, "another": true}
+)
+
+// conditional reports whether the model at words [i, last] is spoken to by a
+// condition: "if you are an AI", "when an AI reads this".
+func (t tokens) conditional(i, last int, own, before classes) bool {
+	if before&cIf == 0 {
+		return false
+	}
+	k := i - 1
+	for k > 0 && i-k < 3 && articles[t.word(k)] {
+		k--
+	}
+	if k < 0 {
+		return false
+	}
+	switch t.word(k) {
+	case "are", "you're", "re", "be", "being", "you’re", "ur":
+		return before&cYou != 0
+	}
+	return t.words[k].class&cIf != 0 && (own&cAI != 0 || t.classNear(last, 4, cReading)) || own&(cAI|cHelper) != 0 && t.classNear(last, 2, cReading)
 }
 
 // segment reports whether word i begins a piece of text.

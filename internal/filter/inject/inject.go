@@ -147,6 +147,7 @@ func (l *looker) rules(t tokens) {
 		if w.class == 0 {
 			continue
 		}
+		best := 0
 		for n := range wordRules {
 			r := &wordRules[n]
 			if w.class&r.first == 0 || t.classes&r.needs() != r.needs() {
@@ -154,7 +155,15 @@ func (l *looker) rules(t tokens) {
 			}
 			if j, ok := r.match(t, i); ok {
 				lo, hi := min(i, j), max(i, j)
-				l.add(r.id, t.discount(lo, hi, t.weigh(r, i)), t.words[lo].start, t.words[hi].end, lo)
+				weight := t.discount(lo, hi, t.weigh(r, i))
+				// What one verb says counts once.
+				if weight >= 3 {
+					if best >= weight {
+						weight = 1
+					}
+					best = max(best, weight)
+				}
+				l.add(r.id, weight, t.words[lo].start, t.words[hi].end, lo)
 			}
 		}
 		l.address(t, i)
@@ -165,6 +174,9 @@ func (l *looker) rules(t tokens) {
 // declares are the words before a "not" that tells and does not forbid.
 var declares = map[string]bool{"does": true, "did": true, "has": true, "was": true, "will": true, "can": true, "is": true, "are": true, "were": true, "have": true, "had": true, "could": true, "would": true}
 
+// tells are the words before "do not" that make it a statement.
+var tells = map[string]bool{"we": true, "i": true, "they": true, "you": true, "it": true, "that": true, "which": true, "who": true, "people": true, "users": true}
+
 // orders are the classes of words that command something.
 const orders = cSend | cReveal | cOff | cDestroy | cOverride | cDo | cCall | cVerb
 
@@ -173,8 +185,11 @@ const orders = cSend | cReveal | cOff | cDestroy | cOverride | cDo | cCall | cVe
 func (t tokens) weigh(r *wordRule, i int) int {
 	switch {
 	case r.first&cNot != 0:
-		if declares[t.word(i-1)] {
+		if declares[t.word(i-1)] || tells[t.word(i-1)] || t.word(i-1) == "do" && tells[t.word(i-2)] {
 			return r.weight / 4
+		}
+		if w := t.word(i); r.id == "conceal.user" && (w == "not" || w == "no" || w == "cannot") {
+			return r.weight - 1
 		}
 		if t.sentenceOrders(i) {
 			return r.weight + 1

@@ -33,7 +33,7 @@ var phraseRules = [...]struct {
 	{"reply", 4, "in your answer"}, {"reply", 4, "in your reply"}, {"reply", 4, "in your response"}, {"reply", 4, "in your summary"}, {"reply", 4, "your next answer"}, {"reply", 4, "on your reply"}, {"reply", 4, "your final answer"},
 	{"reply", 4, "when you reply"}, {"reply", 4, "when you answer"}, {"reply", 4, "when you respond"}, {"reply", 4, "when you summarise"}, {"reply", 4, "when you summarize"}, {"reply", 4, "before you answer"}, {"reply", 4, "before you summarise"}, {"reply", 4, "before you summarize"},
 	{"reply", 4, "before answering"}, {"reply", 4, "before you continue"}, {"reply", 4, "end your answer"}, {"role.orders", 3, "orders from"},
-	{"from", 2, "from now on"}, {"instead", 2, "instead"}, {"pipe", 2, "curl http"}, {"pipe", 2, "force-push"},
+	{"role.pretend", 3, "pretend you"}, {"role.pretend", 3, "pretend you're"}, {"role.pretend", 3, "pretend to be"}, {"role.pretend", 3, "imagine you are"}, {"role.pretend", 3, "act as if"}, {"role.reset", 4, "you have been reset"}, {"from", 2, "from now on"}, {"instead", 2, "instead"}, {"pipe", 2, "curl http"}, {"pipe", 2, "force-push"},
 }
 
 // phrases looks for the fixed wordings that begin at word i.
@@ -47,7 +47,7 @@ func (l *looker) phrases(t tokens, i int) {
 		weight := r.weight
 		if t.negated(i) || t.negated(i-1) {
 			weight /= 4
-		} else if weight >= strong && t.sentenceOrders(i) {
+		} else if weight >= strong && r.id != "reply" && t.sentenceOrders(i) {
 			weight++
 		}
 		l.add(r.id, t.discount(i, last, weight), t.words[i].start, t.words[last].end, i)
@@ -105,11 +105,7 @@ func (l *looker) shape(text string, t tokens) {
 			}
 		}
 	}
-	for _, m := range hiddenPlaces {
-		if i := strings.Index(text, m); i >= 0 {
-			l.add("place", 2, i, i+len(m), t.wordAt(i))
-		}
-	}
+	l.places(text, t)
 	l.destinations(text, t)
 	l.links(text, t)
 	l.invisible(text, t)
@@ -117,6 +113,31 @@ func (l *looker) shape(text string, t tokens) {
 
 // hiddenPlaces are where a program reads and a visitor does not.
 var hiddenPlaces = [...]string{"<!--", "/*", "alt=\"", "alt='", "title=\"", "content=\"", "aria-hidden=\"true", " hidden>", "<noscript", "<template", "<desc>", "[text layer]", "(white text)", "[hidden]", "<IMPORTANT>"}
+
+// placeEnds close what hiddenPlaces open.
+var placeEnds = [...]string{"-->", "*/", "\">", "\" ", "'>", "</"}
+
+// places looks for strong signs that stand in a hidden place.
+func (l *looker) places(text string, t tokens) {
+	for _, m := range hiddenPlaces {
+		i := strings.Index(text, m)
+		if i < 0 {
+			continue
+		}
+		end := min(len(text), i+800)
+		for _, e := range placeEnds {
+			if n := strings.Index(text[i+len(m):end], e); n >= 0 {
+				end = i + len(m) + n
+			}
+		}
+		for _, f := range l.found {
+			if f.Weight >= strong && f.Start >= i && f.Start < end {
+				l.add("place", 2, i, i+len(m), t.wordAt(i))
+				break
+			}
+		}
+	}
+}
 
 // destinations looks for where an order sends something: an address or a
 // number after a verb of sending, in the same sentence.
@@ -136,8 +157,9 @@ func (l *looker) destinations(text string, t tokens) {
 		at := t.wordAt(i)
 		for j := max(0, at-14); j < min(at, len(t.words)); j++ {
 			if t.words[j].class&(cSend|cPut) != 0 && t.words[j].sentence == t.words[min(at, len(t.words)-1)].sentence && t.words[j].end <= begin {
-				l.add("destination", 3, begin, i+1, at)
-				if k := t.carries(at, j); k >= 0 && !t.negated(j) {
+				if !t.carries(at, j) || t.negated(j) {
+					l.add("destination", 3, begin, i+1, at)
+				} else {
 					weight := 5
 					if t.begins(j) {
 						weight++
@@ -151,16 +173,16 @@ func (l *looker) destinations(text string, t tokens) {
 	}
 }
 
-// carries is a word in the sentence around word i that names what belongs to
-// a user and to nobody else, or -1.
-func (t tokens) carries(i, verb int) int {
+// carries reports whether the sentence around word i names what belongs to a
+// user and to nobody else.
+func (t tokens) carries(i, verb int) bool {
 	s := t.words[verb].sentence
 	for j := max(0, i-16); j < min(len(t.words), i+16); j++ {
-		if t.words[j].sentence == s && t.words[j].class&(cSecret|cPrompt|cTheirs|cUser) != 0 {
-			return j
+		if c := t.words[j].class; t.words[j].sentence == s && (c&(cSecret|cPrompt|cTheirs) != 0 || c&cUser != 0 && j > 0 && t.words[j-1].class&(cThe|cYour) != 0) {
+			return true
 		}
 	}
-	return -1
+	return false
 }
 
 func nextLine(s string, i int) int {
@@ -194,8 +216,8 @@ func (l *looker) links(text string, t tokens) {
 		}
 		i += n + 3
 		end := i
-		for end < len(text) && end-i < 512 && text[end] > ' ' && text[end] != '"' {
-			end++
+		for open := false; end < len(text) && end-i < 512 && text[end] > ' ' && text[end] != '"' && text[end] != ')' && (text[end] != ']' || open); end++ {
+			open = open || text[end] == '['
 		}
 		link := text[i:end]
 		if q := strings.IndexByte(link, '?'); q >= 0 && (strings.ContainsAny(link[q:], "<{[") || strings.Contains(link[q:], "'+") || strings.Contains(link[q:], "$(")) {

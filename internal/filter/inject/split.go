@@ -146,7 +146,11 @@ func (s *splitter) punctuation(c rune, i, n int) {
 	switch {
 	case c == '.' || c == '?' || c == '!' || c == ';':
 		// "openclaw.json", "!!": a sentence ends at a space.
-		if i+n >= len(s.t.raw) || s.t.raw[i+n] <= ' ' {
+		end := i + n
+		for end < len(s.t.raw) && end-i < 4 && strings.IndexByte("*\"')_", s.t.raw[end]) >= 0 {
+			end++
+		}
+		if end >= len(s.t.raw) || s.t.raw[end] <= ' ' {
 			s.sentence++
 		}
 	case c == '\n' && i+1 < len(s.t.raw) && s.t.raw[i+1] == '\n', c == '。' || c == '！' || c == '？' || c == '।' || c == '\x00':
@@ -194,11 +198,14 @@ func (s *splitter) classify() {
 			}
 		}
 		if strings.IndexByte(text, '_') > 0 {
-			w.class |= cTool // an identifier where a tool would be named
+			w.class = w.class&cSecret | cTool // an identifier where a tool would be named
 			switch text[strings.LastIndexByte(text, '_')+1:] {
 			case "token", "key", "keys", "secret", "secrets", "password", "tokens":
 				w.class |= cSecret
 			}
+		}
+		if text == "env" && w.start > 0 && t.raw[w.start-1] == '.' {
+			w.class |= cSecret
 		}
 		t.classes |= w.class
 	}
