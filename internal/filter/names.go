@@ -135,8 +135,8 @@ func endsIn(list []string, w string) bool {
 func nameOf(name string) nameClass {
 	var buf [maxName]byte
 	words, n := splitName(name, &buf)
-	if n == 0 {
-		return nameNone
+	if n == 0 || n == 1 && strings.HasSuffix(name, "PWD") {
+		return nameNone // the working directory
 	}
 	for n > 1 && isQualifier(words[n-1]) {
 		n--

@@ -329,6 +329,9 @@ func (sc *scanner) discord(i int) int {
 // scheme masks what follows "Bearer" or "Basic" at [i, end).
 func (sc *scanner) scheme(i, end int) int {
 	s := sc.s
+	if i > 0 && s[i-1] == '-' {
+		return 0
+	}
 	at := end
 	for at < len(s) && at-end < 3 && s[at] == ' ' {
 		at++
@@ -391,7 +394,10 @@ func (sc *scanner) named(i, end int) int {
 		stop = endOfBare(s, i)
 		v = s[i:stop]
 	}
-	switch c := nameOf(sc.nameBack(at - 1)); {
+	name := sc.nameBack(at - 1)
+	switch c := nameOf(name); {
+	case len(v) == 40 && m.lower == 0 && run(v, 0, digit|hexUpper) == 40 && strings.HasSuffix(name, "key"):
+		return 0 // a fingerprint
 	case c == nameToken && !spared(v) && (random(v, 16) || quote != 0 && random(v, 12) || isUUID(v)):
 		return sc.mask(i, stop, "named.token")
 	case c == namePassword && (plausible(c, v, place{sep: ' '}) || quote == '\'' && len(v) >= 6 && plausible(c, v, place{sep: ' ', quoted: inQuotes})):

@@ -78,7 +78,7 @@ func (m makeup) mixed() bool {
 // statusWords are said about credentials where a value would stand.
 var statusWords = [...]string{"none", "null", "nil", "true", "false", "undefined", "unset", "missing", "empty", "required", "optional",
 	"string", "str", "text", "bool", "boolean", "bytes", "any", "invalid", "expired", "ok", "yes", "no", "on", "off", "enabled", "disabled",
-	"redacted", "hidden", "masked", "omitted", "removed", "secret", "token", "password", "basic", "bearer", "pairing", "env", "file", "exec",
+	"pass", "passwd", "redacted", "hidden", "masked", "omitted", "removed", "secret", "token", "password", "basic", "bearer", "pairing", "env", "file", "exec",
 	"default", "placeholder", "example", "changed", "updated", "rotated", "revoked", "valid", "unknown", "todo", "tbd", "n/a", "na", "int",
 	"number", "object", "secretstr", "prompt", "ask", "input", "stdin", "keyring", "keychain", "vault", "self", "failed", "denied", "accepted",
 	"rejected", "refused", "wrong", "correct", "incorrect", "found", "set", "not", "is", "has", "was", "must", "for", "the", "and", "or"}
@@ -102,7 +102,14 @@ func spared(v string) bool {
 		return v[len(v)-1] != '}' || !random(strings.Trim(v, "{}"), 20)
 	case '<', '(', '[', '`':
 		return true
+	case '#':
+		if run(v, 1, anyHex) == len(v) && len(v) <= 9 {
+			return true // a colour
+		}
 	case '%', '*':
+		if len(v) > 1 && strings.IndexByte("svdq", v[1]) >= 0 && v[0] == '%' && (len(v) == 2 || !isAlnum(v[2])) {
+			return true
+		}
 		if strings.Trim(v, "*") == "" || v[len(v)-1] == '%' {
 			return true
 		}
