@@ -56,16 +56,11 @@ type cgroup struct {
 	fd  int
 }
 
-func (c *cgroups) make(nonce string, l policy.Limits) (*cgroup, error) {
+// make gives a group that has no limits yet.
+func (c *cgroups) make(nonce string) (*cgroup, error) {
 	g := &cgroup{dir: filepath.Join(c.dir, "run-"+nonce), fd: -1}
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("sandbox: cgroup: %w", err)
-	}
-	for name, value := range g.files(l) {
-		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(value), 0); err != nil {
-			g.remove()
-			return nil, fmt.Errorf("sandbox: cgroup: %w", err)
-		}
 	}
 	fd, err := unix.Open(g.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -74,6 +69,16 @@ func (c *cgroups) make(nonce string, l policy.Limits) (*cgroup, error) {
 	}
 	g.fd = fd
 	return g, nil
+}
+
+// limit sets what holds from before the program's first instruction.
+func (g *cgroup) limit(l policy.Limits) error {
+	for name, value := range g.files(l) {
+		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(value), 0); err != nil {
+			return fmt.Errorf("sandbox: cgroup: %w", err)
+		}
+	}
+	return nil
 }
 
 func (g *cgroup) files(l policy.Limits) map[string]string {

@@ -138,3 +138,7 @@ func (l *launcher) spawn(r confine.SpawnRequest, fds ...int) (confine.Reply, err
 }
 
 func (l *launcher) look(pid int) (confine.Reply, error) { return l.ask(confine.EncodeLook(pid)) }
+
+func (l *launcher) hand(fds ...int) (confine.Reply, error) {
+	return l.ask(confine.EncodeHand(), fds...)
+}

@@ -201,6 +201,7 @@ func (r *Runner) planIsolated(p *plan, c sandbox.Cmd, cache string) error {
 	s.Mounts = append(s.Mounts, confine.Mount{Kind: confine.MountProc, Target: "/proc"},
 		confine.Mount{Kind: confine.MountTmpfs, Target: "/tmp", Size: p.limits.TmpBytes},
 		confine.Mount{Kind: confine.MountTmpfs, Target: home, Size: p.limits.TmpBytes})
+	s.Early = len(s.Mounts) // up to here it is the same for every run with this root
 	binds, err := userBinds(conf, c, cache)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type Runner struct {
 	buffers      sync.Pool     // of *[reportBytes]byte
 	dying        chan struct{} // supervisors without a run
 	tails        sync.WaitGroup
+	spares       *spares
 
 	skeletonMu sync.Mutex
 	skeletons  map[string]bool
@@ -117,6 +118,7 @@ func newWith(o Options, stage []byte) (*Runner, error) {
 		return nil, fmt.Errorf("sandbox: open %q: %w", os.DevNull, err)
 	}
 	r.cgroup = findCgroup(o.Cgroup)
+	r.spares = newSpares(r)
 	return r, nil
 }
 
@@ -301,6 +303,7 @@ func (r *Runner) Close() error {
 	for _, p := range runs {
 		<-p.done
 	}
+	r.spares.close()
 	r.tails.Wait()
 	if l != nil {
 		l.close()

@@ -39,6 +39,13 @@ func newPair() (*sock, int, error) {
 
 func (s *sock) close() { _ = s.f.Close() }
 
+// number is the descriptor, for passing it on; the caller keeps s open.
+func (s *sock) number() int {
+	n := -1
+	_ = s.rc.Control(func(fd uintptr) { n = int(fd) })
+	return n
+}
+
 func (s *sock) deadline(t time.Time) { _ = s.f.SetDeadline(t) }
 
 func (s *sock) send(p []byte, fds ...int) error {

@@ -116,6 +116,7 @@ func (r *Runner) launch(ctx context.Context, l *launcher, p *process, j job) err
 		go r.opts.Proxy(p.ln, j.permit)
 	}
 	go p.supervise(ctx)
+	r.spares.refill(l, p.plan)
 	return nil
 }
 
@@ -152,43 +153,103 @@ func (r *Runner) abandon(p *process, ln net.Listener) {
 	close(p.done)
 }
 
-// clone asks the launcher for the stage.
+// clone gets the stage: a spare that waits for such a run, or a new one.
 func (r *Runner) clone(l *launcher, p *process, io *stdio) error {
-	spec, err := sealed("openclaw-spec", p.plan.spec.Encode(), unix.MFD_NOEXEC_SEAL)
-	if errors.Is(err, unix.EINVAL) { // before Linux 6.3
-		spec, err = sealed("openclaw-spec", p.plan.spec.Encode(), 0)
+	streams := [3]int{io.fd(0), io.fd(1), io.fd(2)}
+	if key, ok := p.plan.key(r.root); ok {
+		if x := r.spares.take(key); x != nil {
+			err := r.handOver(l, p, x, streams)
+			if err == nil {
+				return nil
+			}
+			x.end()
+			var refused *spawnError
+			if errors.As(err, &refused) && strings.HasPrefix(refused.reply.Where, "open ") {
+				return p.plan.refusal(confine.Failure{Step: refused.reply.Where, Errno: refused.reply.Errno}, r.uid)
+			}
+			r.log.Debug("sandbox made ahead not used", "error", err)
+		}
 	}
+	var err error
+	if r.cgroup != nil && !p.plan.spec.Dry {
+		if p.group, err = r.cgroup.make(p.plan.spec.Nonce); err == nil {
+			err = p.group.limit(p.plan.limits)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	req := confine.SpawnRequest{Level: p.plan.spec.Level, UID: r.uid, GID: r.gid, Own: p.plan.identity == sandbox.IdentityGateway}
+	p.pid, p.sock, err = r.spawn(l, req, p.plan.spec.Encode(), streams, p.group)
+	var refused *spawnError
+	if errors.As(err, &refused) {
+		return p.plan.refusal(confine.Failure{Step: refused.reply.Where, Errno: refused.reply.Errno}, r.uid)
+	}
+	return err
+}
+
+// handOver gives a run to a spare. After an error the spare has no run, or one
+// that cannot start, and is to be ended.
+func (r *Runner) handOver(l *launcher, p *process, x *spare, streams [3]int) error {
+	if x.group != nil {
+		if err := x.group.limit(p.plan.limits); err != nil {
+			return err
+		}
+	}
+	spec, err := sealedSpec(p.plan.spec.Encode())
 	if err != nil {
 		return err
 	}
 	defer unix.Close(spec)
-	ours, theirs, err := newPair()
+	reply, err := l.hand(streams[0], streams[1], streams[2], x.sock.number(), spec)
 	if err != nil {
+		r.lost(l, err)
 		return err
 	}
+	if reply.Errno != 0 {
+		return &spawnError{reply}
+	}
+	p.pid, p.sock, p.group = x.pid, x.sock, x.group
+	return nil
+}
+
+// sealedSpec puts a spec where its reader finds it unchanged.
+func sealedSpec(b []byte) (int, error) {
+	fd, err := sealed("openclaw-spec", b, unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3
+		fd, err = sealed("openclaw-spec", b, 0)
+	}
+	return fd, err
+}
+
+// spawn asks the launcher for a stage.
+func (r *Runner) spawn(l *launcher, req confine.SpawnRequest, spec []byte, streams [3]int, group *cgroup) (int, *sock, error) {
+	fd, err := sealedSpec(spec)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer unix.Close(fd)
+	ours, theirs, err := newPair()
+	if err != nil {
+		return 0, nil, err
+	}
 	defer unix.Close(theirs)
-	fds := []int{io.fd(0), io.fd(1), io.fd(2), theirs, spec}
-	req := confine.SpawnRequest{Level: p.plan.spec.Level, UID: r.uid, GID: r.gid, Own: p.plan.identity == sandbox.IdentityGateway}
-	if r.cgroup != nil && !p.plan.spec.Dry {
-		if p.group, err = r.cgroup.make(p.plan.spec.Nonce, p.plan.limits); err != nil {
-			ours.close()
-			return err
-		}
+	fds := []int{streams[0], streams[1], streams[2], theirs, fd}
+	if group != nil {
 		req.Cgroup = true
-		fds = append(fds, p.group.fd)
+		fds = append(fds, group.fd)
 	}
 	reply, err := l.spawn(req, fds...)
 	if err != nil {
 		ours.close()
 		r.lost(l, err)
-		return err
+		return 0, nil, err
 	}
 	if reply.Errno != 0 {
 		ours.close()
-		return p.plan.refusal(confine.Failure{Step: reply.Where, Errno: reply.Errno}, r.uid)
+		return 0, nil, &spawnError{reply}
 	}
-	p.pid, p.sock = reply.Pid, ours
-	return nil
+	return reply.Pid, ours, nil
 }
 
 // handshake takes the stage's witness and compares it with the plan.

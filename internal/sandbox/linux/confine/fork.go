@@ -116,7 +116,7 @@ func (l *launch) become(q *request, gate [2]int32) {
 	if e := dupTo(int(q.fds[3]), fdSocket, unix.O_CLOEXEC); e != 0 {
 		exit(78)
 	}
-	r := run{specFD: int(q.fds[4]), hidden: l.root, listener: -1, trees: &l.trees}
+	r := run{specFD: int(q.fds[4]), hidden: l.root, spare: q.spare, listener: -1, builder: builder{trees: &l.trees}}
 	isolated := q.level == LevelIsolated
 	if isolated {
 		closeFD(int(gate[1]))

@@ -46,6 +46,7 @@ type request struct {
 	level       Level
 	uid, gid    int
 	cgroup, own bool
+	spare       bool
 	fds         [maxFDs]int32 // stdin, stdout, stderr, socket, spec, cgroup
 }
 
@@ -97,6 +98,8 @@ func (l *launch) serve() bool {
 	switch op := d.num(); {
 	case e == 0 && op == opSpawn:
 		l.spawn(&d, fds, &p)
+	case e == 0 && op == opHand && !d.bad && fds == 5:
+		l.hand(&p)
 	case e == 0 && op == opLook && fds == 0:
 		pid := int(d.num())
 		if d.bad || pid <= 0 {
@@ -126,25 +129,49 @@ func refuse(p *packer, e errno, where, object string) {
 }
 
 func (l *launch) spawn(d *decoder, fds int, p *packer) {
-	q := request{level: Level(d.num()), uid: int(d.num()), gid: int(d.num()), cgroup: d.flag(), own: d.flag(), fds: l.fds}
+	q := request{level: Level(d.num()), uid: int(d.num()), gid: int(d.num()), cgroup: d.flag(), own: d.flag(), spare: d.flag(), fds: l.fds}
 	want := 5
 	if q.cgroup {
 		want = 6
 	}
 	switch {
-	case d.bad || fds != want || q.level < LevelProcess || q.level > LevelIsolated || (q.own && q.level == LevelIsolated):
+	case d.bad || fds != want || q.level < LevelProcess || q.level > LevelIsolated || (q.own && q.level == LevelIsolated),
+		q.spare && (q.level != LevelIsolated || l.spawner != nil):
 		refuse(p, unix.EPROTO, "spawn request", "")
 		return
 	case l.root && !q.own && (q.uid <= 0 || q.gid <= 0):
 		refuse(p, unix.EPERM, "uid of the run", "")
 		return
 	}
-	f := l.open(&q)
+	f := failure{}
+	if q.level == LevelIsolated {
+		f = l.open(false)
+	}
 	if f.no == 0 {
 		l.start(&q, p)
 	} else {
 		refuse(p, f.no, f.step, f.object)
 	}
+	l.shut()
+}
+
+// hand gives a run to a spare, by the gateway's end of its socket.
+func (l *launch) hand(p *packer) {
+	f := l.open(true)
+	if f.no == 0 {
+		c := handBytes{fds: [maxHanded + 1]int32{l.fds[0], l.fds[1], l.fds[2], l.fds[4]}}
+		n := 4 + copy(c.fds[4:maxHanded], l.trees.fd[:l.trees.n])
+		f = failure{"hand", "", unix.E2BIG}
+		if n == 4+l.trees.n {
+			f.no = hand(int(l.fds[3]), &c, n)
+		}
+	}
+	refuse(p, f.no, f.step, f.object)
+	l.shut()
+}
+
+// shut gives back what open took.
+func (l *launch) shut() {
 	l.trees.close()
 	if l.spec != nil {
 		unmap(l.spec)
@@ -183,19 +210,19 @@ func (l *launch) start(q *request, p *packer) {
 // open opens every bind source as root in the host's mount namespace, so that
 // a workspace under a private home can be given to an unprivileged uid without
 // opening the path to it. An ordinary user's stage opens them itself.
-func (l *launch) open(q *request) failure {
-	if !l.root || q.level != LevelIsolated {
+func (l *launch) open(late bool) failure {
+	if !l.root {
 		return failure{}
 	}
 	var e errno
-	if l.spec, e = mapped(int(q.fds[4])); e != 0 {
+	if l.spec, e = mapped(int(l.fds[4])); e != 0 {
 		return failure{"read ", "spec", e}
 	}
 	v, ok := look(l.spec)
 	if !ok {
 		return failure{"read ", "spec", unix.EPROTO}
 	}
-	f := l.trees.open(&v)
+	f := l.trees.open(&v, late)
 	f.step = "open "
 	return f
 }

@@ -29,10 +29,10 @@ type trees struct {
 }
 
 type builder struct {
-	*view
 	at    int // descriptor of the new root
 	trees *trees
-	used  int
+	used  int // of the trees
+	done  int // of the mounts
 	text  [96]byte
 }
 
@@ -90,14 +90,19 @@ func openTree(path string) (int, errno) {
 	return fd, e
 }
 
-// open opens every source before anything is mounted over it. The object of a
-// failure is the source.
-func (t *trees) open(v *view) failure {
-	f := t.add(v.root)
-	for l := v.mounts; l.n > 0 && f.no == 0; l.n-- {
-		if m := l.from.mount(); m.Source != "" {
+// open opens every source before anything is mounted over it, or only those
+// that a spare does not have yet. The object of a failure is the source.
+func (t *trees) open(v *view, late bool) failure {
+	f := failure{}
+	if !late {
+		f = t.add(v.root)
+	}
+	l := v.mounts
+	for i := 0; l.n > 0 && f.no == 0; i++ {
+		if m := l.from.mount(); m.Source != "" && (!late || i >= v.early) {
 			f = t.add(m.Source)
 		}
+		l.n--
 	}
 	return f
 }
@@ -132,28 +137,40 @@ func (v *view) sources() int {
 	return n
 }
 
-// build makes the plan's tree and makes it the root. Trees that are given were
-// opened by the launcher.
-func (v *view) build(given *trees) failure {
+// begin goes to the root that is to be. Trees that are given were opened by
+// the launcher.
+func (b *builder) begin(v *view) failure {
 	if e := mount(at("none\x00"), at("/\x00"), nil, unix.MS_REC|unix.MS_PRIVATE, nil); e != 0 {
 		return failure{"mount private", "/", e}
 	}
-	b := builder{view: v, trees: given}
-	if given.n == 0 {
-		if f := given.open(v); f.no != 0 {
+	if b.trees.n == 0 {
+		if f := b.trees.open(v, false); f.no != 0 {
 			return f
 		}
 	}
-	if f := b.enterRoot(); f.no != 0 {
-		return f
-	}
-	for l := v.mounts; l.n > 0; l.n-- {
+	return b.enterRoot(v.root)
+}
+
+// add makes the mounts of the plan that are not there yet.
+func (b *builder) add(v *view) failure {
+	l := v.mounts
+	for i := 0; l.n > 0; i++ {
 		m := l.from.mount()
+		l.n--
+		if i < b.done {
+			continue
+		}
 		if e := b.apply(&m); e != 0 {
 			return failure{"mount", m.Target, e}
 		}
+		b.done++
 	}
-	here := "." + "\x00"
+	return failure{}
+}
+
+// finish makes the tree the root and gives the host's up.
+func (b *builder) finish() failure {
+	here := ".\x00"
 	if _, e := sysTwo(unix.SYS_PIVOT_ROOT, at(here), at(here)); e != 0 {
 		return failure{"pivot_root", "", e}
 	}
@@ -197,19 +214,19 @@ func setAttr(fd int, path, attr unsafe.Pointer, size uintptr) errno {
 
 // enterRoot puts the skeleton over a directory that every system has and goes
 // there; pivot_root leaves that directory's name behind.
-func (b *builder) enterRoot() failure {
+func (b *builder) enterRoot(path string) failure {
 	root, e := b.next()
 	if e == 0 {
 		e = setattr(root, false, false)
 	}
 	if e != 0 {
-		return failure{"mount attributes", b.root, e}
+		return failure{"mount attributes", path, e}
 	}
 	if e := attach(root, cwd, at("/usr\x00")); e != 0 {
-		return failure{"mount", b.root, e}
+		return failure{"mount", path, e}
 	}
 	if _, e := sys(unix.SYS_FCHDIR, uintptr(root), 0, 0, 0, 0); e != 0 {
-		return failure{"enter", b.root, e}
+		return failure{"enter", path, e}
 	}
 	b.at = root
 	return failure{}

@@ -45,7 +45,7 @@ func Main() {
 		launcher(execSelf)
 	case RoleStage:
 		_ = put("/proc/self/oom_score_adj\x00", "1000")
-		r := run{specFD: fdSpec, hidden: true, listener: -1, trees: &trees{}, self: superviseSelf}
+		r := run{specFD: fdSpec, hidden: true, listener: -1, builder: builder{trees: &trees{}}, self: superviseSelf}
 		if _, given := syscall.Getenv(treesEnv); given {
 			r.trees = launchersTrees(fdSpec)
 		}

@@ -12,9 +12,10 @@ import (
 // run is one stage.
 type run struct {
 	view
+	builder
 	specFD   int
 	hidden   bool // nobody but root needs to look at it from outside
-	trees    *trees
+	spare    bool // the run is not known yet
 	listener int
 	self     func(program int) uint32 // supervises where there is a Go runtime
 	memory   []byte
@@ -31,18 +32,15 @@ type probe struct {
 // stage applies every layer to its main thread, reports, waits for the word to
 // go on, and executes the program as a child that inherits all of it.
 func (r *run) stage() {
-	spec, e := mapped(r.specFD)
-	if e != 0 {
-		r.fail(failure{"spec", "", e})
+	r.read()
+	if f := r.prepare(); f.no != 0 {
+		r.fail(f)
 	}
-	v, ok := look(spec)
-	if !ok {
-		r.fail(failure{"spec", "", unix.EPROTO})
-	}
-	r.view = v
-	// Room for the report and the pointers of the command line.
-	if r.memory, e = memory(reportRoom + 8*(v.args.n+v.env.n+2)); e != 0 {
-		r.fail(failure{"memory", "", e})
+	if r.spare {
+		if f := r.ahead(); f.no != 0 {
+			r.fail(f)
+		}
+		r.await()
 	}
 	for i := range layers {
 		if f := r.layer(i); f.no != 0 {
@@ -55,8 +53,67 @@ func (r *run) stage() {
 	r.execute()
 }
 
+// read takes the spec, and memory for the report and the pointers of the
+// command line.
+func (r *run) read() {
+	spec, e := mapped(r.specFD)
+	if e != 0 {
+		r.fail(failure{"spec", "", e})
+	}
+	v, ok := look(spec)
+	if !ok {
+		r.fail(failure{"spec", "", unix.EPROTO})
+	}
+	r.view = v
+	if need := reportRoom + 8*(v.args.n+v.env.n+2); len(r.memory) < need {
+		if r.memory, e = memory(need + 4096); e != 0 {
+			r.fail(failure{"memory", "", e})
+		}
+	}
+}
+
+// ahead does what is the same for every run with the same root: no layer that
+// depends on the run, and nothing of the run's own.
+func (r *run) ahead() failure {
+	if f := r.begin(&r.view); f.no != 0 {
+		return f
+	}
+	return r.add(&r.view)
+}
+
+// await takes the one run that a spare is for. Its life ends with that, or
+// with the gateway.
+func (r *run) await() {
+	var fds [maxHanded]int32
+	n, ok := accept(fdSocket, &fds)
+	if !ok || n < 4 {
+		exit(0)
+	}
+	for to := range 3 {
+		if e := dupTo(int(fds[to]), to, 0); e != 0 {
+			exit(78)
+		}
+	}
+	early := r.done
+	r.specFD = int(fds[3])
+	r.trees.n, r.used = 0, 0
+	for _, fd := range fds[4:n] {
+		r.trees.fd[r.trees.n] = fd
+		r.trees.n++
+	}
+	r.read()
+	if r.early != early || r.level != LevelIsolated {
+		r.fail(failure{"spare", "", unix.EPROTO})
+	}
+	if r.trees.n == 0 {
+		if f := r.trees.open(&r.view, true); f.no != 0 {
+			r.fail(f)
+		}
+	}
+}
+
 const (
-	layers     = 9
+	layers     = 8
 	reportRoom = 208 << 10 // what a packet may hold
 )
 
@@ -64,20 +121,18 @@ const (
 func (r *run) layer(i int) failure {
 	switch i {
 	case 0:
-		return r.prepare()
-	case 1:
 		return r.isolate()
-	case 2:
+	case 1:
 		return r.limit()
-	case 3:
+	case 2:
 		return r.dropCaps()
-	case 4:
+	case 3:
 		return r.access()
-	case 5:
+	case 4:
 		return r.fileRules()
-	case 6:
+	case 5:
 		return r.install()
-	case 7:
+	case 6:
 		return r.forbidden()
 	}
 	return r.witness()
@@ -118,7 +173,15 @@ func (r *run) isolate() failure {
 		if f := r.ownNames(); f.no != 0 {
 			return f
 		}
-		if f := r.build(r.trees); f.no != 0 {
+		if !r.spare {
+			if f := r.begin(&r.view); f.no != 0 {
+				return f
+			}
+		}
+		if f := r.add(&r.view); f.no != 0 {
+			return f
+		}
+		if f := r.finish(); f.no != 0 {
 			return f
 		}
 	}

@@ -242,6 +242,49 @@ func send(fd int, b []byte, pass int) errno {
 	}
 }
 
+// maxHanded bounds the descriptors of a Job: what the kernel passes at once.
+const maxHanded = 253
+
+type handBytes struct {
+	h   unix.Cmsghdr
+	fds [maxHanded + 1]int32
+}
+
+// hand sends a Job with the first n of the descriptors in c.
+func hand(fd int, c *handBytes, n int) errno {
+	word := [1]byte{Job}
+	c.h = unix.Cmsghdr{Len: uint64(unsafe.Sizeof(c.h)) + uint64(4*n), Level: unix.SOL_SOCKET, Type: unix.SCM_RIGHTS}
+	iov := unix.Iovec{Base: &word[0], Len: 1}
+	m := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: (*byte)(unsafe.Pointer(c)), Controllen: uint64(unsafe.Sizeof(c.h)) + uint64(4*(n+n%2))}
+	for {
+		_, e := sysSecond(unix.SYS_SENDMSG, uintptr(fd), unsafe.Pointer(&m), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+		if e != unix.EINTR {
+			return e
+		}
+	}
+}
+
+// accept waits for a Job and gives the number of its descriptors; false when
+// there is none to come.
+func accept(fd int, got *[maxHanded]int32) (int, bool) {
+	var c handBytes
+	word := [1]byte{}
+	iov := unix.Iovec{Base: &word[0], Len: 1}
+	m := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: (*byte)(unsafe.Pointer(&c)), Controllen: uint64(unsafe.Sizeof(c))}
+	for {
+		n, e := sysSecond(unix.SYS_RECVMSG, uintptr(fd), unsafe.Pointer(&m), unix.MSG_CMSG_CLOEXEC, 0, 0)
+		if e == unix.EINTR {
+			continue
+		}
+		if e != 0 || n != 1 || word[0] != Job || m.Flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 ||
+			m.Controllen < uint64(unsafe.Sizeof(c.h)) || c.h.Type != unix.SCM_RIGHTS {
+			return 0, false
+		}
+		count := int(c.h.Len-uint64(unsafe.Sizeof(c.h))) / 4
+		return copy(got[:], c.fds[:min(count, maxHanded)]), true
+	}
+}
+
 // waitFor reaps a child, any for -1.
 func waitFor(pid int) (int, uint32, errno) {
 	var status uint32

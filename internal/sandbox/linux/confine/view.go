@@ -8,7 +8,7 @@ type view struct {
 	nonce, path, dir              string
 	root, canary, mustWrite       string
 	limits                        Limits
-	uid, gid, abi                 int
+	uid, gid, abi, early          int
 	proxy, noInet, proveArch, dry bool
 	args, env, mounts, rules      list
 	program                       []byte
@@ -32,7 +32,7 @@ func look(b []byte) (v view, ok bool) {
 	v.root, v.canary, v.mustWrite = d.text(), d.text(), d.text()
 	v.limits.FileBytes, v.limits.Processes = d.num(), d.num()
 	v.limits.OpenFiles, v.limits.DataBytes = d.num(), d.num()
-	v.uid, v.gid, v.abi = int(d.num()), int(d.num()), int(d.num())
+	v.uid, v.gid, v.abi, v.early = int(d.num()), int(d.num()), int(d.num()), int(d.num())
 	v.proxy, v.noInet, v.proveArch, v.dry = d.flag(), d.flag(), d.flag(), d.flag()
 	v.args = d.texts()
 	v.env = d.texts()
@@ -45,7 +45,8 @@ func look(b []byte) (v view, ok bool) {
 		d.rule()
 	}
 	v.program = d.take(d.num())
-	return v, !d.bad && len(d.b) == 0 && v.level >= LevelProcess && v.level <= LevelIsolated && len(v.program)%filterStep == 0
+	return v, !d.bad && len(d.b) == 0 && v.level >= LevelProcess && v.level <= LevelIsolated && len(v.program)%filterStep == 0 &&
+		v.early >= 0 && v.early <= v.mounts.n
 }
 
 func (d *decoder) texts() list {

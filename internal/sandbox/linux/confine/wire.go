@@ -79,6 +79,7 @@ type Spec struct {
 	Dir       string
 	Root      string // skeleton directory, isolated only
 	Mounts    []Mount
+	Early     int // of the mounts, the first that a spare has made
 	Rules     []Rule
 	Limits    Limits
 	UID, GID  int
@@ -208,7 +209,7 @@ func (s *Spec) Encode() []byte {
 	for _, t := range []string{s.Nonce, s.Path, s.Dir, s.Root, s.Canary, s.MustWrite} {
 		e.text(t)
 	}
-	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, s.Limits.DataBytes, int64(s.UID), int64(s.GID), int64(s.ABI)} {
+	for _, n := range []int64{s.Limits.FileBytes, s.Limits.Processes, s.Limits.OpenFiles, s.Limits.DataBytes, int64(s.UID), int64(s.GID), int64(s.ABI), int64(s.Early)} {
 		e.num(n)
 	}
 	for _, b := range []bool{s.Proxy, s.NoInet, s.ProveArch, s.Dry} {
@@ -237,13 +238,15 @@ func (s *Spec) Encode() []byte {
 
 var errSpec = errors.New("confine: message is not complete")
 
-// Messages on the launcher's sockets (one per packet). A spawn request is
-// opSpawn, level, uid, gid and two flags; its descriptors are stdin, stdout, stderr, the stage's
-// socket, the spec and, when there is one, the cgroup directory. A look
-// request is opLook, pid.
+// Requests to the launcher, one per packet. A spawn request is opSpawn, level,
+// uid, gid and three flags; its descriptors are stdin, stdout, stderr, the
+// stage's socket, the spec and, when there is one, the cgroup directory. A hand
+// request is opHand with the first five of these, the socket being the
+// gateway's end of a spare's. A look request is opLook, pid.
 const (
 	opSpawn = 1
 	opLook  = 2
+	opHand  = 3
 )
 
 // SpawnRequest asks the launcher for a stage.
@@ -252,6 +255,7 @@ type SpawnRequest struct {
 	UID, GID int
 	Cgroup   bool // the last descriptor is a cgroup directory
 	Own      bool // keep the launcher's own uid (a helper that needs its login)
+	Spare    bool // prepare for a run that is not known yet, and wait for it
 }
 
 // Encode gives the packet.
@@ -263,6 +267,14 @@ func (r SpawnRequest) Encode() []byte {
 	e.num(int64(r.GID))
 	e.flag(r.Cgroup)
 	e.flag(r.Own)
+	e.flag(r.Spare)
+	return e.b
+}
+
+// EncodeHand gives the packet that hands a run to a spare.
+func EncodeHand() []byte {
+	e := &encoder{}
+	e.num(opHand)
 	return e.b
 }
 
@@ -306,6 +318,7 @@ const (
 	Go   = 'G'
 	Stop = 'X'
 	Kill = 'K'
+	Job  = 'J' // to a spare, with stdin, stdout, stderr, spec and trees
 )
 
 // Failure names the step that failed, the object and the errno.

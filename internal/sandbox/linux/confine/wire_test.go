@@ -15,11 +15,12 @@ import (
 func drawSpec(t *rapid.T) *Spec {
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("a/é \n")), 0, 12, -1)
 	list := rapid.SliceOfN(text, 0, 4)
+	mounts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Mount {
+		return Mount{MountKind(rapid.IntRange(1, 7).Draw(t, "kind")), text.Draw(t, "source"), text.Draw(t, "target"), rapid.Bool().Draw(t, "w"), rapid.Bool().Draw(t, "d"), rapid.Int64().Draw(t, "size")}
+	}), 0, 4).Draw(t, "mounts")
 	return &Spec{Level: Level(rapid.IntRange(1, 3).Draw(t, "level")), Nonce: text.Draw(t, "nonce"), Path: text.Draw(t, "path"),
 		Args: list.Draw(t, "args"), Env: list.Draw(t, "env"), Dir: text.Draw(t, "dir"), Root: text.Draw(t, "root"),
-		Mounts: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Mount {
-			return Mount{MountKind(rapid.IntRange(1, 7).Draw(t, "kind")), text.Draw(t, "source"), text.Draw(t, "target"), rapid.Bool().Draw(t, "w"), rapid.Bool().Draw(t, "d"), rapid.Int64().Draw(t, "size")}
-		}), 0, 4).Draw(t, "mounts"),
+		Mounts: mounts, Early: rapid.IntRange(0, len(mounts)).Draw(t, "early"),
 		Rules: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Rule {
 			return Rule{text.Draw(t, "path"), Access(rapid.IntRange(0, 31).Draw(t, "access"))}
 		}), 0, 4).Draw(t, "rules"),
@@ -40,7 +41,7 @@ func spec(v view) *Spec {
 	}
 	s := &Spec{Level: v.level, Nonce: v.nonce, Path: v.path, Args: texts(v.args), Env: texts(v.env), Dir: v.dir, Root: v.root,
 		Limits: v.limits, UID: v.uid, GID: v.gid, Canary: v.canary, Proxy: v.proxy, NoInet: v.noInet, ProveArch: v.proveArch, Dry: v.dry,
-		ABI: v.abi, MustWrite: v.mustWrite, Program: v.program, Mounts: []Mount{}, Rules: []Rule{}}
+		ABI: v.abi, Early: v.early, MustWrite: v.mustWrite, Program: v.program, Mounts: []Mount{}, Rules: []Rule{}}
 	for l := v.mounts; l.n > 0; l.n-- {
 		s.Mounts = append(s.Mounts, l.from.mount())
 	}
@@ -71,7 +72,7 @@ func TestSpec(t *testing.T) {
 			t.Fatal("accepted a byte too many")
 		}
 	})
-	for name, bad := range map[string]*Spec{"NUL": {Level: LevelIsolated, Path: "a\x00b"}, "level": {Level: 9}, "no level": {}, "program": {Level: LevelIsolated, Program: make([]byte, 9)}} {
+	for name, bad := range map[string]*Spec{"NUL": {Level: LevelIsolated, Path: "a\x00b"}, "level": {Level: 9}, "no level": {}, "program": {Level: LevelIsolated, Program: make([]byte, 9)}, "early": {Level: LevelIsolated, Early: 1}} {
 		if _, ok := look(bad.Encode()); ok {
 			t.Errorf("%s: accepted", name)
 		}
