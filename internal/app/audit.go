@@ -93,6 +93,7 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (Looked, error) {
 	w.Processes = o.Deep || owner == audit.NoHome
 	tell("the files")
 	in.Snapshot = survey.Take(w)
+	lookRunning(p, l.Config, &in.Snapshot)
 	tell("the credentials")
 	secrets, values := auditSecrets(p, l.Config, w.Redactor, o)
 	in.Snapshot.Secrets = secrets

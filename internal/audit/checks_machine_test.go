@@ -157,3 +157,13 @@ func networkRows() []row {
 		{id: "tailscale.mode_differs", unmeasured: true, bad: ours(`{}`, live(Live{})), good: served},
 	}
 }
+
+func runningRows() []row {
+	of := func(r Running) home { return ours(`{}`, snapshot(func(s *Snapshot) { s.Running = &r })) }
+	same := of(Running{PID: 7})
+	return []row{
+		{id: "gateway.other_rules", want: claw.Critical, bad: of(Running{PID: 7, Differs: []string{"the file loosens tools of main"}, Looser: true}), good: same},
+		{id: "gateway.other_rules", unmeasured: true, bad: of(Running{PID: 7, Unknown: "the gateway put no posture down"}), good: same},
+		{id: "gateway.program_replaced", want: claw.Warn, bad: of(Running{PID: 7, Replaced: true}), good: same},
+	}
+}

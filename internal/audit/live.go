@@ -57,6 +57,44 @@ type Process struct {
 	Secret bool     `json:"secret,omitempty"`
 }
 
+// Running is the gateway that holds the home, as far as files tell.
+type Running struct {
+	PID int `json:"pid"`
+	// Differs are the rules in which it parts from the file; Looser: the file
+	// loosens one of them. Unknown says why they were not compared.
+	Differs []string `json:"differs,omitempty"`
+	Looser  bool     `json:"looser,omitempty"`
+	Unknown string   `json:"unknown,omitempty"`
+	// Replaced: the program on the disk is no longer the one that runs.
+	Replaced bool `json:"replaced,omitempty"`
+}
+
+// ran judges the gateway that holds the home.
+func ran(judge func(*Running) Outcome) func(*Subject) Outcome {
+	return func(s *Subject) Outcome {
+		if s.Snapshot.Running == nil {
+			return notApplicable("no gateway holds this home")
+		}
+		return judge(s.Snapshot.Running)
+	}
+}
+
+// inForce: what is judged here is what runs. A file that the gateway has not
+// taken over is about something else, whichever of the two is stricter.
+func inForce(r *Running) Outcome {
+	switch {
+	case r.Unknown != "":
+		return unmeasured("%s", r.Unknown)
+	case len(r.Differs) == 0:
+		return pass("process %d holds what the file says", r.PID)
+	}
+	detail := "What is in force is stricter or the same in every other rule."
+	if !r.Looser {
+		detail = "The running gateway is looser than the file."
+	}
+	return fail(Finding{Severity: claw.Critical, Title: "The running gateway holds other rules than the file", Detail: detail, Observed: fmt.Sprintf("%d rules", len(r.Differs)), Evidence: r.Differs})
+}
+
 // ProbeKind names a request to the gateway.
 type ProbeKind string
 
@@ -138,6 +176,13 @@ func liveChecks() []Check {
 			}
 			return verdict(found, "no gateway runs")
 		}},
+		{ID: "gateway.other_rules", Area: AreaConfig, Severity: claw.Critical, Why: "All that is said here is about the file, and something else runs.", Fix: "openclaw config accept shows the difference and takes the file over; or openclaw gateway restart", Source: "THREATS R43", Run: ran(inForce)},
+		{ID: "gateway.program_replaced", Area: AreaConfig, Severity: claw.Warn, Why: "The update is on the disk, and what it repairs is still running.", Fix: "openclaw gateway restart", Source: "THREATS R43", Run: ran(func(r *Running) Outcome {
+			if !r.Replaced {
+				return pass("process %d runs the program on the disk", r.PID)
+			}
+			return fail(Finding{Severity: claw.Warn, Title: "The running gateway is an older program", Observed: fmt.Sprintf("process %d", r.PID)})
+		})},
 		{ID: "live.argv_override", Area: AreaNetwork, Severity: claw.Warn, Why: "An option of the command line wins over the configuration that is judged here.", Fix: "Start the gateway without it", Source: "facts: CLI flags override config", Run: gateways(func(p Process) *Finding {
 			if len(p.Flags) == 0 {
 				return nil

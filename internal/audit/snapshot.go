@@ -46,6 +46,8 @@ type Snapshot struct {
 	// Gateways are those that run, of any user: looked for when there is no
 	// home, and with --deep.
 	Gateways []Process `json:"gateways,omitempty"`
+	// Running is the gateway that holds this home; nil when none does.
+	Running *Running `json:"running,omitempty"`
 	// Sources, Problems and Unreadable are the configuration, for an audit
 	// elsewhere (--snapshot); credentials in the text are overwritten.
 	Sources    []Source        `json:"sources,omitempty"`

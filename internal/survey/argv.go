@@ -8,6 +8,12 @@ import (
 	"github.com/openclaw-go/openclaw/internal/audit"
 )
 
+// Ran is a process and whether its program was replaced since it started.
+type Ran struct {
+	audit.Process
+	Replaced bool
+}
+
 // isGateway reports a command line that runs a gateway, ours or upstream's.
 func isGateway(argv []string) bool {
 	at := slices.IndexFunc(argv, func(a string) bool {

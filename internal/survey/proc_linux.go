@@ -126,21 +126,39 @@ func gateways() []audit.Process {
 		if err != nil || len(b) == 0 || pid == os.Getpid() {
 			continue
 		}
-		argv := strings.Split(string(bytes.TrimRight(b, "\x00")), "\x00")
-		if !isGateway(argv) {
-			continue
+		if argv := arguments(b); isGateway(argv) {
+			out = append(out, processOf(pid, argv))
 		}
-		p := process(argv)
-		p.PID = pid
-		if info, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
-			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				p.UID = int(st.Uid)
-			}
-		}
-		p.Home, p.State = environ(pid)
-		out = append(out, p)
 	}
 	return out
+}
+
+func arguments(b []byte) []string {
+	return strings.Split(string(bytes.TrimRight(b, "\x00")), "\x00")
+}
+
+func processOf(pid int, argv []string) audit.Process {
+	p := process(argv)
+	p.PID = pid
+	if info, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			p.UID = int(st.Uid)
+		}
+	}
+	p.Home, p.State = environ(pid)
+	return p
+}
+
+// ProcessOf looks at one process; ok is false when it does not show.
+func ProcessOf(pid int) (r Ran, ok bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || len(b) == 0 {
+		return r, false
+	}
+	r.Process = processOf(pid, arguments(b))
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	r.Replaced = err == nil && strings.HasSuffix(exe, " (deleted)")
+	return r, true
 }
 
 // environ reads the home and state directory of a process, when it may.
