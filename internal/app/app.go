@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/agent"
@@ -93,6 +94,10 @@ type App struct {
 	surface   *surface
 	models    *models
 	audits    audits
+
+	// serving: the gateway listens, so that a question can be answered while a
+	// turn goes on.
+	serving atomic.Bool
 
 	// accepted is called when a held configuration was accepted.
 	accepted func()
@@ -197,11 +202,14 @@ func (a *App) build() (err error) {
 		return err
 	}
 	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Ledger: a.ledger, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
-		Nonce: func() string { return newID("") }, Now: time.Now})
+		Nonce: func() string { return newID("") }, Present: a.present, Now: time.Now})
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
 	return a.openQuestions()
 }
+
+// present reports whether a person can answer while the call runs.
+func (a *App) present(gate.Call) bool { return a.serving.Load() }
 
 // answered resumes the session whose question was answered.
 func (a *App) answered(e approval.Event) {

@@ -128,17 +128,23 @@ const maxPromptFile = 1 << 20
 // proxy serves the network of one run: every connection is judged under the
 // rules and labels of that moment.
 func (a *App) proxy(ln net.Listener, permit policy.Permit) {
-	p := a.egress.Proxy(egress.ProxyOptions{Permit: permit, Decide: func(_ context.Context, h policy.Host) policy.Step {
+	live := func() (claw.Labels, []claw.Lineage) {
 		key, ok := a.gate.GrantedTo(permit)
 		if !ok {
-			return policy.Step{Layer: policy.LayerEgress, Rule: "egress.no_permit", Reason: "no permitted run asks for this"}
+			return claw.Untrusted | claw.Private | claw.Secret, nil // the gate refuses it
 		}
-		labels, _, err := a.sessions.Labels(key)
+		labels, lineage, err := a.sessions.Labels(key)
 		if err != nil {
-			labels = claw.Untrusted | claw.Private | claw.Secret
+			return claw.Untrusted | claw.Private | claw.Secret, nil
 		}
-		return a.gate.JudgeHost(permit, labels, h)
-	}})
+		return labels, lineage
+	}
+	p := a.egress.Proxy(egress.ProxyOptions{Permit: permit,
+		Decide: func(ctx context.Context, h policy.Host) policy.Step { return a.gate.AskHost(ctx, permit, live, h) },
+		Again: func(_ context.Context, h policy.Host) policy.Step {
+			labels, _ := live()
+			return a.gate.JudgeHost(permit, labels, h)
+		}})
 	if key, ok := a.gate.GrantedTo(permit); ok {
 		a.proxies.add(p, key)
 		defer a.proxies.remove(p)

@@ -61,6 +61,8 @@ func (a *App) Serve(ctx context.Context, ready func(Serving)) error {
 	if err != nil {
 		return err
 	}
+	a.serving.Store(true)
+	defer a.serving.Store(false)
 	owner, err := gateway.ListenOwner(a.paths.Socket)
 	if err != nil {
 		a.log.Warn("the owner's socket is not open", "error", err)

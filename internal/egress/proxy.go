@@ -16,6 +16,8 @@ type ProxyOptions struct {
 	// Decide judges every request and connection with the labels as they are
 	// at that moment.
 	Decide Decider
+	// Again judges what is open already, without asking anybody; nil is Decide.
+	Again Decider
 	// MaxConns at the same time, MaxBytes in both directions together.
 	MaxConns int
 	MaxBytes int64

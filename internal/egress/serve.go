@@ -307,8 +307,12 @@ func (p *proxy) recheck(ctx context.Context) {
 		open = append(open, t)
 	}
 	p.mu.Unlock()
+	again := p.o.Again
+	if again == nil {
+		again = p.o.Decide
+	}
 	for _, t := range open {
-		if p.e.decide(ctx, p.o.Decide, p.event(KindConnect, t.host), policy.Allow) != nil {
+		if p.e.decide(ctx, again, p.event(KindConnect, t.host), policy.Allow) != nil {
 			t.close()
 		}
 	}

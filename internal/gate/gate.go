@@ -53,7 +53,10 @@ type Options struct {
 	// Wrap quotes text from outside for a model.
 	Wrap  func(text, source string) string
 	Nonce func() string
-	Now   func() time.Time
+	// Present reports whether a person can be asked while a call runs; without
+	// it nobody can.
+	Present func(Call) bool
+	Now     func() time.Time
 	// Standing keeps answers that reach further than a session; without it
 	// none is offered.
 	Standing Standing
@@ -88,8 +91,10 @@ type waiting struct {
 	standing []standing.Rule
 	// asked is the journal position of the question.
 	asked uint64
-	// hosts that a permitted run was let through to.
+	// hosts that a permitted run was let through to, and those that a person
+	// was asked about while it ran.
 	hosts []string
+	about map[string]*hostQuestion
 }
 
 // New makes a gate.
@@ -536,6 +541,7 @@ func (g *Gate) remember(d policy.Digest, w waiting) {
 	if _, ok := g.granted[d]; !ok {
 		g.order = append(g.order, d)
 	}
+	w.about = map[string]*hostQuestion{}
 	g.granted[d] = w
 	if len(g.order) > keepGranted {
 		delete(g.granted, g.order[0])
@@ -547,33 +553,48 @@ func (g *Gate) remember(d policy.Digest, w waiting) {
 // on: what the request named was decided with it, anything else needs a rule
 // that allows it, under the labels that the session carries now (R15).
 func (g *Gate) JudgeHost(permit policy.Permit, labels claw.Labels, h policy.Host) policy.Step {
+	s, asks := g.judgeHost(permit, labels, h)
+	if asks {
+		g.mu.Lock()
+		q := g.granted[permit.Digest()].about[hostKey(h)]
+		g.mu.Unlock()
+		if q.allows(labels) {
+			return byPerson(s)
+		}
+		s.Verdict = policy.Deny
+		s.Hint = "name the host in the command, so that it is asked for with it, or add it to tools.egress.hosts"
+	}
+	return s
+}
+
+// judgeHost reports in asks whether the verdict is a person's to give.
+func (g *Gate) judgeHost(permit policy.Permit, labels claw.Labels, h policy.Host) (s policy.Step, asks bool) {
 	g.mu.Lock()
 	w, ok := g.granted[permit.Digest()]
 	g.mu.Unlock()
 	none := policy.Step{Layer: policy.LayerEgress, Rule: "egress.no_permit", Reason: "no permitted run asks for this"}
 	if !ok || !permit.Valid() {
-		return none
+		return none, false
 	}
 	rules, known := g.opt.Rules(w.call.Agent)
 	if !known {
-		return none
+		return none, false
 	}
 	if f := rules.Flow.Live(w.request.Labels, labels, h); f.Rule != "" && f.Verdict != policy.Allow {
-		return f
+		return f, false
 	}
-	s := policy.JudgeHost(rules.Egress, w.call.Tool, labels, h)
+	s = policy.JudgeHost(rules.Egress, w.call.Tool, labels, h)
 	named := slices.ContainsFunc(w.request.Facts.Hosts, func(o policy.Host) bool { return o.Name == h.Name })
 	switch {
 	case s.Verdict == policy.Ask && named:
 		s.Verdict, s.Rule, s.Reason, s.Hint = policy.Allow, "egress.with_the_call", "the host was decided with the call", ""
 	case s.Verdict == policy.Ask:
-		s.Verdict = policy.Deny
-		s.Hint = "name the host in the command, so that it is asked for with it, or add it to tools.egress.hosts"
+		return s, true
 	}
 	if s.Verdict == policy.Allow {
 		g.reached(permit, h.Name)
 	}
-	return s
+	return s, false
 }
 
 // keepHosts bounds the hosts that are kept of a run.

@@ -50,8 +50,10 @@ type cage struct {
 	sealer  *gate.Sealer
 	// around is what runs go through, when it is set.
 	around sandbox.Runner
-	jobs   *gate.Background
-	out    *egress.Egress
+	// alone: nobody can be asked while a run goes on.
+	alone bool
+	jobs  *gate.Background
+	out   *egress.Egress
 	// live are the labels that the proxy finds in the session.
 	mu      sync.Mutex
 	live    claw.Labels
@@ -90,6 +92,7 @@ func sandboxed(t *testing.T, private ...egress.Private) *cage {
 	w.rules.Egress.Mode = policy.EgressAllow
 	w.rules.Confinement = policy.Confinement{Level: policy.LevelIsolated, Workspace: c.ws, WorkspaceWrite: true, Network: policy.NetworkProxy}
 	w.options.Tools = []tool.Tool{w.probe, tool.Read(), tool.Write(), tool.Edit(), tool.ApplyPatch(), tool.ExecTool(), tool.ProcessTool(), tool.WebFetch(), tool.Message()}
+	w.options.Present = func(gate.Call) bool { return !c.alone }
 	w.gate = gate.New(w.options)
 	programs := gate.NewPrograms()
 	w.scope = func(call gate.Call, r policy.Rules) (tool.Scope, error) {
@@ -149,12 +152,17 @@ func (loopback) LookupNetIP(context.Context, string, string) ([]netip.Addr, erro
 }
 
 func (c *cage) proxy(ln net.Listener, permit policy.Permit) {
-	p := c.out.Proxy(egress.ProxyOptions{Permit: permit, Decide: func(_ context.Context, h policy.Host) policy.Step {
+	live := func() (claw.Labels, []claw.Lineage) {
 		c.mu.Lock()
-		labels := c.live
-		c.mu.Unlock()
-		return c.gate.JudgeHost(permit, labels, h)
-	}})
+		defer c.mu.Unlock()
+		return c.live, nil
+	}
+	p := c.out.Proxy(egress.ProxyOptions{Permit: permit,
+		Decide: func(ctx context.Context, h policy.Host) policy.Step { return c.gate.AskHost(ctx, permit, live, h) },
+		Again: func(_ context.Context, h policy.Host) policy.Step {
+			labels, _ := live()
+			return c.gate.JudgeHost(permit, labels, h)
+		}})
 	c.mu.Lock()
 	c.proxies[p] = true
 	c.mu.Unlock()
