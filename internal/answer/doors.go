@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,6 +26,45 @@ type Door struct {
 	// Owners are the operator's ids on the channel.
 	Owners    []string
 	OwnersRef claw.ConfigRef
+	// Paired are the senders that the home's pairing store lets in.
+	Paired Pairing
+}
+
+// Pairing is what a home's pairing store says of one door.
+type Pairing struct {
+	// Known: somebody looked. Without it nobody knows who is paired.
+	Known bool
+	IDs   []string
+	// Problem says why the store cannot be read. Then everybody counts as
+	// paired: a question must not be answered with less than may be.
+	Problem string
+}
+
+// Pair says who is paired at each channel door; of looks into the home's store.
+func (w *World) Pair(of func(channel claw.ChannelID, account claw.AccountID) Pairing) {
+	for i := range w.Doors {
+		if d := &w.Doors[i]; d.Channel != "" {
+			d.Paired = of(d.Channel, d.Account)
+		}
+	}
+}
+
+// words say who is paired; "" when nobody looked.
+func (p *Pairing) words() string {
+	switch {
+	case p.Problem != "":
+		return "; who is cannot be read: " + p.Problem
+	case !p.Known:
+		return ""
+	case len(p.IDs) == 0:
+		return "; nobody is now"
+	}
+	shown := p.IDs[:min(len(p.IDs), 5)]
+	text := "; now: " + strings.Join(shown, ", ")
+	if more := len(p.IDs) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // Route sends a door's messages to an agent.
@@ -271,7 +311,7 @@ func admissionWords(rule policy.RuleID, d *Door) string {
 	case "admission.everybody_listed":
 		return "\"*\" stands among the senders of " + name
 	case "admission.paired":
-		return "was paired on " + name
+		return "was paired on " + name + d.Paired.words()
 	case "admission.allowlist":
 		return "listed among the senders of " + name
 	case "admission.nobody_listed":

@@ -161,15 +161,19 @@ func (w *World) onChannel(door, id, text string) ([]Sender, error) {
 	return out, nil
 }
 
-// person finds the class of one id. Whether a stranger was paired is not known
-// here: that stands in the state, not in the configuration.
+// person finds the class of one id, in whichever case it was written.
 func (d *Door) person(id claw.SenderID) Sender {
 	s := Sender{Class: Stranger, ID: id, Door: d}
+	in := func(list []string) bool {
+		return slices.ContainsFunc(list, func(o string) bool { return strings.EqualFold(o, string(id)) })
+	}
 	switch {
-	case slices.Contains(d.Owners, string(id)):
+	case in(d.Owners):
 		s.Class = Owner
-	case d.Inbound != nil && slices.Contains(d.Inbound.AllowFrom, string(id)):
+	case d.Inbound != nil && in(d.Inbound.AllowFrom):
 		s.Class = Allowlisted
+	case in(d.Paired.IDs) || d.Paired.Problem != "":
+		s.Class = Paired
 	}
 	return s
 }

@@ -30,6 +30,9 @@ func Answers(p configfile.Paths, c *config.Config) answer.World {
 		built = append(built, t.Name())
 	}
 	w := answer.Of(c, withStanding(posture.Of(c, World(p)), p), p.Home, built)
+	w.Pair(func(channel claw.ChannelID, account claw.AccountID) answer.Pairing {
+		return peekPaired(p.State, channel, account)
+	})
 	if days, err := ledger.Peek(filepath.Join(p.State, ledger.FileName)); err == nil {
 		used := usedToday(days, time.Now())
 		w.Used = map[claw.AgentID]answer.Used{}
