@@ -4,6 +4,8 @@ package linux
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,101 +23,138 @@ import (
 // witness, but pays the same kernel.
 const bwrap = "/usr/bin/bwrap"
 
-// BenchmarkIsolated measures a bare exec and an isolated one in turn and
-// reports the medians, since only their difference means anything.
+// BenchmarkIsolated measures in turn a bare exec, an isolated one that finds a
+// spare, one that does not, one with the proxy and bwrap, and reports the
+// medians, since only their differences mean anything.
 func BenchmarkIsolated(b *testing.B) {
 	for _, heap := range []struct {
 		name  string
 		bytes int
 	}{{"small-heap", 0}, {"256MB-heap", 256 << 20}} {
 		b.Run(heap.name, func(b *testing.B) {
-			r, p, cmd := benchRunner(b)
+			r, conf, cmd := benchRunner(b)
+			alone, _, _ := benchRunner(b)
+			alone.spares.close()
+			proxied := conf
+			proxied.Network = policy.NetworkProxy
 			ballast := make([]byte, heap.bytes)
 			for i := 0; i < len(ballast); i += 4096 {
 				ballast[i] = 1
 			}
-			var bare, isolated, other []time.Duration
-			_, err := os.Stat(bwrap)
-			compare := err == nil
+			isolated := func(r *Runner, conf policy.Confinement) func() error {
+				return func() error {
+					res, err := r.Run(context.Background(), benchPermit(b, conf), cmd)
+					if err == nil && (res.ExitCode != 0 || res.Enforced != policy.LevelIsolated) {
+						err = fmt.Errorf("result %+v", res)
+					}
+					return err
+				}
+			}
+			rows := []benchRow{{name: "bare", run: exec1(cmd.Path)}, {name: "isolated", run: isolated(r, conf)}, {name: "proxy", run: isolated(r, proxied)},
+				{name: "cold", run: isolated(alone, conf)}}
+			if _, err := os.Stat(bwrap); err == nil {
+				rows = append(rows, benchRow{name: "bwrap", run: exec1(bwrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr",
+					"--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", cmd.Path)})
+			}
 			for b.Loop() {
-				at := time.Now()
-				if err := exec.Command(cmd.Path).Run(); err != nil {
-					b.Fatal(err)
-				}
-				bare = append(bare, time.Since(at))
-				at = time.Now()
-				if res, err := r.Run(context.Background(), p, cmd); err != nil || res.ExitCode != 0 || res.Enforced != policy.LevelIsolated {
-					b.Fatalf("%+v, %v", res, err)
-				}
-				isolated = append(isolated, time.Since(at))
-				if compare {
-					at = time.Now()
-					if err := exec.Command(bwrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
-						"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", cmd.Path).Run(); err != nil {
+				for i := range rows {
+					at := time.Now()
+					if err := rows[i].run(); err != nil {
 						b.Fatal(err)
 					}
-					other = append(other, time.Since(at))
+					rows[i].took = append(rows[i].took, time.Since(at))
+					// What the last row left to do is not the next one's.
+					r.tails.Wait()
+					alone.tails.Wait()
 				}
 			}
-			slices.Sort(bare)
-			slices.Sort(isolated)
-			slices.Sort(other)
-			mid := func(d []time.Duration) float64 { return float64(d[len(d)/2].Microseconds()) / 1000 }
-			b.ReportMetric(mid(bare), "bare-ms")
-			b.ReportMetric(mid(isolated), "isolated-ms")
-			b.ReportMetric(mid(isolated)-mid(bare), "over-ms")
-			if compare {
-				b.ReportMetric(mid(other), "bwrap-ms")
+			for _, x := range rows {
+				b.ReportMetric(x.at(50), x.name+"-ms")
+				if x.name != "bare" {
+					b.ReportMetric(x.at(50)-rows[0].at(50), x.name+"-over-ms")
+				}
 			}
-			b.ReportMetric(float64(isolated[len(isolated)*95/100].Microseconds())/1000, "p95-ms")
+			b.ReportMetric(rows[1].at(95), "isolated-p95-ms")
 			runtime.KeepAlive(ballast)
 		})
 	}
 }
 
-// BenchmarkInFlight keeps 32 isolated runs in flight.
-func BenchmarkInFlight(b *testing.B) {
-	r, p, cmd := benchRunner(b)
-	var wg sync.WaitGroup
-	work := make(chan struct{})
-	for range 32 {
-		wg.Go(func() {
-			for range work {
-				if res, err := r.Run(context.Background(), p, cmd); err != nil || res.ExitCode != 0 {
-					b.Errorf("%+v, %v", res, err)
-				}
-			}
-		})
-	}
-	at := time.Now()
-	n := 0
-	for b.Loop() {
-		work <- struct{}{}
-		n++
-	}
-	close(work)
-	wg.Wait()
-	b.ReportMetric(float64(n)/time.Since(at).Seconds(), "runs/s")
+type benchRow struct {
+	name string
+	run  func() error
+	took []time.Duration
 }
 
-func benchRunner(b *testing.B) (*Runner, policy.Permit, sandbox.Cmd) {
+// at gives a percentile in milliseconds.
+func (r benchRow) at(percent int) float64 {
+	sorted := slices.Sorted(slices.Values(r.took))
+	return float64(sorted[len(sorted)*percent/100].Microseconds()) / 1000
+}
+
+func exec1(argv ...string) func() error {
+	return func() error { return exec.Command(argv[0], argv[1:]...).Run() }
+}
+
+// BenchmarkInFlight keeps 32 runs in flight: bare ones, and isolated ones.
+func BenchmarkInFlight(b *testing.B) {
+	r, conf, cmd := benchRunner(b)
+	for _, x := range []benchRow{{name: "bare", run: exec1(cmd.Path)}, {name: "isolated", run: func() error {
+		res, err := r.Run(context.Background(), benchPermit(b, conf), cmd)
+		if err == nil && res.ExitCode != 0 {
+			err = fmt.Errorf("result %+v", res)
+		}
+		return err
+	}}} {
+		b.Run(x.name, func(b *testing.B) {
+			var wg sync.WaitGroup
+			work := make(chan struct{})
+			for range 32 {
+				wg.Go(func() {
+					for range work {
+						if err := x.run(); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			at := time.Now()
+			n := 0
+			for b.Loop() {
+				work <- struct{}{}
+				n++
+			}
+			close(work)
+			wg.Wait()
+			b.ReportMetric(float64(n)/time.Since(at).Seconds(), "runs/s")
+		})
+	}
+}
+
+func benchRunner(b *testing.B) (*Runner, policy.Confinement, sandbox.Cmd) {
 	b.Helper()
 	base := b.TempDir()
 	ws := filepath.Join(base, "ws")
 	if err := os.Mkdir(ws, 0o755); err != nil {
 		b.Fatal(err)
 	}
-	r, err := New(Options{SkeletonDir: filepath.Join(base, "skeleton"), UID: 65534, GID: 65534})
+	r, err := New(Options{SkeletonDir: filepath.Join(base, "skeleton"), UID: 65534, GID: 65534,
+		Proxy: func(ln net.Listener, _ policy.Permit) { _, _ = ln.Accept() }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = r.Close() })
+	r.Support()
+	return r, policy.Confinement{Level: policy.LevelIsolated, Workspace: ws},
+		sandbox.Cmd{Path: "/usr/bin/true", Args: []string{"true"}, Env: []string{"PATH=/usr/bin"}}
+}
+
+func benchPermit(b *testing.B, conf policy.Confinement) policy.Permit {
+	b.Helper()
 	q := policy.Request{Tool: "exec", Agent: "main"}
-	p, err := policy.Decision{Verdict: policy.Allow, Digest: policy.DigestOf(q),
-		Confinement: policy.Confinement{Level: policy.LevelIsolated, Workspace: ws}}.Permit(q)
+	p, err := policy.Decision{Verdict: policy.Allow, Digest: policy.DigestOf(q), Confinement: conf}.Permit(q)
 	if err != nil {
 		b.Fatal(err)
 	}
-	r.Support()
-	return r, p, sandbox.Cmd{Path: "/usr/bin/true", Args: []string{"true"}, Env: []string{"PATH=/usr/bin"}}
+	return p
 }
