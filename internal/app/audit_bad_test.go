@@ -31,7 +31,9 @@ func fullHome(t *testing.T) (home string, files []string) {
 		"agents/main/agent/auth-profiles.json": "{}", "agents/main/sessions/sessions.json": "{}", "agents/main/sessions/a.jsonl": "{}\n",
 		"logs/gateway.log": "x\n", "identity/device.json": "{}", "devices/paired.json": "{}", "cron/jobs.json": "{}",
 		"hooks/x/package.json": "{}", "hooks/x/handler.js": "1\n", "extensions/x/package.json": "{}", "extensions/x/index.js": "1\n",
-		"skills/x/SKILL.md": "text\n", "memory/main.sqlite": "x", "workspace/AGENTS.md": "text\n", "workspace/skills/y/SKILL.md": "text\n", "workspace/notes.md": "text\n",
+		"skills/x/SKILL.md": "text\n", "memory/main.sqlite": "x", "oauth/telegram.json": "{}", "gateway.env": "A=1\n", "vault.age": "x", "nodes/nodes.json": "{}", "logs/audit.log": "{}\n",
+		"state/openclaw.sqlite": "x", "config-backups/1.json5": "{}", "agents/main/agent/store.sqlite": "x", "agents/main/sessions/sessions.log": "{}\n",
+		"hooks/x/notes.txt": "1\n", "devices/pending.json": "{}", "identity/device-auth.json": "{}", "cron/runs/a.jsonl": "{}\n", "docker-compose.yml": "services: { openclaw: { image: openclaw } }\n", "workspace/AGENTS.md": "text\n", "workspace/skills/y/SKILL.md": "text\n", "workspace/notes.md": "text\n",
 	} {
 		p := filepath.Join(home, ".openclaw", name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {

@@ -313,7 +313,7 @@ func socketName(p string) bool {
 
 // fileName reports names that only files have.
 func fileName(p string) bool {
-	return slices.Contains([]string{".json", ".jsonl", ".sqlite", ".md", ".env", ".key", ".pem", ".age", ".bak", ".log", ".js", ".mjs", ".ts", ".py", ".sh"}, path.Ext(p))
+	return slices.Contains([]string{".json", ".json5", ".yml", ".yaml", ".toml", ".txt", ".jsonl", ".sqlite", ".md", ".env", ".key", ".pem", ".age", ".bak", ".log", ".js", ".mjs", ".ts", ".py", ".sh"}, path.Ext(p))
 }
 
 func synced(s *Subject) Outcome {
