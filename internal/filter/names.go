@@ -202,6 +202,10 @@ func nameByWord(last, prev string) nameClass {
 		if in(keyBefore[:], prev) {
 			return nameToken
 		}
+		switch prev {
+		case "session", "cookie", "cipher", "aes", "crypt", "tls", "ssl", "vapid", "push", "oauth", "sso", "root":
+			return nameWeak
+		}
 		return nameQuery
 	case "credential", "credentials", "jwt", "bearer", "authkey", "psk", "refresh", "creds":
 		return nameToken
@@ -225,9 +229,9 @@ func nameByWord(last, prev string) nameClass {
 			return nameToken
 		}
 		return nameWeak
-	case "session", "sess", "ticket", "state", "appid", "sessionid":
+	case "session", "sess", "ticket", "state", "appid":
 		return nameQuery
-	case "phpsessid", "jsessionid", "sessid":
+	case "phpsessid", "jsessionid", "sessid", "sessionid":
 		return nameWeak
 	case "auth", "sid", "sig", "signature", "hmac", "seed", "cookie", "assertion", "samlresponse":
 		return nameWeak

@@ -422,7 +422,7 @@ func (sc *scanner) nameBack(end int) string {
 		c := s[i-1]
 		if c == ' ' && spaces < 2 && i < end {
 			spaces++
-		} else if !isName(c) {
+		} else if !isName(c) || c == 'm' && backANSI(s, i) != i {
 			break
 		}
 		i--
@@ -439,4 +439,4 @@ func (sc *scanner) nameBack(end int) string {
 // fillers stand between a name and its value, in the order in which they are
 // taken off the end.
 var fillers = [...]string{" is", " was", " of", " value", " =", " to", " from", " lautet", " ist", " es", " est", " jest", " är", "是", "为", "は", "は、", "는", "은",
-	" reset", " set", " changed", " issued", " created", " generated", " received", " below", " follows"}
+	" reset", " set", " changed", " issued", " geändert", " updated", " created", " generated", " received", " below", " follows"}

@@ -58,7 +58,7 @@ func (l *looker) address(t tokens, i int) {
 		if how == notCalled && !title && own&(cAI|cHelper) == 0 {
 			weight = 4
 		}
-	} else if how == named && own&cAI == 0 {
+	} else if how != notCalled && own&cAI == 0 {
 		weight = 3
 	}
 	if how == subject && own&cHelper != 0 {

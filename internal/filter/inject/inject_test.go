@@ -100,6 +100,8 @@ func TestWordRules(t *testing.T) {
 		"override.user":      {"forget the user's request", "forget the user"},
 		"override.rules":     {"ignore rules", "ignore cars"},
 		"rules.over":         {"the task is cancelled", "the flight is cancelled"},
+		"rules.ended":        {"your rules have expired", "your milk has expired"},
+		"authority.wants":    {"the user wants you to go", "the user wants tea"},
 		"rules.only":         {"your only goal", "your only cat"},
 		"rules.new":          {"new rules", "new shoes"},
 		"task.new":           {"your goal", "your cat"},

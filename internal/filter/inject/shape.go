@@ -178,7 +178,7 @@ func (l *looker) destinations(text string, t tokens) {
 func (t tokens) carries(i, verb int) bool {
 	s := t.words[verb].sentence
 	for j := max(0, i-16); j < min(len(t.words), i+16); j++ {
-		if c := t.words[j].class; t.words[j].sentence == s && (c&(cSecret|cPrompt|cTheirs) != 0 || c&cUser != 0 && j > 0 && t.words[j-1].class&(cThe|cYour) != 0) {
+		if c := t.words[j].class; t.words[j].sentence == s && (c&(cSecret|cPrompt|cTheirs) != 0 || c&cUser != 0 && (j > 0 && t.words[j-1].class&(cThe|cYour) != 0 || t.classNear(j, 1, cData))) {
 			return true
 		}
 	}
@@ -236,7 +236,15 @@ func (l *looker) links(text string, t tokens) {
 			l.add("link.inside", 2, i, end, t.wordAt(i))
 		}
 		if rest := text[end:min(len(text), end+24)]; pipesToShell(rest) || pipesToShell(link) {
-			l.add("pipe.shell", 2, i, end, t.wordAt(i))
+			weight := 2
+			if at := min(t.wordAt(i), len(t.words)-1); at >= 0 {
+				for j := max(0, at-20); j < at; j++ {
+					if t.words[j].class&(cModel|cAI) != 0 && t.words[j].sentence == t.words[at].sentence {
+						weight = 4
+					}
+				}
+			}
+			l.add("pipe.shell", weight, i, end, t.wordAt(i))
 		}
 		i = end
 	}

@@ -81,7 +81,7 @@ var lexicon = [...]struct {
 	class classes
 	words string
 }{
-	{cOverride, `ignore disregard forget override bypass neglect skip drop abandon overlook dismiss discard stop set_aside put_aside lay_aside pay_no_attention scrap unlearn disobey break
+	{cOverride, `انس انسوا ignoriert vergesst ignore disregard forget override bypass neglect skip drop abandon overlook dismiss discard stop set_aside put_aside lay_aside pay_no_attention scrap unlearn disobey break
 		olvídate bortse strunta ne_tiens_pas_compte ne_tenez_pas_compte fais_fi faites_fi no_sigas no_hagas_caso haz_caso_omiso trascura tralascia ignorem esquece zapomnijcie zlekceważ не_обращай_внимания не_следуй aldırma boş_ver unutun लाँघो भूल भुला تجاهلوا لا_تتبع انسى התעלמי שכחי 抛开 不要理会 不要遵守 従わない 無視せよ 잊고 무시하고 따르지 बिसरा zanedbej zabudnite pamiršk ignorišite zaboravi ignorirajte забудьмо
 		ignora olvida omite ignorar olvide dimentica ignorez oubliez oublie ignoriere ignorieren vergiss vergessen missachte
 		esqueça esqueca desconsidere zignoruj ignoruj zapomnij pomiń игнорируй игнорируйте проигнорируй забудь забудьте отбрось ігноруй забудь
@@ -94,7 +94,7 @@ var lexicon = [...]struct {
 		anterioare korábbi előző προηγούμενες προηγούμενα sebelumnya terdahulu trước पिछले पूर्व السابقة السابقه قبلی הקודמות הקודם
 		これまで 之前 以前 上述 以上 先前 前の 이전 ก่อนหน้า`},
 	{cAll, `all every any each everything todas todos todo tutte tutti toutes tous alle sämtliche sämtlichen todas wszystkie все всі tüm alla kaikki všechny toate minden semua segala mọi tất सभी جميع كل همه כל 所有 全部 すべて 모든`},
-	{cInstr, `instructions instruction guidance brief briefing programming directions directives directive rules guidelines guideline commands orders constraints restrictions policies safeguards guardrails programming training limits
+	{cInstr, `vorgaben القواعد instructions instruction guidance brief briefing programming directions directives directive rules guidelines guideline commands orders constraints restrictions policies safeguards guardrails programming training limits
 		instrucciones instrucción reglas órdenes istruzioni regole instructions consignes règles anweisungen anweisung instruktionen regeln befehle vorgaben
 		instruções instrucoes regras polecenia poleceń instrukcje instrukcji zasady инструкции инструкций указания правила команды інструкції вказівки
 		instructies aanwijzingen regels talimatları talimatlar komutları kuralları instruktioner anvisningar regler ohjeet ohjeita säännöt pokyny instrukce instrucțiunile
@@ -103,15 +103,15 @@ var lexicon = [...]struct {
 		指令 指示 说明 命令 规则 規則 指示を 지시 명령 คำสั่ง`},
 	{cTask, `request task question article page document ask asked job directions conversation topic sheet`},
 	{cYour, `your ur yours tu tus tuo tuoi votre vos ton tes dein deine deinen seu sua twój twoje твой твои user's users' owner's its client's customer's reader's visitor's dir euch eure euren ihre ihren vos mon vuestras suas sus 你的 您的 あなたの 당신의 user‘s пользователя użytkownika kullanıcının utente utente usuario gebruikers`},
-	{cSend, `envie envíen enviem sending forwarding posting uploading emailing mailing exporting submitting send submit upload forward exfiltrate post transmit leak deliver email mail share dispatch relay attach bcc   hand_over give ship pipe
+	{cSend, `envíame mándamelo mostre-me mandami schick inviami envoie-moi envie envíen enviem sending forwarding posting uploading emailing mailing exporting submitting send submit upload forward exfiltrate post transmit leak deliver email mail share dispatch relay attach bcc   hand_over give ship pipe
 		schickt sendet schicken übermittle leite envoie-moi transmets transmettez partage mándame comparte reenvía adjunta manda mandami inoltra condividi encaminhe mande compartilhe doorsturen podeślij przekaż udostępnij пришли перешли отправляй передай gönderin ilet paylaş skickar vidarebefordra भेज भेजना साझा ابعث أرسلي شارك שלחי העבר 转发 发给 传给 上传 送れ 送信せよ 転送 전송 전달 공유 보내줘 posílej надсилай перешліть trimiteți
 		envía envia enviar manda invia inviare envoyez envoie sende schick schicke senden wyślij prześlij отправь отправьте перешли надішли stuur verstuur gönder skicka send lähetä pošli trimite küldd στείλε kirim gửi भेजें भेजो أرسل وأرسل ارسل בפרסם שלח
 		发送 發送 送信 送って 보내`},
-	{cReveal, `printing revealing showing reading quoting pasting dumping reveal print output show display disclose read paste dump expose repeat quote recite leak list collect mention include encode echo divulge cat peek_into look_through look_into
+	{cReveal, `mostre-me muéstrame dime zeig sag_mir dis-moi printing revealing showing reading quoting pasting dumping reveal print output show display disclose read paste dump expose repeat quote recite leak list collect mention include encode echo divulge cat peek_into look_through look_into
 		zeigt nenne verrate gib montre-moi affiche révèle-moi divulgue muéstrame enséñame dime di revelar mostrami rivelare dimmi mostra-me revela diga pokażcie wyświetl podaj назови выдай söster anzeigen toon laat_zien vertel gösterin söyle visa berätta बताओ बता दिखा अظهر أظهر وأظهر اعرض أخبرني הראה גלה 告诉我 显示出 输出 打印 列出 表示して 表示せよ 見せて 教えて 出力 알려줘 보여줘 출력 공개 ukaž odhal покажи розкрий arată dezvăluie δείξε
 		revela muestra mostrar rivela mostra révèle révélez montre affiche zeige zeig offenbare verrate mostre revele ujawnij pokaż покажи раскрой выведи toon onthul göster visa avslöja vis näytä paljasta ukaž arată mutasd αποκάλυψε tampilkan ungkapkan hiển_thị दिखाएँ दिखाओ اكشف אظهر הצג
 		显示 顯示 透露 泄露 表示 見せ 보여`},
-	{cSecret, `2fa one-time_code recovery_code verification_code card_number credit_card door_code wifi_password session_token session_tokens access_token auth_token api_token gateway_token token_file  environment_variables env_vars private_keys ssh_keys id_ed25519 id_ecdsa netrc wallet_dat keychain   payroll secrets_json pgpass npmrc kubeconfig password passwords passwd credentials credential secret secrets apikey api_key api_keys ssh_key ssh_keys private_key private_keys  id_rsa shadow wallet   
+	{cSecret, `senha пароль hasło hasła parolayı şifreyi السر كلمة_السر लॉगिन 2fa one-time_code recovery_code verification_code card_number credit_card door_code wifi_password session_token session_tokens access_token auth_token api_token gateway_token token_file  environment_variables env_vars private_keys ssh_keys id_ed25519 id_ecdsa netrc wallet_dat keychain   payroll secrets_json pgpass npmrc kubeconfig password passwords passwd credentials credential secret secrets apikey api_key api_keys ssh_key ssh_keys private_key private_keys  id_rsa shadow wallet   
 		known_hosts authorized_keys sms otp login_data logins saved_passwords
 		zugangsdaten geheimnis geheimnisse identifiants clés_api clé_api clés claves_api secretos contraseñas chiave chiavi segreti segredos chaves chave wachtwoord sleutels geheimen sekrety poufne секреты ключей паролей şifre anahtarını anahtarı anahtarları lösenordet nycklar κωδικούς parolele cheile गुप्त पासवर्ड्स كلمات_المرور كلمة_المرور المفتاح הסיסמאות הסיסמה 令牌 凭据 秘密 トークン 秘密鍵 鍵 암호 토큰 키를 jelszavakat паролі
 		contraseñas contraseña claves clave password parole mots_de_passe passwörter passwort schlüssel senhas hasła hasło klucze паролями пароли пароль ключи wachtwoorden şifreleri lösenord salasanat hesla kata_sandi mật_khẩu khóa पासवर्ड كلمات المرور مفاتيح סיסמאות
@@ -133,7 +133,7 @@ var lexicon = [...]struct {
 	{cControl, ` trusted_list allow_list   tools_exec exec_security soul_md agents_md bypass_permissions admin_rights administrator_rights pairing gateway approvals approval allowlist denylist heartbeat soul  sub-agent subagent subagents openclaw  trusted_senders elevated sandbox auto-approve autoapprove     skill_md `},
 	{cMust, `should shall have_to has_to needs_to ought supposed expected_to are_to obliged must required mandatory immediately urgent necessary requires need doit doivent debe deben deve devono muss müssen должен обязан musi moet måste täytyy trebuie harus phải 必须 必須 반드시`},
 	{cDo, `add set install write create insert edit change replace push force-push publish spawn approve invite make save enable save accept treat act buy pay transfer give translate summarise summarize grant subscribe click download append commit merge`},
-	{cMention, `study studies such refusal refuses tricked tricking opener declines declined meme phishing scam scams scammers ctf owasp quiz verdict expect meme researcher refused example examples sample samples e.g inputs tested testdata detector detect detection attack attacks attacker injection injections filter filtered blocked jailbreak jailbreaks glossary asserts escaped escape cve researchers vulnerability malicious payload payloads markers parameter fixture quoted phrase phrases bypass`},
+	{cMention, `assert study studies such refusal refuses tricked tricking opener declines declined meme phishing scam scams scammers ctf owasp quiz verdict expect meme researcher refused example examples sample samples e.g inputs tested testdata detector detect detection attack attacks attacker injection injections filter filtered blocked jailbreak jailbreaks glossary asserts escaped escape cve researchers vulnerability malicious payload payloads markers parameter fixture quoted phrase phrases bypass`},
 	{cReading, `listening handling opening seeing visiting reading reads read processing process summarizing summarising transcribing reviewing parsing analysing analyzing indexing crawling scraping working browsing viewing`},
 	{cDecode, `base32       unescape pig_latin decode decodes decrypt rot13 base64 morse hex unscramble deobfuscate url-decode decipher letter letters evaluate reverse backwards caesar concatenate`},
 	{cObey, `act_on run_it execute_it comply_with obey follow execute comply perform act do carry run`},
@@ -143,7 +143,7 @@ var lexicon = [...]struct {
 	{cSay, `say says reply respond answer claim pretend state conclude summary review score rate recommend write`},
 	{cOnly, `only positive always exactly everywhere`},
 	{cTrusted, `boss's ceo auditor vendor compliance orchestrator supervisor's anthropic openai google microsoft owner operator supervisor administrator administrators developer developers maintainers creator safety admin boss`},
-	{cThe, `the this his that these`},
+	{cThe, `lo la el il le das den dem o os ce the this his that these`},
 	{cKey, `env cookie cookies vault keys key memory token tokens code codes inbox calendar agenda токен`},
 	{cVerb, `accept acknowledge act add adjust admit allow alter answer append apply approve arrange ask assign attach authorize award become begin book bring browse buy call cancel change charge check choose claim clear click close commit compose configure confirm connect consider contact continue convert copy create deactivate decline delay delete deploy describe disable disclose do donate download drop edit email empty enable encrypt end enter erase execute export expose fetch fill find finish follow forget format forward generate get give go grant hand help hide identify ignore imagine import include increase inform insert inspect install invite join keep kill leave list load log login look lower mail make mark mention merge modify monitor move obey offer omit open order output overwrite paste pause pay perform permit place play poll post prepare press pretend print proceed promote provide publish pull push put quote raise rank rate read rebase recommend record recover reduce refund register reject release remember remove rename render repeat replace reply report request rerun reset resolve respond restart restore return reveal revert review revoke rewrite run save say schedule scrap search select send set share show sign simulate skip sort spawn speak start state stop store submit subscribe summarise summarize suppress switch take tell terminate test text trade transfer translate treat trigger trust try turn type unlock update upgrade upload use verify visit wait whitelist wipe wire withdraw write`},
 	{cAI, `coding_agent coding_agents ai-agents ai-agent ai_agent ai_agents ai ais llm llms chatbot chatbots chatgpt gpt copilot claude gemini openclaw ki ia ии sprachmodelle sprachmodell ki-assistent ki-assistenten ai-assistent एआई language_model language_models large_language_model ai-agent ai-agents yapay_zekâ 人工智能`},
@@ -168,7 +168,7 @@ var lexicon = [...]struct {
 	{cAgents, `approvals approval_prompts approval_prompt subagent subagents sub-agent sub-agents pairing pairing_code auto-approve autoapprove trusted_senders tool_policy guardrails`},
 	{cGrant, `grant give escalate elevate assign make`},
 	{cAfter, `nichts rien nada niente 말고 말 않고 ないで ずに せず`},
-	{cSaid, `authorised authorized says agreed asked told said wants instructed ordered requested`},
+	{cSaid, `wants authorised authorized says agreed asked told said wants instructed ordered requested`},
 }
 
 // tables are the lexicon by word, compound words by their first part, and
@@ -212,6 +212,8 @@ type wordRule struct {
 	reach  int
 	order  order
 	unless classes // of the word that follows
+	// together: what follows stands within three words of each other.
+	together bool
 }
 
 type order uint8
@@ -223,57 +225,59 @@ const (
 
 // wordRules, one row each; a test demands a hit and a near miss for every row.
 var wordRules = [...]wordRule{
-	{"override", 6, cOverride, []classes{cPrior, cInstr}, 6, anyOrder, 0},
-	{"override.yours", 6, cOverride, []classes{cYour, cInstr | cPrompt}, 4, inOrder, 0},
-	{"override.all", 4, cOverride, []classes{cAll, cInstr}, 3, inOrder, 0},
-	{"override.task", 4, cOverride, []classes{cThe | cYour | cPrior, cTask | cAnswer}, 4, inOrder, 0},
-	{"override.told", 6, cOverride, []classes{cYou, cTold}, 5, anyOrder, 0},
-	{"override.user", 5, cOverride, []classes{cUser | cTheirs, cTask | cSaid | cInstr}, 3, inOrder, 0},
-	{"rules.over", 3, cInstr | cGoal, []classes{cOver}, 10, inOrder, 0},
-	{"override.rules", 4, cOverride, []classes{cInstr}, 2, anyOrder, 0},
-	{"task.new", 4, cYour, []classes{cGoal}, 2, inOrder, 0},
-	{"rules.new", 3, cNew, []classes{cInstr | cGoal}, 2, inOrder, 0},
-	{"rules.only", 4, cYour, []classes{cOnly | cNew, cInstr | cGoal}, 2, inOrder, 0},
-	{"instead.of", 5, cInstead, []classes{cAnswer}, 2, inOrder, 0},
-	{"conceal.after", 4, cConceal, []classes{cAfter}, 3, inOrder, 0},
-	{"authority.am", 4, cI, []classes{cThe | cYour, cTrusted | cUser}, 2, inOrder, 0},
-	{"access", 4, cGrant, []classes{cAccess}, 4, inOrder, 0},
-	{"task.not", 4, cNot, []classes{cAnswer}, 2, inOrder, 0},
-	{"control", 4, cOff, []classes{cGuard | cControl}, 4, anyOrder, 0},
-	{"data.send", 4, cSend | cReveal, []classes{cYour | cAll | cUser, cData | cThings}, 4, inOrder, 0},
-	{"user.own", 4, cVerb | cSend | cReveal | cDestroy, []classes{cTheirs}, 6, inOrder, 0},
-	{"me", 2, cSend | cReveal | cVerb | cDo, []classes{cMine}, 3, anyOrder, 0},
-	{"lasting", 1, cLasting, nil, 0, inOrder, 0},
-	{"exact", 2, cReveal, []classes{cExact}, 6, inOrder, 0},
-	{"override.above", 3, cOverride, []classes{cThe, cPrior}, 2, inOrder, 0},
-	{"secret.send", 5, cSend, []classes{cSecret | cPrompt}, 8, anyOrder, 0},
-	{"secret.reveal", 4, cReveal, []classes{cSecret}, 6, inOrder, 0},
-	{"key.send", 4, cSend, []classes{cKey}, 5, inOrder, 0},
-	{"key.reveal", 3, cReveal, []classes{cKey}, 5, inOrder, 0},
-	{"prompt.told", 5, cReveal | cSay, []classes{cYou, cTold}, 8, inOrder, 0},
-	{"prompt.part", 4, cExact, []classes{cYour, cPrompt | cInstr}, 5, inOrder, 0},
-	{"not.follow", 5, cNot, []classes{cObey, cInstr}, 4, inOrder, 0},
-	{"user.s", 1, cTheirs, nil, 0, inOrder, 0},
-	{"control.agent", 5, cOff | cDestroy | cOverride | cDo, []classes{cAgents}, 4, inOrder, 0},
-	{"prompt.reveal", 5, cReveal, []classes{cYour | cSystem, cPrompt | cInstr}, 5, anyOrder, 0},
-	{"conceal", 4, cNot, []classes{cConceal}, 3, inOrder, cYou | cYour},
-	{"conceal.user", 4, cNot, []classes{cUser}, 4, inOrder, 0},
-	{"control", 4, cNot, []classes{cControl}, 2, inOrder, 0},
-	{"silent", 3, cSilent, nil, 0, inOrder, 0},
-	{"user", 1, cThe | cYour, []classes{cUser}, 1, inOrder, 0},
-	{"tool", 3, cCall, []classes{cTool}, 4, inOrder, 0},
-	{"destroy", 3, cDestroy, []classes{cThings | cAll}, 4, anyOrder, 0},
-	{"control", 4, cDo | cCall | cDestroy | cOverride, []classes{cControl}, 5, inOrder, 0},
-	{"decode", 6, cDecode, []classes{cObey}, 9, inOrder, 0},
-	{"authority.approved", 4, cUser | cTrusted, []classes{cApprove}, 5, anyOrder, 0},
-	{"authority.message", 3, cSystem | cTrusted, []classes{cYou | cModel, cMust | cDo}, 9, anyOrder, 0},
-	{"pay", 3, cPay, []classes{cMust}, 6, inOrder, 0},
-	{"say", 3, cSay, []classes{cOnly | cThe | cUser}, 3, inOrder, 0},
-	{"say.user", 3, cConceal, []classes{cUser}, 3, inOrder, 0},
-	{"model.must", 1, cModel, []classes{cMust}, 2, inOrder, 0},
-	{"authority.said", 3, cUser, []classes{cSaid, cTo | cYou}, 3, inOrder, 0},
-	{"must", 1, cMust, nil, 0, inOrder, 0},
-	{"you", 1, cYou, []classes{cMust | cObey}, 3, inOrder, 0},
+	{"override", 6, cOverride, []classes{cPrior, cInstr}, 6, anyOrder, 0, true},
+	{"override.yours", 6, cOverride, []classes{cYour, cInstr | cPrompt}, 4, inOrder, 0, false},
+	{"override.all", 4, cOverride, []classes{cAll, cInstr}, 3, inOrder, 0, false},
+	{"override.task", 4, cOverride, []classes{cThe | cYour | cPrior, cTask | cAnswer}, 4, inOrder, 0, false},
+	{"override.told", 6, cOverride, []classes{cYou, cTold}, 5, anyOrder, 0, false},
+	{"override.user", 5, cOverride, []classes{cUser | cTheirs, cTask | cSaid | cInstr}, 3, inOrder, 0, false},
+	{"rules.over", 3, cInstr | cGoal, []classes{cOver}, 10, inOrder, 0, false},
+	{"override.rules", 4, cOverride, []classes{cInstr}, 2, anyOrder, 0, false},
+	{"task.new", 4, cYour, []classes{cGoal}, 2, inOrder, 0, false},
+	{"rules.ended", 4, cYour, []classes{cInstr | cGoal, cOver}, 5, inOrder, 0, false},
+	{"authority.wants", 4, cUser, []classes{cSaid, cYou}, 2, inOrder, 0, false},
+	{"rules.new", 3, cNew, []classes{cInstr | cGoal}, 2, inOrder, 0, false},
+	{"rules.only", 4, cYour, []classes{cOnly | cNew, cInstr | cGoal}, 2, inOrder, 0, false},
+	{"instead.of", 5, cInstead, []classes{cAnswer}, 2, inOrder, 0, false},
+	{"conceal.after", 4, cConceal, []classes{cAfter}, 3, inOrder, 0, false},
+	{"authority.am", 4, cI, []classes{cThe | cYour, cTrusted | cUser}, 2, inOrder, 0, false},
+	{"access", 4, cGrant, []classes{cAccess}, 4, inOrder, 0, false},
+	{"task.not", 4, cNot, []classes{cAnswer}, 2, inOrder, 0, false},
+	{"control", 4, cOff, []classes{cGuard | cControl}, 4, anyOrder, 0, false},
+	{"data.send", 4, cSend | cReveal, []classes{cYour | cAll | cUser, cData | cThings}, 4, inOrder, 0, false},
+	{"user.own", 4, cVerb | cSend | cReveal | cDestroy, []classes{cTheirs}, 6, inOrder, 0, false},
+	{"me", 2, cSend | cReveal | cVerb | cDo, []classes{cMine}, 3, anyOrder, 0, false},
+	{"lasting", 1, cLasting, nil, 0, inOrder, 0, false},
+	{"exact", 2, cReveal, []classes{cExact}, 6, inOrder, 0, false},
+	{"override.above", 3, cOverride, []classes{cThe, cPrior}, 2, inOrder, 0, false},
+	{"secret.send", 5, cSend, []classes{cSecret | cPrompt}, 8, anyOrder, 0, false},
+	{"secret.reveal", 4, cReveal, []classes{cSecret}, 6, inOrder, 0, false},
+	{"key.send", 4, cSend, []classes{cKey}, 5, inOrder, 0, false},
+	{"key.reveal", 3, cReveal, []classes{cKey}, 5, inOrder, 0, false},
+	{"prompt.told", 5, cReveal | cSay, []classes{cYou, cTold}, 8, inOrder, 0, false},
+	{"prompt.part", 4, cExact, []classes{cYour, cPrompt | cInstr}, 5, inOrder, 0, false},
+	{"not.follow", 5, cNot, []classes{cObey, cInstr}, 4, inOrder, 0, false},
+	{"user.s", 1, cTheirs, nil, 0, inOrder, 0, false},
+	{"control.agent", 5, cOff | cDestroy | cOverride | cDo, []classes{cAgents}, 4, inOrder, 0, false},
+	{"prompt.reveal", 5, cReveal, []classes{cYour | cSystem, cPrompt | cInstr}, 5, anyOrder, 0, false},
+	{"conceal", 4, cNot, []classes{cConceal}, 3, inOrder, cYou | cYour, false},
+	{"conceal.user", 4, cNot, []classes{cUser}, 4, inOrder, 0, false},
+	{"control", 4, cNot, []classes{cControl}, 2, inOrder, 0, false},
+	{"silent", 3, cSilent, nil, 0, inOrder, 0, false},
+	{"user", 1, cThe | cYour, []classes{cUser}, 1, inOrder, 0, false},
+	{"tool", 3, cCall, []classes{cTool}, 4, inOrder, 0, false},
+	{"destroy", 3, cDestroy, []classes{cThings | cAll}, 4, anyOrder, 0, false},
+	{"control", 4, cDo | cCall | cDestroy | cOverride, []classes{cControl}, 5, inOrder, 0, false},
+	{"decode", 6, cDecode, []classes{cObey}, 9, inOrder, 0, false},
+	{"authority.approved", 4, cUser | cTrusted, []classes{cApprove}, 5, anyOrder, 0, false},
+	{"authority.message", 3, cSystem | cTrusted, []classes{cYou | cModel, cMust | cDo}, 9, anyOrder, 0, false},
+	{"pay", 3, cPay, []classes{cMust}, 6, inOrder, 0, false},
+	{"say", 3, cSay, []classes{cOnly | cThe | cUser}, 3, inOrder, 0, false},
+	{"say.user", 3, cConceal, []classes{cUser}, 3, inOrder, 0, false},
+	{"model.must", 1, cModel, []classes{cMust}, 2, inOrder, 0, false},
+	{"authority.said", 3, cUser, []classes{cSaid, cTo | cYou}, 3, inOrder, 0, false},
+	{"must", 1, cMust, nil, 0, inOrder, 0, false},
+	{"you", 1, cYou, []classes{cMust | cObey}, 3, inOrder, 0, false},
 }
 
 // needs are the classes without which the rule cannot match, as far as one bit
@@ -288,15 +292,23 @@ func (r *wordRule) needs() classes {
 // match looks for the rest of a rule from word i on and returns the last word
 // that belongs to it.
 func (r *wordRule) match(t tokens, i int) (int, bool) {
+	order, first := r.order, -1
+	if t.words[i].wide {
+		order = anyOrder // the verb comes last
+	}
 	last := i
 	at := min(i+t.words[i].more, len(t.words)-1)
 	for _, c := range r.then {
-		j, ok := t.near(c, at, r.reach, r.order)
-		if !ok || j < i && strings.IndexByte(t.raw[t.words[j].end:t.words[i].start], ':') >= 0 || r.first&cNot != 0 && strings.ContainsAny(t.raw[t.words[i].end:t.words[j].start], ",:") {
+		j, ok := t.near(c, at, r.reach, order)
+		if !ok || j < i && strings.IndexByte(t.raw[t.words[j].end:t.words[i].start], ':') >= 0 ||
+			j > i && r.first&cNot != 0 && strings.ContainsAny(t.raw[t.words[i].end:t.words[j].start], ",:") {
 			return 0, false
 		}
-		last = max(last, j)
-		if r.order == inOrder {
+		if r.together && first >= 0 && !t.words[i].wide && max(first-j, j-first) > 3 {
+			return 0, false
+		}
+		first, last = j, max(last, j)
+		if order == inOrder {
 			at = j
 		}
 	}
