@@ -45,6 +45,9 @@ func (l *looker) address(t tokens, i int) {
 	if condition || title {
 		reach = 8
 	}
+	if how == named && own&(cAI|cHelper) != 0 {
+		reach = 6
+	}
 	if t.ordersFrom(end+1, reach) {
 		weight = 6
 		if how == subject {
@@ -135,7 +138,7 @@ func (t tokens) calling(i, last int, own, before classes) (int, called) {
 		}
 	}
 	for k := last + 1; k <= last+4 && k < len(t.words) && t.words[k].sentence == t.words[i].sentence; k++ {
-		if t.words[k].class&cMust != 0 {
+		if t.words[k].class&cMust != 0 && t.word(k+1) != "be" {
 			return k, subject
 		}
 	}
@@ -197,9 +200,12 @@ func (t tokens) segment(i int) bool {
 
 // ordersFrom reports whether an order begins within n words from i on.
 func (t tokens) ordersFrom(i, n int) bool {
+	if i >= len(t.words) {
+		return false
+	}
 	const verbs = cVerb | cOverride | cSend | cReveal | cCall | cDo | cConceal | cDestroy | cNot | cMust
 	for j := i; j < min(len(t.words), i+n); j++ {
-		if t.words[j].class&verbs != 0 {
+		if t.words[j].class&verbs != 0 && (j == i || !reports[t.word(j-1)]) {
 			return true
 		}
 	}
@@ -211,6 +217,9 @@ func (t tokens) ordersFrom(i, n int) bool {
 	}
 	return false
 }
+
+// reports are the words before a verb that tell what somebody does.
+var reports = map[string]bool{"i": true, "we": true, "will": true, "can": true, "would": true, "could": true, "he": true, "she": true, "they": true, "it": true, "i'll": true, "we'll": true, "to": true, "models": true, "did": true, "does": true}
 
 // leads are the words after which an order may begin.
 var leads = map[string]bool{"please": true, "and": true, "then": true, "now": true, "also": true, "just": true, "must": true, "should": true, "kindly": true, "first": true, "immediately": true, "always": true, "instead": true, "pls": true,

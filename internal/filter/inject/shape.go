@@ -98,7 +98,7 @@ func (l *looker) shape(text string, t tokens) {
 	}
 	low := ""
 	if strings.Contains(text, "style=") {
-		low = strings.ToLower(text)
+		low = lowered(text)
 		for _, c := range concealing {
 			if i := strings.Index(low, c); i >= 0 {
 				l.add("hidden.style", 3, i, i+len(c), t.wordAt(i))
@@ -183,6 +183,17 @@ func (t tokens) carries(i, verb int) bool {
 		}
 	}
 	return false
+}
+
+// lowered folds the case of ASCII letters alone, so that offsets stay.
+func lowered(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func nextLine(s string, i int) int {

@@ -187,7 +187,7 @@ func (s *splitter) classify() {
 			}
 		}
 		if i+1 < len(t.words) && len(text) == 3 && t.words[i+1].start == w.end {
-			for n := 2; n <= 7 && i+n <= len(t.words); n++ {
+			for n := 2; n <= 9 && i+n <= len(t.words); n++ {
 				if t.words[i+n-1].start != t.words[i+n-2].end {
 					break
 				}
@@ -195,6 +195,11 @@ func (s *splitter) classify() {
 					w.class |= c
 					w.more = n - 1
 				}
+			}
+		}
+		for _, p := range prefixes {
+			if rest, ok := strings.CutPrefix(text, p); ok && len(rest) > 2 && w.class == 0 {
+				w.class = known.index[rest]
 			}
 		}
 		if strings.IndexByte(text, '_') > 0 {
@@ -210,6 +215,10 @@ func (s *splitter) classify() {
 		t.classes |= w.class
 	}
 }
+
+// prefixes are the particles that Arabic and Hebrew write together with the
+// word.
+var prefixes = [...]string{"و", "ف", "وال", "בו", "ו", "ב", "ה"}
 
 func joined(t *tokens, i int, compound, sep string) bool {
 	for rest, ok := compound, true; ok; i++ {

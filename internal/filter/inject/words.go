@@ -81,7 +81,7 @@ var lexicon = [...]struct {
 	class classes
 	words string
 }{
-	{cOverride, `انس انسوا ignoriert vergesst ignore disregard forget override bypass neglect skip drop abandon overlook dismiss discard stop set_aside put_aside lay_aside pay_no_attention scrap unlearn disobey break
+	{cOverride, `zapomnij zignoruj ignoruj ignorieren unut unutun boşver अनदेखा انس انسوا ignoriert vergesst ignore disregard forget override bypass neglect skip drop abandon overlook dismiss discard stop set_aside put_aside lay_aside pay_no_attention scrap unlearn disobey break
 		olvídate bortse strunta ne_tiens_pas_compte ne_tenez_pas_compte fais_fi faites_fi no_sigas no_hagas_caso haz_caso_omiso trascura tralascia ignorem esquece zapomnijcie zlekceważ не_обращай_внимания не_следуй aldırma boş_ver unutun लाँघो भूल भुला تجاهلوا لا_تتبع انسى התעלמי שכחי 抛开 不要理会 不要遵守 従わない 無視せよ 잊고 무시하고 따르지 बिसरा zanedbej zabudnite pamiršk ignorišite zaboravi ignorirajte забудьмо
 		ignora olvida omite ignorar olvide dimentica ignorez oubliez oublie ignoriere ignorieren vergiss vergessen missachte
 		esqueça esqueca desconsidere zignoruj ignoruj zapomnij pomiń игнорируй игнорируйте проигнорируй забудь забудьте отбрось ігноруй забудь
@@ -93,8 +93,8 @@ var lexicon = [...]struct {
 		poprzednie poprzednich wcześniejsze предыдущие предыдущих прежние попередні vorige eerdere voorgaande önceki tidigare tidligere forrige aiemmat edelliset aikaisemmat předchozí
 		anterioare korábbi előző προηγούμενες προηγούμενα sebelumnya terdahulu trước पिछले पूर्व السابقة السابقه قبلی הקודמות הקודם
 		これまで 之前 以前 上述 以上 先前 前の 이전 ก่อนหน้า`},
-	{cAll, `all every any each everything todas todos todo tutte tutti toutes tous alle sämtliche sämtlichen todas wszystkie все всі tüm alla kaikki všechny toate minden semua segala mọi tất सभी جميع كل همه כל 所有 全部 すべて 모든`},
-	{cInstr, `vorgaben القواعد instructions instruction guidance brief briefing programming directions directives directive rules guidelines guideline commands orders constraints restrictions policies safeguards guardrails programming training limits
+	{cAll, `alles tudo wszystko wszystkim всё всего herşeyi allt tutto totul 一切 모두 all every any each everything todas todos todo tutte tutti toutes tous alle sämtliche sämtlichen todas wszystkie все всі tüm alla kaikki všechny toate minden semua segala mọi tất सभी جميع كل همه כל 所有 全部 すべて 모든`},
+	{cInstr, `zasad zasadach zasadami zasadę instrukcjach instrukcjami poleceniach правил правилах правилами инструкциях указаний вказівок 지시를 규칙을 निर्देशों rules' vorgaben القواعد instructions instruction guidance brief briefing programming directions directives directive rules guidelines guideline commands orders constraints restrictions policies safeguards guardrails programming training limits
 		instrucciones instrucción reglas órdenes istruzioni regole instructions consignes règles anweisungen anweisung instruktionen regeln befehle vorgaben
 		instruções instrucoes regras polecenia poleceń instrukcje instrukcji zasady инструкции инструкций указания правила команды інструкції вказівки
 		instructies aanwijzingen regels talimatları talimatlar komutları kuralları instruktioner anvisningar regler ohjeet ohjeita säännöt pokyny instrukce instrucțiunile
@@ -107,23 +107,23 @@ var lexicon = [...]struct {
 		schickt sendet schicken übermittle leite envoie-moi transmets transmettez partage mándame comparte reenvía adjunta manda mandami inoltra condividi encaminhe mande compartilhe doorsturen podeślij przekaż udostępnij пришли перешли отправляй передай gönderin ilet paylaş skickar vidarebefordra भेज भेजना साझा ابعث أرسلي شارك שלחי העבר 转发 发给 传给 上传 送れ 送信せよ 転送 전송 전달 공유 보내줘 posílej надсилай перешліть trimiteți
 		envía envia enviar manda invia inviare envoyez envoie sende schick schicke senden wyślij prześlij отправь отправьте перешли надішли stuur verstuur gönder skicka send lähetä pošli trimite küldd στείλε kirim gửi भेजें भेजो أرسل وأرسل ارسل בפרסם שלח
 		发送 發送 送信 送って 보내`},
-	{cReveal, `mostre-me muéstrame dime zeig sag_mir dis-moi printing revealing showing reading quoting pasting dumping reveal print output show display disclose read paste dump expose repeat quote recite leak list collect mention include encode echo divulge cat peek_into look_through look_into
+	{cReveal, `보여 教え geef zeg pokaż wypisz podaj wyjaw اعرض أخبر muestra-me 見せて gimme mostre-me muéstrame dime zeig sag_mir dis-moi printing revealing showing reading quoting pasting dumping reveal print output show display disclose read paste dump expose repeat quote recite leak list collect mention include encode echo divulge cat peek_into look_through look_into
 		zeigt nenne verrate gib montre-moi affiche révèle-moi divulgue muéstrame enséñame dime di revelar mostrami rivelare dimmi mostra-me revela diga pokażcie wyświetl podaj назови выдай söster anzeigen toon laat_zien vertel gösterin söyle visa berätta बताओ बता दिखा अظهر أظهر وأظهر اعرض أخبرني הראה גלה 告诉我 显示出 输出 打印 列出 表示して 表示せよ 見せて 教えて 出力 알려줘 보여줘 출력 공개 ukaž odhal покажи розкрий arată dezvăluie δείξε
 		revela muestra mostrar rivela mostra révèle révélez montre affiche zeige zeig offenbare verrate mostre revele ujawnij pokaż покажи раскрой выведи toon onthul göster visa avslöja vis näytä paljasta ukaž arată mutasd αποκάλυψε tampilkan ungkapkan hiển_thị दिखाएँ दिखाओ اكشف אظهر הצג
 		显示 顯示 透露 泄露 表示 見せ 보여`},
-	{cSecret, `senha пароль hasło hasła parolayı şifreyi السر كلمة_السر लॉगिन 2fa one-time_code recovery_code verification_code card_number credit_card door_code wifi_password session_token session_tokens access_token auth_token api_token gateway_token token_file  environment_variables env_vars private_keys ssh_keys id_ed25519 id_ecdsa netrc wallet_dat keychain   payroll secrets_json pgpass npmrc kubeconfig password passwords passwd credentials credential secret secrets apikey api_key api_keys ssh_key ssh_keys private_key private_keys  id_rsa shadow wallet   
+	{cSecret, `admin_token bot_token deploy_key master_key root_password admin_password access_key parola parolę senha пароль hasło hasła parolayı şifreyi السر كلمة_السر लॉगिन 2fa one-time_code recovery_code verification_code card_number credit_card door_code wifi_password session_token session_tokens access_token auth_token api_token gateway_token token_file  environment_variables env_vars private_keys ssh_keys id_ed25519 id_ecdsa netrc wallet_dat keychain   payroll secrets_json pgpass npmrc kubeconfig password passwords passwd credentials credential secret secrets apikey api_key api_keys ssh_key ssh_keys private_key private_keys  id_rsa shadow wallet   
 		known_hosts authorized_keys sms otp login_data logins saved_passwords
 		zugangsdaten geheimnis geheimnisse identifiants clés_api clé_api clés claves_api secretos contraseñas chiave chiavi segreti segredos chaves chave wachtwoord sleutels geheimen sekrety poufne секреты ключей паролей şifre anahtarını anahtarı anahtarları lösenordet nycklar κωδικούς parolele cheile गुप्त पासवर्ड्स كلمات_المرور كلمة_المرور المفتاح הסיסמאות הסיסמה 令牌 凭据 秘密 トークン 秘密鍵 鍵 암호 토큰 키를 jelszavakat паролі
 		contraseñas contraseña claves clave password parole mots_de_passe passwörter passwort schlüssel senhas hasła hasło klucze паролями пароли пароль ключи wachtwoorden şifreleri lösenord salasanat hesla kata_sandi mật_khẩu khóa पासवर्ड كلمات المرور مفاتيح סיסמאות
 		密码 密碼 密钥 金鑰 口令 パスワード 비밀번호`},
-	{cPrompt, `prompt prompts conversation transcript history configuration config system_message initial_message hidden_text systemprompts systemmeldung eingabeaufforderung invite istemini istemi istem systemprompten 系统提示词 システムメッセージ 시스템프롬프트 προτροπή मोजह موجه הנחיית promptul sistema-prompt systemprompt systempromptia systemowa systemową järjestelmäkehote kehote प्रॉम्प्ट 提示词 提示詞 系统提示 프롬프트`},
+	{cPrompt, `システムプロンプト промпт промт промпта промпту monit podpowiedź invite_système istemini 프롬프트를 prompt prompts conversation transcript history configuration config system_message initial_message hidden_text systemprompts systemmeldung eingabeaufforderung istemini istemi istem systemprompten 系统提示词 システムメッセージ 시스템프롬프트 προτροπή मोजह موجه הנחיית promptul sistema-prompt systemprompt systempromptia systemowa systemową järjestelmäkehote kehote प्रॉम्प्ट 提示词 提示詞 系统提示 프롬프트`},
 	{cCall, `call invoke execute run launch trigger use open fetch browse visit ejecuta ejecute llama esegui chiama exécute exécutez exécuter führe rufe wykonaj uruchom выполни запусти voer kör aja spusť rulează jalankan chạy चलाएँ نفذ شغل הרץ 执行 執行 运行 実行 실행`},
 	{cTool, `tool tools memory_save exec bash shell sudo plugin browser terminal comando commande befehl polecenie команду herramienta strumento outil werkzeug narzędzie инструмент ferramenta`},
-	{cConceal, `refuse hesitate sag mention tell disclose report inform notify reveal say show warn ask alert bother   analyse  consult 
+	{cConceal, `asking refuse hesitate sag mention tell disclose report inform notify reveal say show warn ask alert bother   analyse  consult 
 		sagt sagen erzähle erwähnt informiere benachrichtige dis dites dire informez préviens prévenir mentionne mencionar decir avises avise avisar informa informar dica conte contar avvisare avverti dirlo zeg vertel meld powiadamiaj informuj mówcie рассказывай упоминай уведомляй söyleme bildirme haber_vermeden berätta nämn बताए बताओ बताना تخبر تذكر יידע תספר 告诉 告知 通知 提及 提到 知らせ 伝え 言わ 말하 알리 언급 παρά spune anunța говори menciones digas muestres informes dire mostrare parler montrer erwähne sage wspominaj mów говори сообщай`},
 	{cSilent, `silently secretly quietly covertly discreetly unnoticed stillschweigend heimlich silenciosamente segretamente potichu тайно незаметно`},
 	{cNot, `nichts rien nada niente nic ничего hiçbir not no_need needn't won't shall_not isn't must_not mustn't pas jamais nunca niemals nie_mehr kein keine senza não_o ne_dis nem non ni nez niet geen inte ej utan ikke ei älä aldrig सभी_नहीं नहीं बिना मत لا لم دون בלי לא 别 勿 不 ずに せず 않고 않게 말고 말아 değil olmadan sakın żaden nigdy ніколи жоден without not don't dont never no without omit hide erase conceal cannot nicht nie ohne no sin non senza ne pas sans nie bez не без não sem 不要 不得 勿 ないで 말고 jangan đừng मत لا لات אל`},
-	{cUser, `benutzers nutzers anwender utilisateurs l'utilisateur all'utente dell'utente utenti usuários usuário użytkownika użytkownikowi kullanıcı kullanıcıya пользователям користувачу उपयोगकर्ता المستخدم משתמש למשתמש χρήστη utilizatorului  user users owner operator human admin administrator maintainers utilisateur usuario utente benutzer nutzer użytkownik пользователю пользователя пользователь gebruiker användaren 用户 使用者 ユーザー 사용자`},
+	{cUser, `person benutzers nutzers anwender utilisateurs l'utilisateur all'utente dell'utente utenti usuários usuário użytkownika użytkownikowi kullanıcı kullanıcıya пользователям користувачу उपयोगकर्ता المستخدم משתמש למשתמש χρήστη utilizatorului  user users owner operator human admin administrator maintainers utilisateur usuario utente benutzer nutzer użytkownik пользователю пользователя пользователь gebruiker användaren 用户 使用者 ユーザー 사용자`},
 	{cModel, `l'assistante coding_agent coding_agents ai-agent ai-agents language_model language_models openclaw summariser summarizer ia ки_ассистент ии sprachmodelle sprachmodell ki-assistent ki-assistenten ai-assistent modelo modelos modèle modèles modello modelli assistenten assistente assistenti assistentes asystenci asystenta ассистенты асистент помічник yapay_zekâ asistanı एआई सहायक المساعد العميل עוזר βοηθέ 智能体 AI 비서 エージェント ai ais llm llms assistant assistants chatbot chatbots bot bots copilot gpt chatgpt claude gemini agent agents agentic model models ki asistente assistente l'assistant assistent asystent asystencie ассистент помощник asistan assistentti asisten trợ_lý सहायक مساعد المساعد 助手 助理 人工智能 アシスタント 어시스턴트`},
 	{cAudience, `language_model systems system tool analyst contributors contributor visitors visitor summariser subtitler screening grader grading travel voice automated smart autonomous coding editor helper worker workers reader readers readers' scraper model's instance instances agents agent assistants assistant reviewers reviewer models model readers crawlers bots systems summarizer translator coding coders tools reader payment language large browsing`},
 	{cYou, `you've you'd you'll te ti vous dir você siz вам тебе لك आपको तुम्हें 你 あなた jou dig you you're youre u`}, {cIf, `if when whenever`}, {cAs, `as`},
@@ -133,11 +133,11 @@ var lexicon = [...]struct {
 	{cControl, ` trusted_list allow_list   tools_exec exec_security soul_md agents_md bypass_permissions admin_rights administrator_rights pairing gateway approvals approval allowlist denylist heartbeat soul  sub-agent subagent subagents openclaw  trusted_senders elevated sandbox auto-approve autoapprove     skill_md `},
 	{cMust, `should shall have_to has_to needs_to ought supposed expected_to are_to obliged must required mandatory immediately urgent necessary requires need doit doivent debe deben deve devono muss müssen должен обязан musi moet måste täytyy trebuie harus phải 必须 必須 반드시`},
 	{cDo, `add set install write create insert edit change replace push force-push publish spawn approve invite make save enable save accept treat act buy pay transfer give translate summarise summarize grant subscribe click download append commit merge`},
-	{cMention, `assert study studies such refusal refuses tricked tricking opener declines declined meme phishing scam scams scammers ctf owasp quiz verdict expect meme researcher refused example examples sample samples e.g inputs tested testdata detector detect detection attack attacks attacker injection injections filter filtered blocked jailbreak jailbreaks glossary asserts escaped escape cve researchers vulnerability malicious payload payloads markers parameter fixture quoted phrase phrases bypass`},
+	{cMention, `assert study studies such refusal refuses tricked tricking opener declines declined meme phishing scam scams scammers ctf owasp quiz verdict expect meme researcher refused example examples sample samples e.g inputs tested testdata detector detect detection attack attacks attacker injection injections filter filtered blocked jailbreak jailbreaks glossary asserts escaped escape cve researchers vulnerability malicious payload payloads markers parameter fixture quoted bypass`},
 	{cReading, `listening handling opening seeing visiting reading reads read processing process summarizing summarising transcribing reviewing parsing analysing analyzing indexing crawling scraping working browsing viewing`},
 	{cDecode, `base32       unescape pig_latin decode decodes decrypt rot13 base64 morse hex unscramble deobfuscate url-decode decipher letter letters evaluate reverse backwards caesar concatenate`},
 	{cObey, `act_on run_it execute_it comply_with obey follow execute comply perform act do carry run`},
-	{cSystem, `system systeme système sistema системы systemmeldung`},
+	{cSystem, `システムプロンプトを 系统提示词 系统提示 系统 システムプロンプト システム 시스템 системный системную системного системные systemowy systemowe systemowego systemową sistem النظام نظام सिस्टम systeem systemets system-prompt systemprompt systémový systémovou sistemului συστήματος המערכת hệ_thống system systeme système sistema системы systemmeldung`},
 	{cApprove, `agreed agrees agree allowed  consented approved approves authorised authorized permitted verified checked granted confirmed pre-approved cleared`},
 	{cPay, `pay transfer wire iban gift buy purchase donate bitcoin payment invoice`},
 	{cSay, `say says reply respond answer claim pretend state conclude summary review score rate recommend write`},
@@ -168,7 +168,7 @@ var lexicon = [...]struct {
 	{cAgents, `approvals approval_prompts approval_prompt subagent subagents sub-agent sub-agents pairing pairing_code auto-approve autoapprove trusted_senders tool_policy guardrails`},
 	{cGrant, `grant give escalate elevate assign make`},
 	{cAfter, `nichts rien nada niente 말고 말 않고 ないで ずに せず`},
-	{cSaid, `wants authorised authorized says agreed asked told said wants instructed ordered requested`},
+	{cSaid, `wants typed wrote requests authorised authorized says agreed asked told said wants instructed ordered requested`},
 }
 
 // tables are the lexicon by word, compound words by their first part, and
@@ -236,6 +236,8 @@ var wordRules = [...]wordRule{
 	{"task.new", 4, cYour, []classes{cGoal}, 2, inOrder, 0, false},
 	{"rules.ended", 4, cYour, []classes{cInstr | cGoal, cOver}, 5, inOrder, 0, false},
 	{"authority.wants", 4, cUser, []classes{cSaid, cYou}, 2, inOrder, 0, false},
+	{"reader", 4, cIf, []classes{cYou, cAnswer | cReading}, 3, inOrder, 0, false},
+	{"authority.as", 4, cAs, []classes{cYour, cTrusted}, 2, inOrder, 0, false},
 	{"rules.new", 3, cNew, []classes{cInstr | cGoal}, 2, inOrder, 0, false},
 	{"rules.only", 4, cYour, []classes{cOnly | cNew, cInstr | cGoal}, 2, inOrder, 0, false},
 	{"instead.of", 5, cInstead, []classes{cAnswer}, 2, inOrder, 0, false},
@@ -246,7 +248,7 @@ var wordRules = [...]wordRule{
 	{"control", 4, cOff, []classes{cGuard | cControl}, 4, anyOrder, 0, false},
 	{"data.send", 4, cSend | cReveal, []classes{cYour | cAll | cUser, cData | cThings}, 4, inOrder, 0, false},
 	{"user.own", 4, cVerb | cSend | cReveal | cDestroy, []classes{cTheirs}, 6, inOrder, 0, false},
-	{"me", 2, cSend | cReveal | cVerb | cDo, []classes{cMine}, 3, anyOrder, 0, false},
+	{"me", 1, cSend | cReveal | cVerb | cDo, []classes{cMine}, 3, anyOrder, 0, false},
 	{"lasting", 1, cLasting, nil, 0, inOrder, 0, false},
 	{"exact", 2, cReveal, []classes{cExact}, 6, inOrder, 0, false},
 	{"override.above", 3, cOverride, []classes{cThe, cPrior}, 2, inOrder, 0, false},
@@ -300,8 +302,7 @@ func (r *wordRule) match(t tokens, i int) (int, bool) {
 	at := min(i+t.words[i].more, len(t.words)-1)
 	for _, c := range r.then {
 		j, ok := t.near(c, at, r.reach, order)
-		if !ok || j < i && strings.IndexByte(t.raw[t.words[j].end:t.words[i].start], ':') >= 0 ||
-			j > i && r.first&cNot != 0 && strings.ContainsAny(t.raw[t.words[i].end:t.words[j].start], ",:") {
+		if gap := t.gap(i, j); !ok || strings.ContainsAny(gap, "={}[]") || j < i && strings.IndexByte(gap, ':') >= 0 || j > i && r.first&cNot != 0 && strings.ContainsAny(gap, ",:") {
 			return 0, false
 		}
 		if r.together && first >= 0 && !t.words[i].wide && max(first-j, j-first) > 3 {
@@ -316,6 +317,12 @@ func (r *wordRule) match(t tokens, i int) (int, bool) {
 		return 0, false
 	}
 	return last, true
+}
+
+// gap is the text between two words.
+func (t tokens) gap(i, j int) string {
+	i, j = min(i, j), max(i, j)
+	return t.raw[t.words[i].end:max(t.words[i].end, t.words[j].start)]
 }
 
 // near is the nearest word of class c within reach of word i in its sentence,
