@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,72 +70,101 @@ worked out is not decidable, and counted apart.`,
 	return c
 }
 
-// replay gives every recorded request to a simulator, oldest first, a piece of
-// the journal at a time.
+// replay gives every recorded request to a simulator, oldest first. Pieces of
+// the journal are read, decoded and judged at the same time.
 func (e *env) replay(s *answer.Simulator, files []string, ff filterFlags) error {
 	f, err := ff.filter()
 	if err != nil {
 		return err
 	}
 	f.Events = []journal.Event{journal.Decision, journal.ChannelMessage}
-	d := newDecoder()
-	take := func(recs []journal.Record) {
-		recs = slices.DeleteFunc(recs, func(r journal.Record) bool { return !f.Match(r) })
-		for _, p := range d.pasts(recs) {
+	pieces, decoded := make(chan piece, 1), make(chan []*answer.Past, 1)
+	go func() {
+		defer close(pieces)
+		if len(files) == 0 {
+			e.journalPieces(pieces)
+		}
+		for _, file := range files {
+			if err := filePieces(file, pieces); err != nil {
+				pieces <- piece{err: &failure{code: exitUsage, err: err}}
+				return
+			}
+		}
+	}()
+	var failed error
+	go func() {
+		defer close(decoded)
+		d := newDecoder(f)
+		for p := range pieces {
+			if failed == nil {
+				failed = p.err
+			}
+			if failed != nil {
+				continue
+			}
+			var past []*answer.Past
+			if past, failed = d.pasts(p); failed == nil {
+				decoded <- past
+			}
+		}
+	}()
+	for past := range decoded {
+		for _, p := range past {
 			if p != nil {
 				s.Add(p)
 			}
 		}
 	}
-	for _, file := range files {
-		if err := readEntries(file, take); err != nil {
-			return &failure{code: exitUsage, err: err}
-		}
-	}
-	if len(files) > 0 {
-		return nil
-	}
-	r, err := e.reader()
-	if err != nil {
-		return err
-	}
-	for next := uint64(0); ; {
-		recs, err := r.Tail(e.ctx, next, replayPiece)
-		if err != nil {
-			return noJournal(err)
-		}
-		if len(recs) == 0 {
-			return nil
-		}
-		next = recs[len(recs)-1].Seq + 1
-		take(recs)
-	}
+	return failed
 }
 
 // replayPiece bounds the entries in memory.
 const replayPiece = 4096
 
-// readEntries reads the lines of a journal file or of an export.
-func readEntries(file string, take func([]journal.Record)) error {
+// piece is some lines of a journal, without their newlines.
+type piece struct {
+	from  string // for an error: what is read
+	first int    // number of the first line in it, 0 when lines have no number
+	lines [][]byte
+	err   error
+}
+
+// journalPieces reads the home's journal.
+func (e *env) journalPieces(out chan<- piece) {
+	r, err := e.reader()
+	if err != nil {
+		out <- piece{err: err}
+		return
+	}
+	for next := uint64(0); ; {
+		lines, then, err := r.Raw(e.ctx, next, replayPiece)
+		if err != nil {
+			out <- piece{err: noJournal(err)}
+			return
+		}
+		if len(lines) == 0 {
+			return
+		}
+		next = then
+		out <- piece{from: "journal", lines: lines}
+	}
+}
+
+// filePieces reads the lines of a journal file or of an export.
+func filePieces(file string, out chan<- piece) error {
 	in, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	var piece []journal.Record
 	b := bufio.NewReaderSize(in, 1<<16)
+	p := piece{from: file, first: 1}
 	for n := 1; ; n++ {
 		line, err := b.ReadBytes('\n')
-		if len(line) > 1 {
-			rec, err := chain.Decode(line[:len(line)-1])
-			if err != nil {
-				return fmt.Errorf("%s: line %d: %w", file, n, err)
-			}
-			piece = append(piece, rec)
-		}
-		if len(piece) == replayPiece || err != nil {
-			take(piece)
-			piece = piece[:0]
+		p.lines = append(p.lines, bytes.TrimSuffix(line, []byte("\n")))
+		if len(p.lines) == replayPiece || err != nil {
+			out <- p
+			p = piece{from: file, first: n + 1}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -147,37 +177,56 @@ func readEntries(file string, take func([]journal.Record)) error {
 
 // decoder makes requests of entries, on every core. Agents ask the same things
 // again and again, so each worker knows the newest records by their bytes.
-type decoder struct{ known []map[string]*policy.Recorded }
+type decoder struct {
+	filter journal.Filter
+	known  []map[string]*policy.Recorded
+}
 
 const (
 	maxKnown      = 20_000
 	maxKnownBytes = 8 << 10
 )
 
-func newDecoder() *decoder {
-	d := &decoder{}
+func newDecoder(f journal.Filter) *decoder {
+	d := &decoder{filter: f}
 	for range min(runtime.NumCPU(), 8) {
 		d.known = append(d.known, map[string]*policy.Recorded{})
 	}
 	return d
 }
 
-// pasts decodes a piece; what is no request is nil.
-func (d *decoder) pasts(recs []journal.Record) []*answer.Past {
-	out := make([]*answer.Past, len(recs))
+// pasts decodes a piece; what is no request is nil. The first line that is no
+// entry is an error.
+func (d *decoder) pasts(p piece) ([]*answer.Past, error) {
+	out := make([]*answer.Past, len(p.lines))
+	errs := make([]error, len(d.known))
 	var wg sync.WaitGroup
 	for w, known := range d.known {
 		if len(known) > maxKnown {
 			clear(known)
 		}
 		wg.Go(func() {
-			for i := w; i < len(recs); i += len(d.known) {
-				out[i] = pastOf(&recs[i], known)
+			for i := w; i < len(p.lines) && errs[w] == nil; i += len(d.known) {
+				if len(p.lines[i]) == 0 && p.first > 0 {
+					continue
+				}
+				r, err := chain.Skim(p.lines[i])
+				if err != nil && p.first > 0 {
+					err = fmt.Errorf("line %d: %w", p.first+i, err)
+				}
+				if errs[w] = err; err == nil && d.filter.Match(r) {
+					out[i] = pastOf(&r, known)
+				}
 			}
 		})
 	}
 	wg.Wait()
-	return out
+	for _, err := range errs {
+		if err != nil {
+			return nil, &failure{code: exitUsage, err: fmt.Errorf("%s: %w", p.from, err)}
+		}
+	}
+	return out, nil
 }
 
 func pastOf(r *journal.Record, known map[string]*policy.Recorded) *answer.Past {

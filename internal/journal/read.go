@@ -123,11 +123,52 @@ func (r Reader) bound() uint64 {
 // from yields the entries that are there now, from the first with at least seq.
 func (r Reader) from(seq uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		last := int64(seq) - 1
+		for line, err := range r.lines(seq) {
+			var rec Record
+			if err == nil {
+				if rec, err = chain.Decode(line); err != nil {
+					err = fmt.Errorf("journal: %q behind entry %d: %w", r.path, last, err)
+				}
+			}
+			if !yield(rec, err) || err != nil {
+				return
+			}
+			last = int64(rec.Seq)
+		}
+	}
+}
+
+// Raw returns the lines of the entries from fromSeq on, up to limit of them,
+// and the number of the next. What they hold is not checked: that is for who
+// decodes them.
+func (r Reader) Raw(ctx context.Context, fromSeq uint64, limit int) (lines [][]byte, next uint64, err error) {
+	next = fromSeq
+	for line, err := range r.lines(fromSeq) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil || len(lines) >= limit {
+			return lines, next, err
+		}
+		if next, err = chain.Number(line); err != nil {
+			return lines, next, fmt.Errorf("journal: an entry of %q: %w", r.path, err)
+		}
+		next++
+		lines = append(lines, line)
+	}
+	return lines, next, nil
+}
+
+// lines yields the lines that are there now, without their newline, from the
+// first entry with at least seq.
+func (r Reader) lines(seq uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
 		end := r.bound()
 		for try := 0; seq < end; try++ {
 			segs, err := segments(r.path)
 			if err != nil {
-				yield(Record{}, err)
+				yield(nil, err)
 				return
 			}
 			moved := false
@@ -142,7 +183,7 @@ func (r Reader) from(seq uint64) iter.Seq2[Record, error] {
 					break
 				}
 				if err != nil {
-					yield(Record{}, err)
+					yield(nil, err)
 				}
 				if err != nil || !more {
 					return
@@ -157,9 +198,9 @@ func (r Reader) from(seq uint64) iter.Seq2[Record, error] {
 
 var errMoved = errors.New("journal: the segment was renamed")
 
-// segment yields the entries of one file and returns the next number. more is
+// segment yields the lines of one file and returns the next number. more is
 // false when the caller has had enough.
-func (r Reader) segment(s segment, seq, end uint64, yield func(Record, error) bool) (next uint64, more bool, err error) {
+func (r Reader) segment(s segment, seq, end uint64, yield func([]byte, error) bool) (next uint64, more bool, err error) {
 	f, err := os.Open(s.path)
 	if err != nil {
 		return seq, true, err
@@ -181,12 +222,12 @@ func (r Reader) segment(s segment, seq, end uint64, yield func(Record, error) bo
 			}
 			return seq, true, err
 		}
-		rec, err := chain.Decode(line[:len(line)-1])
+		n, err := chain.Number(line[:len(line)-1])
 		if err != nil {
 			return seq, true, fmt.Errorf("journal: %q behind entry %d: %w", s.path, int64(seq)-1, err)
 		}
-		seq = rec.Seq + 1
-		if !yield(rec, nil) {
+		seq = n + 1
+		if !yield(line[:len(line)-1], nil) {
 			return seq, false, nil
 		}
 	}
