@@ -101,6 +101,7 @@ func (h *holder) look(l *configfile.Loaded, err error) {
 	for _, f := range l.Files {
 		files = append(files, f.Path)
 	}
+	files = append(files, l.Missing...)
 	if err != nil || l.Problems.HasErrors() {
 		files = append(files, h.seen.files...)
 	}

@@ -133,6 +133,9 @@ func (l *loader) include(n *json5.Node, from string, depth int, stack []string) 
 	}
 	root, err := l.file(path, name, open)
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			l.missing = append(l.missing, path)
+		}
 		l.refuse(n, fmt.Sprintf("%q: %v", n.Text, reason(err)), "a readable file")
 		return nil
 	}

@@ -52,6 +52,8 @@ type Loaded struct {
 	Absent bool
 	// Files are the configuration, then what it includes.
 	Files []File
+	// Missing are included files that are not there.
+	Missing []string
 	// Hash covers every file; config.set and config.patch name it as their
 	// base. It is empty when Absent.
 	Hash string
@@ -87,7 +89,7 @@ func Load(p Paths, o Options) (*Loaded, error) {
 		}
 		out.Config, out.Problems = config.Parse(config.Input{Root: root, Syntax: l.syntax, Extra: l.problems, Env: o.Env, Foreign: o.Foreign})
 	}
-	out.Files, out.Includes = l.files, l.included
+	out.Files, out.Includes, out.Missing = l.files, l.included, l.missing
 	out.Hash = l.hash()
 	if p.Port.Set {
 		out.Config.Gateway.Port = p.Port
@@ -117,6 +119,7 @@ type loader struct {
 	problems config.Problems
 	included bool
 	bytes    int64
+	missing  []string
 }
 
 func newLoader(p Paths) *loader {

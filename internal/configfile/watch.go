@@ -2,9 +2,12 @@ package configfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -16,14 +19,15 @@ const Debounce = 250 * time.Millisecond
 // Watch reports changes of the files until ctx ends, then closes the channel.
 // Writing in place, replacing by rename, deleting and creating anew all count;
 // a burst is one report, and a report that nobody takes is not piled up. Files
-// are compared by content, so touching one is no change.
+// are compared by content, so touching one is no change. A path whose directory
+// is not there yet is watched for from the nearest one above that is.
 func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	// Directories are watched: a watch on a file dies with its inode.
-	dirs, names := map[string]bool{}, map[string]bool{}
+	names := map[string]bool{}
 	for _, p := range paths {
 		names[filepath.Clean(p)] = true
 		if real, err := filepath.EvalSymlinks(p); err == nil {
@@ -31,18 +35,39 @@ func Watch(ctx context.Context, paths ...string) (<-chan struct{}, error) {
 		}
 	}
 	for name := range names {
-		if dir := filepath.Dir(name); !dirs[dir] {
-			dirs[dir] = true
-			if err := w.Add(dir); err != nil {
-				_ = w.Close()
-				return nil, fmt.Errorf("watch %q: %w", dir, err)
-			}
+		if err := follow(w, name); err != nil {
+			_ = w.Close()
+			return nil, err
 		}
 	}
 	out := make(chan struct{}, 1)
 	// Taken before returning: what changes from here on is a change.
 	go watch(ctx, w, fingerprints(names), out)
 	return out, nil
+}
+
+// follow watches the directory of name, or the nearest one above it that is
+// there. Asked again, it goes on from what has come into being meanwhile.
+func follow(w *fsnotify.Watcher, name string) error {
+	for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
+		err := w.Add(dir)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return fmt.Errorf("watch %q: %w", dir, err)
+		}
+	}
+}
+
+// above reports whether a name that is watched lies below path.
+func above(path string, names map[string]string) bool {
+	for name := range names {
+		if strings.HasPrefix(name, path+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
 }
 
 func watch(ctx context.Context, w *fsnotify.Watcher, state map[string]string, out chan<- struct{}) {
@@ -59,7 +84,8 @@ func watch(ctx context.Context, w *fsnotify.Watcher, state map[string]string, ou
 			if !ok {
 				return
 			}
-			if _, ours := state[filepath.Clean(ev.Name)]; ours || mayReplace(ev) {
+			_, ours := state[filepath.Clean(ev.Name)]
+			if ours || mayReplace(ev) || ev.Has(fsnotify.Create) && above(filepath.Clean(ev.Name), state) {
 				quiet.Reset(Debounce)
 			}
 		case _, ok := <-w.Errors:
@@ -68,6 +94,9 @@ func watch(ctx context.Context, w *fsnotify.Watcher, state map[string]string, ou
 			}
 			quiet.Reset(Debounce) // events were lost: look
 		case <-quiet.C:
+			for name := range state {
+				_ = follow(w, name) // what cannot be watched was reported when it could
+			}
 			now := fingerprints(state)
 			if same(state, now) {
 				continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +147,40 @@ func TestWatch(t *testing.T) {
 	for range changes {
 		t.Error("a report of no change")
 	}
-	if _, err := Watch(context.Background(), filepath.Join(p.State, "no", "such", "file")); err == nil {
-		t.Error("a directory that does not exist is watched")
+}
+
+// TestWatchWhatIsNotThere: a file that is missing, with the directories that
+// lead to it, is reported when it appears, and when it changes then.
+func TestWatchWhatIsNotThere(t *testing.T) {
+	p := home(t, "openclaw.json", `{}`)
+	ctx, stop := context.WithCancel(context.Background())
+	file := filepath.Join(p.State, "not", "yet", "there.json5")
+	changes, err := Watch(ctx, p.Config, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"{}", "{ }"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := <-changes; !ok {
+			t.Fatal("the watch ended")
+		}
+	}
+	stop()
+	for range changes {
+		t.Error("a report of no change")
+	}
+}
+
+// TestMissingIncludeIsNamed: whoever watches learns what to wait for.
+func TestMissingIncludeIsNamed(t *testing.T) {
+	p := home(t, "openclaw.json", `{ "$include": ["sub/later.json5"] }`)
+	l, err := Load(p, Options{})
+	if want := filepath.Join(p.State, "sub", "later.json5"); err != nil || !l.Problems.HasErrors() || !slices.Equal(l.Missing, []string{want}) {
+		t.Errorf("%v, %v, missing %q", err, l.Problems, l.Missing)
 	}
 }

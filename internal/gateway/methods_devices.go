@@ -76,7 +76,11 @@ func (c *conn) pairApprove(p requestID) (any, error) {
 	if err != nil {
 		return nil, deviceFault(err)
 	}
-	if err := c.s.note(c.ctx, Note{Event: "pairing", Principal: c.by(), Fields: []Field{{"device", string(req.Device)}, {"decision", "approved"}}}); err != nil {
+	decision := "approved"
+	if !wire.CoversAll(c.scopes, req.Scopes) {
+		decision = "refused: the approver has not all of the scopes"
+	}
+	if err := c.s.note(c.ctx, Note{Event: "pairing", Principal: c.by(), Fields: []Field{{"device", string(req.Device)}, {"decision", decision}}}); err != nil {
 		return nil, err
 	}
 	d, err := c.s.opt.Devices.Approve(p.RequestID, c.scopes)

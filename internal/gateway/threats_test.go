@@ -230,6 +230,12 @@ func TestR21LoopbackIsNoIdentity(t *testing.T) {
 	if d, ok := w.book.Get(wire.DeviceIDOf(keyIdentity{deviceKey(3)}.PublicKey())); ok && slices.ContainsFunc(d.Scopes, func(s wire.Scope) bool { return s != wire.Pairing }) {
 		t.Errorf("an approver with pairing alone made %v", d.Scopes)
 	}
+	w.journal.mu.Lock()
+	defer w.journal.mu.Unlock()
+	last := w.journal.notes[len(w.journal.notes)-1]
+	if last.Event != "pairing" || len(last.Fields) != 2 || !strings.HasPrefix(last.Fields[1].Value, "refused") {
+		t.Errorf("the record says %+v", last)
+	}
 }
 
 // TestR57KeysFromOutsideAreNoPaths: what a caller of the API says of itself
