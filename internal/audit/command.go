@@ -12,6 +12,7 @@ var (
 	// plainCommand holds no character that a shell would take for more than a
 	// part of a word.
 	plainCommand = regexp.MustCompile(`^(?:openclaw|chmod|chown|setfacl|tailscale|systemctl)(?: [A-Za-z0-9~./:@%+=,_-]+)+$`)
+	plainWord    = regexp.MustCompile(`^[A-Za-z0-9~./:@%+=,_-]+$`)
 	placeholder  = regexp.MustCompile(`(?:^| )[A-Z][A-Z]+(?:$| )`)
 )
 
@@ -33,4 +34,17 @@ func CommandOf(advice string) string {
 		return ""
 	}
 	return advice
+}
+
+// shellWord is a path as a person may paste it into a shell: one word, with
+// the home's ~ left to be expanded.
+func shellWord(path string) string {
+	if plainWord.MatchString(path) {
+		return path
+	}
+	home := ""
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, path = "~/", rest
+	}
+	return home + "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

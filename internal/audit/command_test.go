@@ -32,6 +32,22 @@ func TestCommandOf(t *testing.T) {
 	}
 }
 
+// A file's name does not run when the advice is pasted into a shell.
+func TestShellWord(t *testing.T) {
+	for path, want := range map[string]string{
+		"~/.openclaw/a.log":      "~/.openclaw/a.log",
+		"~/.openclaw/a b.log":    "~/'.openclaw/a b.log'",
+		"/tmp/$(id);`id`":        "'/tmp/$(id);`id`'",
+		"/tmp/it's && id #":      `'/tmp/it'\''s && id #'`,
+		"~/.openclaw/x\nid":      "~/'.openclaw/x\nid'",
+		"~/.openclaw/~root/a*.b": "~/'.openclaw/~root/a*.b'",
+	} {
+		if got := shellWord(path); got != want {
+			t.Errorf("%q: %s, expected %s", path, got, want)
+		}
+	}
+}
+
 // FuzzCommandOf: whatever a home's names put into advice, a command is one
 // line of plain words.
 func FuzzCommandOf(f *testing.F) {

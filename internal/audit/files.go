@@ -45,7 +45,7 @@ func (p permits) check() Check {
 				mode |= mode & 0o444 >> 2
 			}
 			return &Finding{Severity: p.severity, Title: fmt.Sprintf("The %s can be %s by %s", p.noun, p.verb, p.who), Detail: fmt.Sprintf("%s has mode %04o. %s", short, f.Mode, p.why),
-				Where: s.atFile(f), Observed: fmt.Sprintf("%04o", f.Mode), Expected: fmt.Sprintf("%04o", mode), Remediation: fmt.Sprintf("chmod %o %s", mode, short)}
+				Where: s.atFile(f), Observed: fmt.Sprintf("%04o", f.Mode), Expected: fmt.Sprintf("%04o", mode), Remediation: fmt.Sprintf("chmod %o %s", mode, shellWord(short))}
 		})
 	}}
 }
@@ -141,7 +141,7 @@ func fileFacts() []Check {
 				if len(f.ACL) == 0 {
 					return nil
 				}
-				return &Finding{Severity: claw.Critical, Title: "An access list lets others in", Detail: fmt.Sprintf("%s grants %s.", s.Snapshot.Home.Short(f.Path), strings.Join(f.ACL, ", ")), Observed: strings.Join(f.ACL, ", "), Expected: "no further entries", Remediation: "setfacl -b " + s.Snapshot.Home.Short(f.Path)}
+				return &Finding{Severity: claw.Critical, Title: "An access list lets others in", Detail: fmt.Sprintf("%s grants %s.", s.Snapshot.Home.Short(f.Path), strings.Join(f.ACL, ", ")), Observed: strings.Join(f.ACL, ", "), Expected: "no further entries", Remediation: "setfacl -b " + shellWord(s.Snapshot.Home.Short(f.Path))}
 			})
 		}},
 		{ID: "fs.hard_link", Area: AreaFiles, Severity: claw.Critical, Why: "A second name outlives chmod of the directory and deletion of the first: who made it keeps the content.", Fix: "copy the file, remove the old one, rename the copy; then find the other name", Source: "link(2)", Run: func(s *Subject) Outcome {
@@ -149,7 +149,7 @@ func fileFacts() []Check {
 				if f.Type != Regular || f.Links < 2 || f.Role == RoleExtension || f.Role == RoleSkill || f.Role == RoleText {
 					return nil
 				}
-				return &Finding{Severity: claw.Critical, Title: "A file has a second name", Detail: fmt.Sprintf("%s has %d names; the others lie somewhere else.", s.Snapshot.Home.Short(f.Path), f.Links), Observed: fmt.Sprint(f.Links), Expected: "1", Remediation: fmt.Sprintf("find / -xdev -samefile %s", s.Snapshot.Home.Short(f.Path))}
+				return &Finding{Severity: claw.Critical, Title: "A file has a second name", Detail: fmt.Sprintf("%s has %d names; the others lie somewhere else.", s.Snapshot.Home.Short(f.Path), f.Links), Observed: fmt.Sprint(f.Links), Expected: "1", Remediation: "find / -xdev -samefile " + shellWord(s.Snapshot.Home.Short(f.Path))}
 			})
 		}},
 		{ID: "fs.setuid", Area: AreaFiles, Severity: claw.Critical, Why: "A program that runs as its owner has no business in a home of an agent.", Fix: "chmod u-s,g-s FILE", Source: "chmod(2)", Run: func(s *Subject) Outcome {
@@ -157,7 +157,7 @@ func fileFacts() []Check {
 				if f.Type != Regular || f.Mode&(setUID|setGID) == 0 || f.Mode&0o111 == 0 {
 					return nil
 				}
-				return &Finding{Severity: claw.Critical, Title: "A program runs as its owner", Detail: fmt.Sprintf("%s has mode %04o.", s.Snapshot.Home.Short(f.Path), f.Mode), Observed: fmt.Sprintf("%04o", f.Mode), Remediation: "chmod u-s,g-s " + s.Snapshot.Home.Short(f.Path)}
+				return &Finding{Severity: claw.Critical, Title: "A program runs as its owner", Detail: fmt.Sprintf("%s has mode %04o.", s.Snapshot.Home.Short(f.Path), f.Mode), Observed: fmt.Sprintf("%04o", f.Mode), Remediation: "chmod u-s,g-s " + shellWord(s.Snapshot.Home.Short(f.Path))}
 			})
 		}},
 		{ID: "fs.irregular", Area: AreaFiles, Severity: claw.Critical, Why: "A pipe, socket or directory in place of a file hangs or misleads whoever reads it.", Fix: "remove it and restore the file", Source: "THREATS R34", Run: irregular},
@@ -204,7 +204,7 @@ func fileFacts() []Check {
 				if !open {
 					what = fmt.Sprintf("owner uid %d", f.UID)
 				}
-				return &Finding{Severity: claw.Critical, Title: "A directory above the home can be written by others", Detail: f.Path + ": " + what + ".", Where: s.atFile(f), Observed: what, Remediation: "chmod go-w " + f.Path}
+				return &Finding{Severity: claw.Critical, Title: "A directory above the home can be written by others", Detail: f.Path + ": " + what + ".", Where: s.atFile(f), Observed: what, Remediation: "chmod go-w " + shellWord(f.Path)}
 			})
 		}},
 		{ID: "fs.state_dir.symlink", Area: AreaFiles, Severity: claw.Warn, Why: "A link can be pointed elsewhere, and tools that check the link do not check what it leads to.", Fix: "use the real directory, or OPENCLAW_STATE_DIR", Source: "symlink(7)", Run: linkCheck(RoleState, "state directory")},
@@ -259,7 +259,7 @@ func owners(s *Subject) Outcome {
 		if f.UID == owner || f.UID == 0 || f.UID == sys.RunUID && sys.RunUID > 0 {
 			return nil
 		}
-		return &Finding{Severity: claw.Critical, Title: "A file belongs to somebody else", Detail: fmt.Sprintf("%s belongs to uid %d, the home to uid %d.", s.Snapshot.Home.Short(f.Path), f.UID, owner), Observed: fmt.Sprint(f.UID), Expected: fmt.Sprint(owner), Remediation: fmt.Sprintf("chown %d %s", owner, s.Snapshot.Home.Short(f.Path))}
+		return &Finding{Severity: claw.Critical, Title: "A file belongs to somebody else", Detail: fmt.Sprintf("%s belongs to uid %d, the home to uid %d.", s.Snapshot.Home.Short(f.Path), f.UID, owner), Observed: fmt.Sprint(f.UID), Expected: fmt.Sprint(owner), Remediation: fmt.Sprintf("chown %d %s", owner, shellWord(s.Snapshot.Home.Short(f.Path)))}
 	})
 }
 
