@@ -99,6 +99,8 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (Looked, error) {
 	in.Snapshot.Secrets = secrets
 	in.Redact = maskOf(w.Redactor, values)
 	if o.Deep {
+		tell("the skills")
+		in.Snapshot.Scanned = scanSkills(p, l.Config, w.Workspaces)
 		in.Snapshot.Live = lookDeep(p, &in.Snapshot, now.Gateway.Port, o)
 	}
 	return in, nil

@@ -6,7 +6,7 @@ import "slices"
 func Catalogue() []Check {
 	return slices.Concat(
 		gatewayChecks(), authChecks(), channelChecks(), hookChecks(),
-		execChecks(), exposureChecks(), sandboxChecks(), pluginChecks(), modelChecks(),
+		execChecks(), exposureChecks(), sandboxChecks(), pluginChecks(), skillChecks(), modelChecks(),
 		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(), liveChecks(), composeChecks(), containerChecks(), unitChecks(), networkChecks(), versionChecks(),
 		[]Check{incomplete()}, // judges the others, so it comes last
 	)

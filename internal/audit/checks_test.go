@@ -143,7 +143,7 @@ func service(x Service) func(*Input) {
 // rows are all of them.
 func rows() []row {
 	return slices.Concat(gatewayRows(), authRows(), channelRows(), hookRows(), execRows(), exposureRows(), sandboxRows(),
-		pluginRows(), modelRows(), secretRows(), permissionRows(), fileRows(), configRows(), loggingRows(), liveRows(), composeRows(), containerRows(), unitRows(), networkRows(), runningRows(), versionRows())
+		pluginRows(), skillRows(), modelRows(), secretRows(), permissionRows(), fileRows(), configRows(), loggingRows(), liveRows(), composeRows(), containerRows(), unitRows(), networkRows(), runningRows(), versionRows())
 }
 
 // TestEveryCheck: every check of the catalogue reports its bad home, with the

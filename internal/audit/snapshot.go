@@ -53,6 +53,8 @@ type Snapshot struct {
 	Sources    []Source        `json:"sources,omitempty"`
 	Problems   config.Problems `json:"problems,omitempty"`
 	Unreadable string          `json:"unreadable,omitempty"`
+	// Scanned are the skills and plugins, with --deep.
+	Scanned []Scanned `json:"scanned,omitempty"`
 	// Live is nil without --deep.
 	Live *Live `json:"live,omitempty"`
 }

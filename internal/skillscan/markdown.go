@@ -295,7 +295,7 @@ func (s *scan) inlines(name string, lines []string) {
 func listLead(lines []string, at int) string {
 	for i := at; i >= 0 && i > at-40; i-- {
 		t := strings.TrimSpace(lines[i])
-		if t == "" || strings.HasPrefix(t, "|") || strings.HasPrefix(t, "-") || strings.HasPrefix(t, "*") {
+		if t == "" || strings.HasPrefix(t, "|") || strings.HasPrefix(t, "-") || strings.HasPrefix(t, "*") || digit(t[0]) {
 			continue
 		}
 		return t
@@ -316,7 +316,7 @@ func clauseAfter(t string) string {
 // mentions reports talk about programs rather than an order to run them.
 func mentions(t string) bool {
 	low := strings.ToLower(t)
-	for _, w := range [...]string{"never ", "do not run", "don't run", "do not execute", "avoid", "flag ", "flag these", "look for", "search for", "search rc", "watch for", "such as `", "attack", "malicious", "dangerous", "red flag", "phishing", "injection", "vulnerab", "suspicious", "instead of", "bad:", "bad example", "not like this", "explain; do not", "detect", "recogni", "explain these", "indicators", "grep for", "should not", "must not", "do not ", "don't ", "rather than", "unknown keys", "for new jobs", "for keys nobody", "only on the owner's request", "run by the administrator", "on the owner's", "then the user runs", "the user runs"} {
+	for _, w := range [...]string{"never ", "do not run", "don't run", "do not execute", "avoid", "flag ", "flag these", "look for", "search for", "search rc", "watch for", "such as `", "attack", "malicious", "dangerous", "red flag", "phishing", "injection", "vulnerab", "suspicious", "instead of", "bad:", "bad example", "not like this", "explain; do not", "recogni", "explain these", "indicators", "grep for", "should not", "must not", "do not ", "don't ", "rather than", "unknown keys", "for new jobs", "for keys nobody", "only on the owner's request", "run by the administrator", "on the owner's", "then the user runs", "the user runs"} {
 		if strings.Contains(low, w) {
 			return true
 		}
