@@ -17,13 +17,14 @@ import (
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/survey"
+	"github.com/openclaw-go/openclaw/internal/survey/engine"
 )
 
 // lookDeep looks at what the machine does.
 func lookDeep(p configfile.Paths, s *audit.Snapshot, port int, o AuditOptions) *audit.Live {
 	holder, _ := store.Holder(p.State)
 	owner := s.Home.Owner
-	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Firewall: s.Firewall, Engines: survey.EngineSockets(o.Environ, s.System.UID), Start: starter{helpers()}, Progress: o.Progress})
+	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Firewall: s.Firewall, Engines: engine.Sockets(o.Environ, s.System.UID), Start: starter{helpers()}, Progress: o.Progress})
 	if o.Ask != nil && owner == audit.OurHome {
 		live.NotInForce, live.Asked = o.Ask()
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/audit"
+	"github.com/openclaw-go/openclaw/internal/survey/engine"
 )
 
 // Limits of the probes.
@@ -29,7 +30,7 @@ type Deep struct {
 	// Firewall of the snapshot, to which the kernel's rules are added; nil asks
 	// nothing.
 	Firewall *audit.Firewall
-	// Engines are sockets of container engines to ask (EngineSockets).
+	// Engines are sockets of container engines to ask (engine.Sockets).
 	Engines []string
 	// Start runs helpers; nil leaves Tailscale unasked.
 	Start Starter
@@ -78,7 +79,7 @@ func Live(ctx context.Context, d Deep) *audit.Live {
 		d.say("the kernel's packet filter")
 		kernelRules(d.Firewall)
 	}
-	l.Engines = d.engines(ctx)
+	l.Engines = engine.Ask{Port: d.Port, Sockets: d.Engines, Progress: d.Progress}.All(ctx)
 	l.Tailscale = d.tailscale(ctx)
 	return l
 }

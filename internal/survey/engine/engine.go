@@ -1,4 +1,6 @@
-package survey
+// Package engine asks container engines what they run, over their sockets. It
+// sends GET alone, follows nothing, and bounds time and size of every answer.
+package engine
 
 import (
 	"bufio"
@@ -22,14 +24,24 @@ import (
 
 // Limits of what an engine is asked.
 const (
-	engineTimeout = 5 * time.Second
+	timeLimit     = 5 * time.Second
 	maxAnswer     = 4 << 20
 	maxContainers = 64
 )
 
-// EngineSockets are where container engines listen: the system's, the user's
+// Ask says whom to ask about what.
+type Ask struct {
+	// Port of the gateway: a container that publishes it counts.
+	Port int
+	// Sockets are those of Sockets.
+	Sockets []string
+	// Progress is told what is being looked at; nil is silent.
+	Progress func(string)
+}
+
+// Sockets are where container engines listen: the system's, the user's
 // own, and the one that DOCKER_HOST names.
-func EngineSockets(environ []string, uid int) []string {
+func Sockets(environ []string, uid int) []string {
 	var out []string
 	for _, kv := range environ {
 		if p, ok := strings.CutPrefix(kv, "DOCKER_HOST=unix://"); ok && filepath.IsAbs(p) {
@@ -40,11 +52,11 @@ func EngineSockets(environ []string, uid int) []string {
 	return append(out, "/run/docker.sock", "/run/podman/podman.sock", filepath.Join(run, "docker.sock"), filepath.Join(run, "podman/podman.sock"))
 }
 
-// engines asks every engine that has a socket.
-func (d Deep) engines(ctx context.Context) []audit.Engine {
+// All asks every engine that has a socket.
+func (a Ask) All(ctx context.Context) []audit.Engine {
 	var out []audit.Engine
 	var seen []os.FileInfo
-	for _, p := range d.Engines {
+	for _, p := range a.Sockets {
 		info, err := os.Stat(p)
 		if errors.Is(err, os.ErrNotExist) || err == nil && info.Mode()&os.ModeSocket == 0 {
 			continue
@@ -55,34 +67,36 @@ func (d Deep) engines(ctx context.Context) []audit.Engine {
 			}
 			seen = append(seen, info)
 		}
-		d.say("the container engine at " + p)
-		out = append(out, d.engine(ctx, p))
+		if a.Progress != nil {
+			a.Progress("the container engine at " + p)
+		}
+		out = append(out, a.one(ctx, p))
 	}
 	return out
 }
 
-// engine asks one, with GET alone.
-func (d Deep) engine(ctx context.Context, path string) audit.Engine {
-	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+// one asks a single engine.
+func (a Ask) one(ctx context.Context, path string) audit.Engine {
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	e := audit.Engine{Socket: path}
 	var version struct {
 		Version  string
 		Platform struct{ Name string }
 	}
-	if err := engineGet(ctx, path, "/version", &version); err != nil {
+	if err := get(ctx, path, "/version", &version); err != nil {
 		e.Err = err.Error()
 		return e
 	}
 	e.Name, e.Version = version.Platform.Name, version.Version
 	var list []listedContainer
-	if err := engineGet(ctx, path, "/containers/json", &list); err != nil {
+	if err := get(ctx, path, "/containers/json", &list); err != nil {
 		e.Err = err.Error()
 		return e
 	}
 	e.Running = len(list)
 	for _, c := range list {
-		if !d.concerns(c) {
+		if !a.concerns(c) {
 			continue
 		}
 		if len(e.Containers) == maxContainers {
@@ -114,7 +128,7 @@ func (c listedContainer) short() string { return c.ID[:min(12, len(c.ID))] }
 
 // concerns reports a container that runs a gateway or what belongs to one, or
 // that publishes the gateway's port.
-func (d Deep) concerns(c listedContainer) bool {
+func (a Ask) concerns(c listedContainer) bool {
 	ours := func(s string) bool {
 		return strings.Contains(s, "openclaw") || strings.Contains(s, "clawdbot") || strings.Contains(s, "moltbot")
 	}
@@ -127,7 +141,7 @@ func (d Deep) concerns(c listedContainer) bool {
 		}
 	}
 	for _, p := range c.Ports {
-		if p.PublicPort != 0 && (p.PublicPort == d.Port || p.PrivatePort == d.Port) {
+		if p.PublicPort != 0 && (p.PublicPort == a.Port || p.PrivatePort == a.Port) {
 			return true
 		}
 	}
@@ -166,7 +180,7 @@ type inspected struct {
 func inspect(ctx context.Context, path string, c listedContainer) audit.Container {
 	out := audit.Container{ID: c.short(), Service: audit.Service{Name: c.name(), Image: c.Image}}
 	var x inspected
-	if err := engineGet(ctx, path, "/containers/"+url.PathEscape(c.ID)+"/json", &x); err != nil {
+	if err := get(ctx, path, "/containers/"+url.PathEscape(c.ID)+"/json", &x); err != nil {
 		out.Err = err.Error()
 		return out
 	}
@@ -205,7 +219,7 @@ func inspect(ctx context.Context, path string, c listedContainer) audit.Containe
 		RepoDigests []string
 		Created     time.Time
 	}
-	if err := engineGet(ctx, path, "/images/"+url.PathEscape(x.Image)+"/json", &image); err != nil {
+	if err := get(ctx, path, "/images/"+url.PathEscape(x.Image)+"/json", &image); err != nil {
 		out.Err = "its image: " + err.Error()
 		return out
 	}
@@ -247,7 +261,7 @@ func (x *inspected) internal(ctx context.Context, path string, out *audit.Contai
 			continue
 		}
 		var net struct{ Internal bool }
-		if err := engineGet(ctx, path, "/networks/"+url.PathEscape(n.NetworkID), &net); err != nil {
+		if err := get(ctx, path, "/networks/"+url.PathEscape(n.NetworkID), &net); err != nil {
 			return err
 		}
 		out.Internal = out.Internal && net.Internal
@@ -255,9 +269,9 @@ func (x *inspected) internal(ctx context.Context, path string, out *audit.Contai
 	return nil
 }
 
-// engineGet sends one GET over the socket and decodes the answer. It follows
+// get sends one GET over the socket and decodes the answer. It follows
 // nothing, keeps nothing open and reads at most maxAnswer.
-func engineGet(ctx context.Context, socket, path string, into any) error {
+func get(ctx context.Context, socket, path string, into any) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return errors.New(short(err))
@@ -284,4 +298,13 @@ func engineGet(ctx context.Context, socket, path string, into any) error {
 		return fmt.Errorf("GET %s: %s", path, short(err))
 	}
 	return nil
+}
+
+// short is what went wrong, without how it was tried.
+func short(err error) string {
+	s := err.Error()
+	if i := strings.LastIndex(s, ": "); i >= 0 {
+		return s[i+2:]
+	}
+	return s
 }

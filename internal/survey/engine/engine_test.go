@@ -1,4 +1,4 @@
-package survey
+package engine
 
 import (
 	"context"
@@ -64,7 +64,7 @@ func containersOf(t *testing.T, f *fakeEngine) (e audit.Engine, failed map[strin
 	t.Helper()
 	f.list, f.image, f.networks = orElse(f.list, fakeList), orElse(f.image, fakeImage), orElse(f.networks, fakeNetwork)
 	path := serveEngine(t, f)
-	list := Deep{Port: 8765, Engines: []string{path, "/nonexistent/s", path}}.engines(context.Background())
+	list := Ask{Port: 8765, Sockets: []string{path, "/nonexistent/s", path}}.All(context.Background())
 	if len(list) != 1 {
 		t.Fatalf("%d engines", len(list))
 	}
@@ -187,7 +187,7 @@ func TestBadEngines(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 		},
 	} {
-		list := Deep{Port: 8765, Engines: []string{serveEngine(t, h)}}.engines(context.Background())
+		list := Ask{Port: 8765, Sockets: []string{serveEngine(t, h)}}.All(context.Background())
 		in := audit.Input{Config: config.Default(), Snapshot: audit.Snapshot{Live: &audit.Live{Engines: list}}}
 		for _, c := range audit.Run(in, audit.Options{Only: []string{"container.*"}}).Checks {
 			if c.Verdict != audit.Unmeasured || c.Reason == "" {
@@ -199,18 +199,18 @@ func TestBadEngines(t *testing.T) {
 	path := serveEngine(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stop }))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if e := (Deep{}).engine(ctx, path); e.Err == "" {
+	if e := (Ask{}).one(ctx, path); e.Err == "" {
 		t.Errorf("%+v", e)
 	}
 }
 
-func TestEngineSockets(t *testing.T) {
-	got := EngineSockets([]string{"A=b", "DOCKER_HOST=unix:///home/me/d.sock"}, 1000)
+func TestSockets(t *testing.T) {
+	got := Sockets([]string{"A=b", "DOCKER_HOST=unix:///home/me/d.sock"}, 1000)
 	if got[0] != "/home/me/d.sock" || !slices.Contains(got, "/run/docker.sock") || !slices.Contains(got, "/run/user/1000/podman/podman.sock") {
 		t.Error(got)
 	}
 	for _, kv := range []string{"DOCKER_HOST=tcp://10.0.0.1:2375", "DOCKER_HOST=unix://relative"} {
-		if got := EngineSockets([]string{kv}, 0); len(got) != 4 {
+		if got := Sockets([]string{kv}, 0); len(got) != 4 {
 			t.Errorf("%s: %v", kv, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package survey
+package engine
 
 import (
 	"archive/tar"
@@ -53,7 +53,7 @@ func realEngine(t *testing.T) (socket string) {
 	give := time.After(60 * time.Second)
 	for {
 		var v struct{ Version string }
-		if engineGet(context.Background(), socket, "/version", &v) == nil && v.Version != "" {
+		if get(context.Background(), socket, "/version", &v) == nil && v.Version != "" {
 			return socket
 		}
 		select {
@@ -149,7 +149,7 @@ func TestRealEngine(t *testing.T) {
 	run(t, socket, "good", "openclaw/openclaw:1", `"User":"1000:1000","HostConfig":{"ReadonlyRootfs":true,"CapDrop":["ALL"],"SecurityOpt":["no-new-privileges:true"],"NetworkMode":"inside","Memory":67108864,"NanoCpus":500000000,"PidsLimit":64,"RestartPolicy":{"Name":"unless-stopped"}}`)
 	run(t, socket, "bad", "openclaw/openclaw:1", `"Env":["OPENCLAW_GATEWAY_TOKEN=abc"],"ExposedPorts":{"8765/tcp":{}},"HostConfig":{"CapAdd":["SYS_ADMIN"],"PidMode":"host","PortBindings":{"8765/tcp":[{"HostPort":"8765"}]},"Binds":["/etc:/host/etc"]}`)
 	run(t, socket, "other", "openclaw/openclaw:1", `"Labels":{"a":"b"}`)
-	list := Deep{Port: 8765, Engines: []string{socket}}.engines(context.Background())
+	list := Ask{Port: 8765, Sockets: []string{socket}}.All(context.Background())
 	if len(list) != 1 || list[0].Err != "" || list[0].Running != 3 || len(list[0].Containers) != 3 {
 		t.Fatalf("%+v", list)
 	}
