@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/audit"
@@ -83,7 +84,7 @@ func (f Fixer) Apply(p FixPlan, now time.Time) ([]remedy.Done, error) {
 	if len(p.Changes) == 0 {
 		return nil, nil
 	}
-	if err := f.Tell(FixNote{What: "fix", Changes: p.Texts}); err != nil {
+	if err := f.Tell(FixNote{What: "fix", Changes: few(p.Texts)}); err != nil {
 		return nil, fmt.Errorf("the journal could not be written, so nothing was changed: %w", err)
 	}
 	done, err := remedy.Apply(f.Paths, f.Options, p.Changes, now)
@@ -100,6 +101,7 @@ func (f Fixer) Undo(fix remedy.Fix, base string) (remedy.Undone, error) {
 	for _, c := range remedy.Reversed(fix.Changes) {
 		n.Changes = append(n.Changes, f.mask(c.String()))
 	}
+	n.Changes = few(n.Changes)
 	if err := f.Tell(n); err != nil {
 		return remedy.Undone{}, fmt.Errorf("the journal could not be written, so nothing was changed: %w", err)
 	}
@@ -119,7 +121,19 @@ func (f Fixer) outcome(what string, done []remedy.Done) FixNote {
 			n.Failed = append(n.Failed, f.mask(d.String()+": "+d.Err))
 		}
 	}
+	n.Changes, n.Failed = few(n.Changes), few(n.Failed)
 	return n
+}
+
+// maxNoted bounds what an entry of the journal lists; the fix's own record has
+// all of it.
+const maxNoted = 200
+
+func few(texts []string) []string {
+	if len(texts) <= maxNoted {
+		return texts
+	}
+	return append(slices.Clone(texts[:maxNoted]), fmt.Sprintf("and %d more", len(texts)-maxNoted))
 }
 
 func (f Fixer) mask(text string) string {
