@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -21,25 +23,53 @@ func (e *env) cmdFilter() *cobra.Command {
 			return struct {
 				Text     string           `json:"text"`
 				Findings []filter.Finding `json:"findings"`
-			}{r.String(text), findings(r, text)}
+			}{r.String(text), inCharacters(text, r.Find(text))}
 		}),
-		e.filterCommand("inspect", "Report what in a text is masked, what would not be visible, and what gives orders to a model", func(r *filter.Redactor, text string) any {
-			look := inject.Look(text)
-			return struct {
-				Findings []filter.Finding `json:"findings"`
-				Visible  string           `json:"visible"`
-				Marked   bool             `json:"marked"`
-				Orders   inject.Report    `json:"orders"`
-			}{findings(r, text), filter.Visible(text), look.Marked(), look}
-		}))
+		e.filterCommand("inspect", "Report what in a text gives orders to a model, is a secret, or would not be visible", inspect))
 	return c
 }
 
-func findings(r *filter.Redactor, text string) []filter.Finding {
-	if f := r.Find(text); f != nil {
-		return f
+// inspect reports the verdict on a text from outside: "mark" when it reads
+// like orders to a model, with what gave it away, else "pass". Text is what a
+// model would be given of it.
+func inspect(r *filter.Redactor, text string) any {
+	verdict, look := "pass", inject.Look(text)
+	var orders []filter.Finding
+	if look.Marked() {
+		verdict = "mark"
+		for _, s := range look.Signals {
+			orders = append(orders, filter.Finding{Rule: s.Rule, Start: s.Start, End: s.End})
+		}
 	}
-	return []filter.Finding{}
+	return struct {
+		Verdict  string           `json:"verdict"`
+		Score    int              `json:"score"`
+		Findings []filter.Finding `json:"findings"`
+		Secrets  []filter.Finding `json:"secrets"`
+		Text     string           `json:"text"`
+		Visible  string           `json:"visible"`
+	}{verdict, look.Score, inCharacters(text, orders), inCharacters(text, r.Find(text)), filter.Plain(text), filter.Visible(text)}
+}
+
+// inCharacters counts the places of findings in characters, as rows do; never
+// nil.
+func inCharacters(text string, found []filter.Finding) []filter.Finding {
+	at := make([]int, 0, 2*len(found))
+	for _, f := range found {
+		at = append(at, f.Start, f.End)
+	}
+	slices.Sort(at)
+	characters := make(map[int]int, len(at))
+	last, count := 0, 0
+	for _, i := range at {
+		count += utf8.RuneCountInString(text[last:i])
+		last, characters[i] = i, count
+	}
+	out := make([]filter.Finding, 0, len(found))
+	for _, f := range found {
+		out = append(out, filter.Finding{Rule: f.Rule, Start: characters[f.Start], End: characters[f.End]})
+	}
+	return out
 }
 
 func (e *env) filterCommand(name, short string, f func(*filter.Redactor, string) any) *cobra.Command {
@@ -49,7 +79,8 @@ func (e *env) filterCommand(name, short string, f func(*filter.Redactor, string)
 		Long: short + `.
 
 Reads standard input. With --jsonl every line is an object with "id" and
-"text"; one object a line comes back, same order, same id.`,
+"text"; one object a line comes back, same order, same id. The places of
+findings are counted in characters.`,
 		RunE: func(*cobra.Command, []string) error {
 			r := filter.New(filter.Options{})
 			if jsonl {

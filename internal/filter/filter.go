@@ -112,8 +112,9 @@ func (r *Redactor) Argv(argv []string) []string {
 
 // Finding is one masked stretch of a text: bytes [Start, End) by rule Rule.
 type Finding struct {
-	Rule       string `json:"rule"`
-	Start, End int
+	Rule  string `json:"rule"`
+	Start int    `json:"start"`
+	End   int    `json:"end"`
 }
 
 // Find tells what String would mask, and by which rule.

@@ -45,10 +45,10 @@ func Untrusted(text string, e Envelope) string {
 	if limit <= 0 {
 		limit = DefaultMaxChars
 	}
-	text = unseen(text)
-	text = neutralise(text, fenceMarkers[:])
 	if e.StripSystemPrompts {
-		text = StripPrompts(text)
+		text = Plain(text)
+	} else {
+		text = neutralise(unseen(text), fenceMarkers[:])
 	}
 	text = strings.ReplaceAll(text, e.Nonce, removed)
 	text, cut := cutChars(text, limit)
@@ -64,6 +64,10 @@ func Untrusted(text string, e Envelope) string {
 	fmt.Fprintf(&b, "%s %s>>>", fenceClose, e.Nonce)
 	return b.String()
 }
+
+// Plain is what an envelope quotes of a text: without the characters that
+// nobody sees, and with every marker neutralised.
+func Plain(text string) string { return StripPrompts(neutralise(unseen(text), fenceMarkers[:])) }
 
 // removed stands where a marker was.
 const removed = "[marker removed]"

@@ -13,9 +13,10 @@ const Threshold = 6
 // Signal is one sign at the bytes [Start, End) of the text that was looked at.
 // What was found by decoding spans the encoded piece.
 type Signal struct {
-	Rule       string `json:"rule"`
-	Start, End int
-	Weight     int `json:"weight"`
+	Rule   string `json:"rule"`
+	Start  int    `json:"start"`
+	End    int    `json:"end"`
+	Weight int    `json:"weight"`
 }
 
 // strong is the weight from which a sign says something by itself. The weaker
@@ -72,7 +73,7 @@ func (l *looker) add(rule string, weight, start, end, at int) {
 		l.seen = map[string]int{}
 	}
 	l.seen[rule]++
-	l.found = append(l.found, found{Signal{rule, start, end, weight}, at})
+	l.found = append(l.found, found{Signal{Rule: rule, Start: start, End: end, Weight: weight}, at})
 }
 
 // report adds up: within each window every rule counts once, at its highest.
