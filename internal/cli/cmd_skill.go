@@ -1,0 +1,363 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/skill"
+	"github.com/openclaw-go/openclaw/internal/skillscan"
+)
+
+func (e *env) cmdSkill() *cobra.Command {
+	c := &cobra.Command{Use: "skill", Aliases: []string{"skills"}, Short: "Look at skills before they are used"}
+	c.AddCommand(e.cmdSkillList(), e.cmdSkillInfo(), e.cmdSkillSource(), e.cmdSkillScan(), e.cmdSkillRules())
+	return c
+}
+
+func (e *env) cmdSkillScan() *cobra.Command {
+	var jsonl bool
+	var failOn string
+	c := &cobra.Command{
+		Use: "scan NAME|PATH… [--jsonl] [--fail-on review|block]", Short: "Say what skills do, ask for and hide",
+		Long: `Say what skills do, ask for and hide.
+
+A skill is named by its folder, or by its name when it lies where this home
+looks for skills. Every file is looked at; nothing is run. The verdict is pass,
+review (a person should read the places named) or block.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return e.skillScan(args, jsonl, failOn) },
+	}
+	c.Flags().BoolVar(&jsonl, "jsonl", false, "one line of JSON a skill")
+	c.Flags().StringVar(&failOn, "fail-on", "", "exit 1 from this verdict on: `review` or block")
+	return c
+}
+
+// scanned is a line of skill scan --jsonl.
+type scannedSkill struct {
+	Path     string              `json:"path"`
+	Verdict  skillscan.Verdict   `json:"verdict"`
+	Findings []skillscan.Finding `json:"findings"`
+	SHA256   string              `json:"sha256"`
+	Manifest *skillscan.Manifest `json:"manifest,omitempty"`
+	Error    string              `json:"error,omitempty"`
+}
+
+func (e *env) skillScan(args []string, jsonl bool, failOn string) error {
+	least := skillscan.Pass
+	switch failOn {
+	case "":
+	case "review":
+		least = skillscan.Review
+	case "block":
+		least = skillscan.Block
+	default:
+		return usage("skill scan: --fail-on %q is not one of \"review\", \"block\"", failOn)
+	}
+	worst, missing := skillscan.Pass, error(nil)
+	var all []scannedSkill
+	for _, a := range args {
+		x := scannedSkill{Path: a, Findings: []skillscan.Finding{}}
+		dir, files, err := e.skillFiles(a)
+		if err != nil {
+			if !jsonl && !e.print.json {
+				return err
+			}
+			x.Error, missing = err.Error(), err
+		} else {
+			r := skillscan.Scan(files)
+			x.Verdict, x.Findings, x.SHA256 = r.Verdict, r.Findings, r.SHA256
+			if !jsonl {
+				x.Manifest = &r.Manifest
+			}
+		}
+		worst = min(worst, x.Verdict)
+		switch {
+		case jsonl:
+			if err := e.jsonLine(x); err != nil {
+				return err
+			}
+		case e.print.json:
+			all = append(all, x)
+		default:
+			e.showScan(a, dir, x)
+		}
+	}
+	if e.print.json && !jsonl {
+		if err := e.print.value(all); err != nil {
+			return err
+		}
+	}
+	switch {
+	case missing != nil:
+		return missing
+	case failOn != "" && worst <= least:
+		return silent(exitFindings)
+	}
+	return nil
+}
+
+// jsonLine prints one object on one line.
+func (e *env) jsonLine(v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := e.print.out.Write(plainJSON(b.Bytes()))
+	return err
+}
+
+func (e *env) showScan(arg, dir string, x scannedSkill) {
+	e.print.row("%s: %s", arg, x.Verdict)
+	if dir != arg {
+		e.print.row("  %s", dir)
+	}
+	shown := 0
+	for _, f := range x.Findings {
+		if shown++; shown > 60 {
+			e.print.row("  … %d more", len(x.Findings)-60)
+			break
+		}
+		at := f.File
+		if f.Line > 0 {
+			at = fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+		e.print.row("  [%s] %s %s: %s", strings.ToUpper(f.Severity.String()), f.Rule, at, ruleTitle(f.Rule))
+		e.print.row("      %s", f.Evidence)
+	}
+	if m := x.Manifest; m != nil {
+		e.print.row("  Uses: programs %s; hosts %s; variables %s", listOr(m.Programs), listOr(m.Hosts), listOr(m.Env))
+	}
+	e.print.row("  SHA-256: %s", x.SHA256)
+}
+
+func listOr(s []string) string {
+	if len(s) == 0 {
+		return "none"
+	}
+	return strings.Join(s, ", ")
+}
+
+func ruleTitle(id string) string {
+	for _, r := range skillscan.Rules() {
+		if r.ID == id {
+			return r.Title
+		}
+	}
+	return ""
+}
+
+// skillFiles reads a skill by its folder, or by its name in this home.
+func (e *env) skillFiles(arg string) (dir string, files []skillscan.File, err error) {
+	dir = arg
+	if _, err := os.Lstat(arg); err != nil {
+		found, err := e.skillNamed(arg)
+		if err != nil {
+			return "", nil, err
+		}
+		dir = found.Dir
+	}
+	files, err = skill.Read(dir)
+	if err != nil {
+		return "", nil, cannot(fmt.Errorf("skill: %w", err), "")
+	}
+	return dir, files, nil
+}
+
+// skills of this home, the first before the next.
+func (e *env) skills() ([]app.SkillFound, error) {
+	p, err := e.paths()
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	state, err := app.LookHome(p)
+	if err != nil {
+		return nil, cannot(err, "")
+	}
+	foreign := state == app.HomeUpstream
+	l, err := configfile.Load(p, configfile.Options{Env: e.lookup, Foreign: foreign})
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, cannot(err, "openclaw config validate")
+	}
+	return app.SkillsOf(p, l.Config, foreign), nil
+}
+
+func (e *env) skillNamed(name string) (app.SkillFound, error) {
+	all, err := e.skills()
+	if err != nil {
+		return app.SkillFound{}, err
+	}
+	var found []app.SkillFound
+	for _, f := range all {
+		if f.Name == name {
+			found = append(found, f)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return app.SkillFound{}, &failure{code: exitUsage, err: fmt.Errorf("skill: %q is neither a folder nor a skill of this home", name), hint: "openclaw skill list"}
+	case 1:
+		return found[0], nil
+	}
+	var at []string
+	for _, f := range found {
+		at = append(at, f.Dir)
+	}
+	return app.SkillFound{}, &failure{code: exitRefused, err: fmt.Errorf("skill: %d skills are called %q: %s", len(found), name, strings.Join(at, ", ")), hint: "name the folder"}
+}
+
+func (e *env) cmdSkillList() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "List the skills of this home with their verdicts", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			all, err := e.skills()
+			if err != nil {
+				return err
+			}
+			type row struct {
+				Name        string            `json:"name"`
+				Description string            `json:"description"`
+				Source      string            `json:"source"`
+				BaseDir     string            `json:"baseDir"`
+				Verdict     skillscan.Verdict `json:"verdict"`
+				SHA256      string            `json:"sha256"`
+			}
+			rows := []row{}
+			for _, f := range all {
+				files, err := skill.Read(f.Dir)
+				if err != nil {
+					return cannot(fmt.Errorf("skill: %w", err), "")
+				}
+				r := skillscan.Scan(files)
+				rows = append(rows, row{f.Name, r.Manifest.Description, f.Source, f.Dir, r.Verdict, r.SHA256})
+			}
+			if e.print.json {
+				return e.print.value(rows)
+			}
+			if len(rows) == 0 {
+				e.print.note("no skill lies where this home looks for skills")
+			}
+			for _, r := range rows {
+				e.print.row("%-7s %-24s %-10s %s", r.Verdict, r.Name, r.Source, r.Description)
+			}
+			return nil
+		}}
+}
+
+func (e *env) cmdSkillInfo() *cobra.Command {
+	return &cobra.Command{Use: "info NAME|PATH", Short: "Show what a skill is, declares and uses", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, files, err := e.skillFiles(args[0])
+			if err != nil {
+				return err
+			}
+			r := skillscan.Scan(files)
+			type file struct {
+				Path string `json:"path"`
+				Size int    `json:"size"`
+			}
+			out := struct {
+				Dir      string              `json:"dir"`
+				Verdict  skillscan.Verdict   `json:"verdict"`
+				SHA256   string              `json:"sha256"`
+				Findings int                 `json:"findings"`
+				Files    []file              `json:"files"`
+				Manifest *skillscan.Manifest `json:"manifest"`
+			}{Dir: dir, Verdict: r.Verdict, SHA256: r.SHA256, Manifest: &r.Manifest, Files: []file{}}
+			for _, f := range files {
+				if f.Type != skillscan.Folder {
+					out.Files = append(out.Files, file{f.Path, len(f.Data)})
+				}
+			}
+			for _, f := range r.Findings {
+				if f.Severity > claw.Info {
+					out.Findings++
+				}
+			}
+			if e.print.json {
+				return e.print.value(out)
+			}
+			m := &r.Manifest
+			e.print.row("%s", m.Name)
+			for _, l := range [][2]string{
+				{"Description", m.Description}, {"Version", m.Version}, {"Homepage", m.Homepage}, {"Folder", dir}, {"SHA-256", r.SHA256},
+				{"Declares", "programs " + listOr(m.Declared.Programs) + "; variables " + listOr(m.Declared.Env) + "; tools " + listOr(m.Declared.Tools)},
+				{"Uses", "programs " + listOr(m.Programs) + "; hosts " + listOr(m.Hosts) + "; variables " + listOr(m.Env)},
+				{"Files", fmt.Sprint(len(out.Files))},
+				{"Verdict", fmt.Sprintf("%s, %d findings (openclaw skill scan %s)", r.Verdict, out.Findings, args[0])},
+			} {
+				if l[1] != "" {
+					e.print.row("  %-12s %s", l[0]+":", l[1])
+				}
+			}
+			return nil
+		}}
+}
+
+func (e *env) cmdSkillSource() *cobra.Command {
+	return &cobra.Command{Use: "source NAME|PATH", Short: "Print every file of a skill, with hidden characters made visible", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, files, err := e.skillFiles(args[0])
+			if err != nil {
+				return err
+			}
+			type source struct {
+				Path string `json:"path"`
+				Text string `json:"text"`
+			}
+			out := []source{}
+			for _, f := range files {
+				if f.Type != skillscan.Folder {
+					out = append(out, source{f.Path, sourceText(f)})
+				}
+			}
+			if e.print.json {
+				return e.print.value(out)
+			}
+			for _, s := range out {
+				e.print.row("==> %s <==", filepath.ToSlash(s.Path))
+				e.print.text(s.Text)
+				e.print.text("")
+			}
+			return nil
+		}}
+}
+
+// sourceText is a file as text in which everything can be seen.
+func sourceText(f skillscan.File) string {
+	switch {
+	case f.Unread != "":
+		return "(not read: " + f.Unread + ")\n"
+	case f.Type == skillscan.Link:
+		return "(a link to " + filter.Visible(f.Target) + ")\n"
+	case f.Type == skillscan.Special:
+		return "(neither a file, a folder nor a link)\n"
+	case bytes.IndexByte(f.Data, 0) >= 0:
+		return fmt.Sprintf("(%d bytes that are no text)\n", len(f.Data))
+	}
+	return filter.VisibleProse(string(f.Data))
+}
+
+func (e *env) cmdSkillRules() *cobra.Command {
+	return &cobra.Command{Use: "rules", Short: "List what a scan looks for", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if e.print.json {
+				return e.print.value(skillscan.Rules())
+			}
+			for _, r := range skillscan.Rules() {
+				e.print.row("%-22s %-8s %s", r.ID, r.Severity, r.Title)
+			}
+			return nil
+		}}
+}
