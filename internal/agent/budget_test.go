@@ -287,6 +287,10 @@ func TestLimitEndsTheTurn(t *testing.T) {
 		if r.State != agent.StateError || len(w.gate.seen()) != 1 || r.Error != string(rule)+": it is used up (raise the key)" {
 			t.Errorf("%s: %+v after %d calls", rule, r, len(w.gate.seen()))
 		}
+		// R53: the transcript, which the model reads, has no hint.
+		if last := w.mem.msgs[main][len(w.mem.msgs[main])-1]; last.Failure != string(rule)+": it is used up" {
+			t.Errorf("%s: the transcript says %q", rule, last.Failure)
+		}
 	}
 	// A loop that is refused goes on until the breaker, not until the model
 	// asked three times.

@@ -17,12 +17,15 @@ const leastReply = 1024
 type stopped struct{ decision policy.Decision }
 
 func (s *stopped) Error() string {
-	text := string(s.decision.Rule) + ": " + s.decision.Reason
+	text := s.neutral()
 	if s.decision.Hint != "" {
 		text += " (" + s.decision.Hint + ")"
 	}
 	return text
 }
+
+// neutral is what a model may read of it.
+func (s *stopped) neutral() string { return string(s.decision.Rule) + ": " + s.decision.Reason }
 
 // forOthers is what people who are no owners read of it.
 func (s *stopped) forOthers() string {

@@ -361,14 +361,19 @@ func (t *turnState) end(ctx context.Context, err error) {
 		t.emit(t.run, Event{Kind: KindAborted, Text: t.reply})
 	case err != nil:
 		kind := errorKind(err)
-		t.mark(model.StopError, "(this turn ended with an error: "+kind+")", model.Line(err.Error()))
-		text := err.Error()
-		if !t.turn.Audience.OwnersOnly {
+		text, kept := err.Error(), err.Error()
+		var limit *stopped
+		limited := errors.As(err, &limit)
+		if limited {
+			kept = limit.neutral() // what a person can do is no business of the model's (R53)
+		}
+		t.mark(model.StopError, "(this turn ended with an error: "+kind+")", model.Line(kept))
+		switch {
+		case t.turn.Audience.OwnersOnly:
+		case limited:
+			text = limit.forOthers()
+		default:
 			text = "the turn ended with an error: " + kind // the rest is the operator's to read
-			var limit *stopped
-			if errors.As(err, &limit) {
-				text = limit.forOthers()
-			}
 		}
 		t.settle(StateError, t.reply, text)
 		t.emit(t.run, Event{Kind: KindError, Text: text, ErrorKind: kind})
