@@ -158,10 +158,13 @@ func runIdentity(p configfile.Paths) (uid, gid int, err error) {
 		return 0, 0, err
 	}
 	if m.RunUID > 0 && m.RunGID > 0 {
-		return m.RunUID, m.RunGID, nil
+		return m.RunUID, m.RunGID, mapped(m.RunUID)
 	}
 	// The home was made by an ordinary user and is now started by root.
 	if m.RunUID, m.RunGID, err = freeUID(); err != nil {
+		return 0, 0, err
+	}
+	if err := mapped(m.RunUID); err != nil {
 		return 0, 0, err
 	}
 	b, err := json.MarshalIndent(m, "", "  ")

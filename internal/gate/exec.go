@@ -101,7 +101,7 @@ func (e Exec) command(c tool.Command) sandbox.Cmd {
 }
 
 func reportOf(r sandbox.Result) tool.RunReport {
-	return tool.RunReport{ExitCode: r.ExitCode, Signal: r.Signal, TimedOut: r.TimedOut, Cut: r.OutputCut,
+	return tool.RunReport{ExitCode: r.ExitCode, Signal: r.Signal, TimedOut: r.TimedOut, Killed: r.Killed, Cut: r.OutputCut,
 		Enforced: r.Enforced, Holds: r.Guarantees, Witness: r.Witness.Summary(), Took: r.Duration}
 }
 

@@ -139,6 +139,9 @@ const (
 	Pending Status = "approval-pending"
 	Done    Status = "done"
 	Failed  Status = "failed" // it was permitted and did not work
+	// Stopped: it was permitted and ended before its time, by whoever stopped
+	// the turn or the gateway. What it had done until then stays done.
+	Stopped Status = "stopped"
 )
 
 // Outcome is what became of a call.
@@ -526,6 +529,9 @@ func (g *Gate) run(ctx context.Context, c Call, q policy.Request, d policy.Decis
 	}
 	if runErr != nil {
 		out = g.unhappy(out, runErr)
+	}
+	if cut := res.Run != nil && res.Run.Killed; cut || runErr != nil && out.Status == Failed && errors.Is(ctx.Err(), context.Canceled) {
+		out.Status, out.IsError = Stopped, true
 	}
 	c.claim.brought(&q, &out, res.Text)
 	// The effect has happened: a cancelled turn must not lose its outcome.

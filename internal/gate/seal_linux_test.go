@@ -4,6 +4,7 @@ package gate_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,5 +136,33 @@ func TestR25ReplacedWhileItRuns(t *testing.T) {
 	c.put("other2", "echo evil\n")
 	if out := c.run("sh y.sh", 0); len(out.Run.Replaced) > 0 || !strings.Contains(out.Text, "rm -f y.sh") {
 		t.Errorf("%v: %q", out.Run.Replaced, out.Text)
+	}
+}
+
+// TestStoppedRunIsRecordedAsStopped: a run that the end of its turn or of the
+// gateway cut short is neither done nor failed, in the answer and in the record.
+func TestStoppedRunIsRecordedAsStopped(t *testing.T) {
+	c := sandboxed(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan gate.Outcome, 1)
+	go func() {
+		out, err := c.gate.Call(ctx, c.callFor("exec", map[string]any{"command": "echo up > ready; sleep 60"}, 0))
+		if err != nil {
+			t.Error(err)
+		}
+		done <- out
+	}()
+	c.filled("ready")
+	stop()
+	out := <-done
+	if out.Status != gate.Stopped || !out.IsError || !strings.Contains(out.Text, "stopped before it had finished") {
+		t.Errorf("%s: %q", out.Status, out.Text)
+	}
+	c.memory.mu.Lock()
+	defer c.memory.mu.Unlock()
+	last := c.memory.entries[len(c.memory.entries)-1]
+	b, err := json.Marshal(last.Data)
+	if err != nil || !strings.Contains(string(b), `"status":"stopped"`) || !strings.Contains(string(b), `"killed":true`) {
+		t.Errorf("the record says %s, %v", b, err)
 	}
 }

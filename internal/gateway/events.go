@@ -123,7 +123,7 @@ type ToolFacts struct {
 	Call claw.CallID     `json:"toolCallId"`
 	Tool claw.ToolName   `json:"name"`
 	Args json.RawMessage `json:"args,omitempty"`
-	// Status is refused, approval-pending, done or failed; "" before Result.
+	// Status is refused, approval-pending, done, failed or stopped; "" before Result.
 	Status   string         `json:"status,omitempty"`
 	Verdict  string         `json:"verdict,omitempty"` // allow | ask | deny
 	Rule     string         `json:"rule,omitempty"`

@@ -250,6 +250,8 @@ func (o Output) result() Result {
 	}
 	r := o.Report
 	switch {
+	case r.Killed:
+		fmt.Fprintf(&b, "\n(stopped before it had finished)")
 	case r.TimedOut:
 		fmt.Fprintf(&b, "\n(stopped: it ran longer than allowed)")
 	case r.Signal != "":

@@ -69,9 +69,11 @@ type Result struct {
 
 // RunReport is what the kernel enforced for a run.
 type RunReport struct {
-	ExitCode int               `json:"exitCode"`
-	Signal   string            `json:"signal,omitempty"`
-	TimedOut bool              `json:"timedOut,omitempty"`
+	ExitCode int    `json:"exitCode"`
+	Signal   string `json:"signal,omitempty"`
+	TimedOut bool   `json:"timedOut,omitempty"`
+	// Killed: it was ended before its time, with the turn or by a person.
+	Killed   bool              `json:"killed,omitempty"`
 	Cut      bool              `json:"outputCut,omitempty"`
 	Enforced policy.Level      `json:"enforced"`
 	Holds    policy.Guarantees `json:"-"`

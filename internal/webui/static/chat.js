@@ -149,7 +149,7 @@ export function mount(root, app, where) {
     if (row.enforced) out.push(row.enforced);
     if (Number.isFinite(row.durationMs)) out.push(`${(row.durationMs / 1000).toFixed(1)} s`);
     for (const l of labelNames(row.newLabels)) out.push(`+${l}`);
-    if (row.done && row.isError && row.verdict === 'allow') out.push('failed');
+    if (row.done && row.isError && row.verdict === 'allow') out.push(row.status === 'stopped' ? 'stopped' : 'failed');
     return out.length ? outside(out.join(' · '), 'code') : row.verdict === 'allow' && !row.done ? 'runs' : '';
   }
 
