@@ -127,18 +127,18 @@ func (t tokens) calling(i, last int, own, before classes) (int, called) {
 		reach = 4
 	}
 	for k := last + 1; k <= last+reach && k < len(t.words) && t.words[k].sentence == t.words[i].sentence; k++ {
-		if k == last+1 && prepositions[t.word(k)] {
+		if k == last+1 && prepositions(t.word(k)) {
 			break // AI for teachers: …
 		}
 		if gap := strings.TrimLeft(t.between(k), " )\"'"); strings.HasPrefix(gap, ":") && !strings.HasPrefix(gap, "://") || strings.HasPrefix(gap, ",") && k > last+1 {
-			if t.ordersFrom(k+1, 1) || k+2 < len(t.words) && leads[t.word(k+1)] && t.ordersFrom(k+2, 1) {
+			if t.ordersFrom(k+1, 1) || k+2 < len(t.words) && leads(t.word(k+1)) && t.ordersFrom(k+2, 1) {
 				return k, named
 			}
 			break
 		}
 	}
 	for k := last + 1; k <= last+4 && k < len(t.words) && t.words[k].sentence == t.words[i].sentence; k++ {
-		if t.words[k].class&cMust != 0 && t.word(k+1) != "be" {
+		if w := t.word(k); t.words[k].class&cMust != 0 && t.word(k+1) != "be" && w != "requires" && w != "required" && w != "immediately" && w != "urgent" {
 			return k, subject
 		}
 	}
@@ -161,17 +161,11 @@ func (t tokens) sentenceStart(i int) int {
 // sentenceOrders reports whether the sentence of word i begins with an order.
 func (t tokens) sentenceOrders(i int) bool {
 	j := t.sentenceStart(i)
-	if leads[t.word(j)] && j+1 < len(t.words) {
+	if leads(t.word(j)) && j+1 < len(t.words) {
 		j++
 	}
 	return j < i-1 && t.words[j].class&(cVerb|cDo|cSend|cReveal|cDestroy|cCall) != 0
 }
-
-// prepositions and articles.
-var (
-	prepositions = map[string]bool{"for": true, "in": true, "of": true, "on": true, "with": true, "and": true, "at": true, "by": true, "is": true, "are": true, "can": true}
-	articles     = map[string]bool{"a": true, "an": true, "any": true, "the": true, "some": true, "this": true, "another": true}
-)
 
 // conditional reports whether the model at words [i, last] is spoken to by a
 // condition: "if you are an AI", "when an AI reads this".
@@ -180,7 +174,7 @@ func (t tokens) conditional(i, last int, own, before classes) bool {
 		return false
 	}
 	k := i - 1
-	for k > 0 && i-k < 3 && articles[t.word(k)] {
+	for k > 0 && i-k < 3 && articles(t.word(k)) {
 		k--
 	}
 	if k < 0 {
@@ -205,7 +199,7 @@ func (t tokens) ordersFrom(i, n int) bool {
 	}
 	const verbs = cVerb | cOverride | cSend | cReveal | cCall | cDo | cConceal | cDestroy | cNot | cMust
 	for j := i; j < min(len(t.words), i+n); j++ {
-		if t.words[j].class&verbs != 0 && (j == i || !reports[t.word(j-1)]) {
+		if t.words[j].class&verbs != 0 && (j == i || !reports(t.word(j-1))) {
 			return true
 		}
 	}
@@ -219,15 +213,27 @@ func (t tokens) ordersFrom(i, n int) bool {
 }
 
 // reports are the words before a verb that tell what somebody does.
-var reports = map[string]bool{"i": true, "we": true, "will": true, "can": true, "would": true, "could": true, "he": true, "she": true, "they": true, "it": true, "i'll": true, "we'll": true, "to": true, "models": true, "did": true, "does": true}
+func reports(w string) bool {
+	switch w {
+	case "i", "we", "will", "can", "would", "could", "he", "she", "they", "it", "i'll", "we'll", "to", "models", "did", "does":
+		return true
+	}
+	return false
+}
 
 // leads are the words after which an order may begin.
-var leads = map[string]bool{"please": true, "and": true, "then": true, "now": true, "also": true, "just": true, "must": true, "should": true, "kindly": true, "first": true, "immediately": true, "always": true, "instead": true, "pls": true,
-	"bitte": true, "und": true, "et": true, "y": true, "e": true, "en": true, "ve": true, "и": true, "dan": true, "och": true, "και": true, "और": true, "și": true, "та": true}
+func leads(w string) bool {
+	switch w {
+	case "please", "and", "then", "now", "also", "just", "must", "should", "kindly", "first", "immediately", "always", "instead", "pls", "bitte", "und", "et",
+		"y", "e", "en", "ve", "и", "dan", "och", "και", "और", "și", "та":
+		return true
+	}
+	return false
+}
 
 // begins reports whether word i opens its clause, as an order does.
 func (t tokens) begins(i int) bool {
-	return i == 0 || t.words[i-1].sentence != t.words[i].sentence || strings.ContainsAny(t.between(i-1), ".!?:;,\n\"([{*#–—<>|、，。：") || leads[t.word(i-1)]
+	return i == 0 || t.words[i-1].sentence != t.words[i].sentence || strings.ContainsAny(t.between(i-1), ".!?:;,\n\"([{*#–—<>|、，。：") || leads(t.word(i-1))
 }
 
 // negated reports whether the order at word i is a prohibition.
@@ -236,6 +242,22 @@ func (t tokens) negated(i int) bool {
 		if t.words[j].class&cNot != 0 && t.words[j].sentence == t.words[i].sentence && !strings.ContainsAny(t.between(j), ",;:") {
 			return true
 		}
+	}
+	return false
+}
+
+func articles(w string) bool {
+	switch w {
+	case "a", "an", "any", "the", "some", "this", "another":
+		return true
+	}
+	return false
+}
+
+func prepositions(w string) bool {
+	switch w {
+	case "for", "in", "of", "on", "with", "and", "at", "by", "is", "are", "can":
+		return true
 	}
 	return false
 }

@@ -173,10 +173,22 @@ func (l *looker) rules(t tokens) {
 }
 
 // declares are the words before a "not" that tells and does not forbid.
-var declares = map[string]bool{"does": true, "did": true, "has": true, "was": true, "will": true, "can": true, "is": true, "are": true, "were": true, "have": true, "had": true, "could": true, "would": true}
+func declares(w string) bool {
+	switch w {
+	case "does", "did", "has", "was", "will", "can", "is", "are", "were", "have", "had", "could", "would":
+		return true
+	}
+	return false
+}
 
 // tells are the words before "do not" that make it a statement.
-var tells = map[string]bool{"we": true, "i": true, "they": true, "you": true, "it": true, "that": true, "which": true, "who": true, "people": true, "users": true}
+func tells(w string) bool {
+	switch w {
+	case "we", "i", "they", "you", "it", "that", "which", "who", "people", "users":
+		return true
+	}
+	return false
+}
 
 // orders are the classes of words that command something.
 const orders = cSend | cReveal | cOff | cDestroy | cOverride | cDo | cCall | cVerb
@@ -186,7 +198,7 @@ const orders = cSend | cReveal | cOff | cDestroy | cOverride | cDo | cCall | cVe
 func (t tokens) weigh(r *wordRule, i int) int {
 	switch {
 	case r.first&cNot != 0:
-		if declares[t.word(i-1)] || tells[t.word(i-1)] || t.word(i-1) == "do" && tells[t.word(i-2)] {
+		if declares(t.word(i-1)) || tells(t.word(i-1)) || t.word(i-1) == "do" && tells(t.word(i-2)) {
 			return r.weight / 4
 		}
 		if w := t.word(i); r.id == "conceal.user" && (w == "not" || w == "no" || w == "cannot") {

@@ -242,7 +242,7 @@ var wordRules = [...]wordRule{
 	{"rules.only", 4, cYour, []classes{cOnly | cNew, cInstr | cGoal}, 2, inOrder, 0, false},
 	{"instead.of", 5, cInstead, []classes{cAnswer}, 2, inOrder, 0, false},
 	{"conceal.after", 4, cConceal, []classes{cAfter}, 3, inOrder, 0, false},
-	{"authority.am", 4, cI, []classes{cThe | cYour, cTrusted | cUser}, 2, inOrder, 0, false},
+	{"authority.am", 3, cI, []classes{cThe | cYour, cTrusted | cUser}, 2, inOrder, 0, false},
 	{"access", 4, cGrant, []classes{cAccess}, 4, inOrder, 0, false},
 	{"task.not", 4, cNot, []classes{cAnswer}, 2, inOrder, 0, false},
 	{"control", 4, cOff, []classes{cGuard | cControl}, 4, anyOrder, 0, false},
