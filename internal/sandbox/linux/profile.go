@@ -351,7 +351,7 @@ func (r *Runner) planConfined(p *plan, c sandbox.Cmd) error {
 			s.Rules = append(s.Rules, confine.Rule{Path: f, Access: confine.AccessRead})
 		}
 	}
-	hidden, fixed := cleanAll(conf.Masked), cleanAll(conf.ReadOnly)
+	hidden, fixed := cleanAll(conf.Masked), withTargets(cleanAll(conf.ReadOnly))
 	for _, root := range slices.Concat(conf.ReadRoots, c.ExtraReadOnly) {
 		if _, err := os.Lstat(root); err == nil {
 			s.Rules = append(s.Rules, fileRules(strings.TrimSuffix(root, "/"), readExec, hidden, nil)...)
@@ -371,6 +371,25 @@ func cleanAll(paths []string) []string {
 	out := make([]string, len(paths))
 	for i, p := range paths {
 		out[i] = strings.TrimSuffix(p, "/")
+	}
+	return out
+}
+
+// withTargets adds what symbolic links lead to: a rule is for a file, whatever
+// its names are. One that leads nowhere yet counts by the name that it has.
+func withTargets(paths []string) []string {
+	out := paths
+	for _, p := range paths {
+		real, err := filepath.EvalSymlinks(p)
+		if to, lerr := os.Readlink(p); err != nil && lerr == nil {
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(filepath.Dir(p), to)
+			}
+			real, err = to, nil
+		}
+		if err == nil && real != p {
+			out = append(out, real)
+		}
 	}
 	return out
 }

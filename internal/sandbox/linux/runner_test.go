@@ -129,20 +129,75 @@ func TestLauncherSymlinks(t *testing.T) {
 	}
 }
 
+// TestSteeringLinks: a protected name that is a symbolic link stays what it is,
+// and so does what it leads to in the workspace.
 func TestSteeringLinks(t *testing.T) {
 	dir := openDir(t)
 	r := newRunner(t, filepath.Join(dir, "skeleton"), nil)
 	ws := workspace(t, dir)
-	for link, to := range map[string]string{"AGENTS.md": "/etc/passwd", ".git": "/tmp"} {
-		if err := os.Symlink(to, filepath.Join(ws, link)); err != nil {
+	uid, gid := ids()
+	put := func(path, content string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		for at := path; at != ws && at != dir; at = filepath.Dir(at) {
+			if err := os.Lchown(at, uid, gid); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	outside := filepath.Join(dir, "outside")
+	put(outside, "outside\n")
+	put(ws+"/docs/agents.md", "be kind\n")
+	put(ws+"/repo/hooks/old", "old\n")
+	put(ws+"/free/file", "free\n")
+	links := map[string]string{
+		"AGENTS.md": "docs/../docs/agents.md", "CLAUDE.md": "AGENTS.md", "SOUL.md": outside, ".git": ws + "/repo",
+		".envrc": "docs/absent", ".npmrc": "../ws/free/absent", ".loop": ".loop2", ".loop2": ".loop"}
+	for link, to := range links {
+		if err := errors.Join(os.Symlink(to, filepath.Join(ws, link)), os.Lchown(filepath.Join(ws, link), uid, gid)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, path := range []string{"/AGENTS.md", "/.git/hooks/"} {
-		conf := policy.Confinement{Level: policy.LevelIsolated, Workspace: ws, WorkspaceWrite: true, ReadOnly: []string{ws + path}}
-		if _, err := r.Run(context.Background(), sandboxtest.Permit(t, conf), shell("exit 0")); err == nil {
-			t.Errorf("%s as a link: ran", path)
+	protected := []string{ws + "/AGENTS.md", ws + "/CLAUDE.md", ws + "/SOUL.md", ws + "/.git/hooks/", ws + "/.git/config", ws + "/.envrc", ws + "/.npmrc"}
+	attack := `cat AGENTS.md CLAUDE.md; for f in AGENTS.md CLAUDE.md SOUL.md docs/agents.md .git/hooks/new .git/hooks/old repo/hooks/old repo/config .envrc docs/absent .npmrc free/absent; do
+		echo evil > $f; done
+		for l in AGENTS.md CLAUDE.md SOUL.md .git .envrc .npmrc docs docs/agents.md repo repo/hooks; do rm -rf $l; mv $l $l.away; ln -sfn /evil $l; done
+		echo mine > free/file; echo mine > new`
+	for _, level := range []policy.Level{policy.LevelIsolated, policy.LevelConfined} {
+		conf := policy.Confinement{Level: level, Workspace: ws, WorkspaceWrite: true, ReadOnly: protected}
+		var out strings.Builder
+		c := shell(attack)
+		c.Stdout = &out
+		if _, err := r.Run(context.Background(), sandboxtest.Permit(t, conf), c); err != nil {
+			t.Fatalf("%v: %v", level, err)
 		}
+		if out.String() != "be kind\nbe kind\n" {
+			t.Errorf("%v: read %q through the links", level, out.String())
+		}
+		for path, want := range map[string]string{outside: "outside\n", ws + "/docs/agents.md": "be kind\n", ws + "/repo/hooks/old": "old\n", ws + "/AGENTS.md": "be kind\n"} {
+			if b, err := os.ReadFile(path); err != nil || string(b) != want {
+				t.Errorf("%v: %s is %q, %v", level, path, b, err)
+			}
+		}
+		for link, to := range links {
+			if got, err := os.Readlink(filepath.Join(ws, link)); err != nil || got != to {
+				t.Errorf("%v: link %s leads to %q, %v", level, link, got, err)
+			}
+		}
+		for _, name := range []string{"repo/config", "repo/hooks/new", "docs/absent", "free/absent"} {
+			if _, err := os.Lstat(filepath.Join(ws, name)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%v: %s came into being: %v", level, name, err)
+			}
+		}
+		if b, err := os.ReadFile(ws + "/free/file"); level == policy.LevelIsolated && (err != nil || string(b) != "mine\n") {
+			t.Errorf("%v: what is free is %q, %v", level, b, err)
+		}
+	}
+	conf := policy.Confinement{Level: policy.LevelIsolated, Workspace: ws, WorkspaceWrite: true, ReadOnly: []string{ws + "/.loop"}}
+	if _, err := r.Run(context.Background(), sandboxtest.Permit(t, conf), shell("exit 0")); !errors.Is(err, unix.ELOOP) {
+		t.Errorf("links that lead to each other: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -30,8 +31,9 @@ type placeholder struct {
 }
 
 // hold gives the mount steps that protect paths beneath the workspace, and the
-// function that ends the protection. A symbolic link on the way is refused: it
-// would let the protected name be moved.
+// function that ends the protection. A symbolic link on the way is protected
+// itself, and so is what it leads to within the workspace; outside it nothing
+// is writable and nothing is touched.
 func (s *steering) hold(ws string, paths []string, uid, gid int) ([]confine.Mount, func(), error) {
 	root, err := unix.Open(ws, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -66,33 +68,91 @@ type holding struct {
 	held     []string // relative paths of placeholders
 }
 
-// add protects one path, component by component.
+// mostLinks bounds the symbolic links on the way to one path, as the kernel does.
+const mostLinks = 40
+
+// add protects one path, component by component. What is gone through is a
+// directory of the workspace; names are what is still to come.
 func (h *holding) add(path string) error {
-	rel := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(path, "/"), h.ws), "/")
-	if rel == "" {
+	rel, inside := h.within(strings.TrimSuffix(path, "/"))
+	if rel == "" && inside {
 		h.cover(confine.MountReadOnly, "")
 		return nil
 	}
-	parts := strings.Split(rel, "/")
-	for i := range parts {
-		at := strings.Join(parts[:i+1], "/")
-		last := i == len(parts)-1
-		exists, err := h.exists(at)
+	through, names := []string{}, strings.Split(rel, "/")
+	for links := 0; len(names) > 0; {
+		name := names[0]
+		names = names[1:]
+		switch {
+		case name == "" || name == ".":
+			continue
+		case name == ".." && len(through) > 0:
+			through = through[:len(through)-1]
+			continue
+		case name == "..":
+			if names, inside = h.back(filepath.Dir(h.ws) + "/" + strings.Join(names, "/")); !inside {
+				return nil
+			}
+			continue
+		}
+		at := strings.Join(append(slices.Clone(through), name), "/")
+		kind, err := h.look(at)
+		last := len(names) == 0
 		switch {
 		case err != nil:
 			return fmt.Errorf("sandbox: steering file %q: %w", path, err)
-		case exists && h.placed(at):
+		case kind != 0 && h.placed(at):
 			h.retain(at)
 			return nil
-		case exists && last:
-			h.cover(confine.MountReadOnly, at)
-		case exists:
-			h.pin(at)
-		default:
+		case kind == 0:
 			return h.place(at, !last || strings.HasSuffix(path, "/"))
+		case kind == unix.S_IFLNK:
+			h.cover(confine.MountReadOnly, at)
+			if links++; links > mostLinks {
+				return fmt.Errorf("sandbox: steering file %q: %w", path, unix.ELOOP)
+			}
+			to, err := h.readlink(at)
+			if err != nil {
+				return fmt.Errorf("sandbox: steering file %q: %w", path, err)
+			}
+			if !strings.HasPrefix(to, "/") {
+				names = append(strings.Split(to, "/"), names...)
+			} else if names, inside = h.back(to + "/" + strings.Join(names, "/")); !inside {
+				return nil
+			} else {
+				through = nil
+			}
+		case last:
+			h.cover(confine.MountReadOnly, at)
+		default:
+			h.pin(at)
+			through = append(through, name)
 		}
 	}
 	return nil
+}
+
+// within gives a path as seen from the workspace; false when it is not in it.
+func (h *holding) within(path string) (string, bool) {
+	if path == h.ws {
+		return "", true
+	}
+	return strings.CutPrefix(path, h.ws+"/")
+}
+
+// back finds where an absolute path comes back into the workspace, by its name
+// or by links outside.
+func (h *holding) back(path string) ([]string, bool) {
+	rel, inside := h.within(path)
+	if !inside {
+		rel, inside = h.within(filepath.Clean(path))
+	}
+	if !inside {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			rel, inside = h.within(real)
+		}
+	}
+	return strings.Split(rel, "/"), inside
 }
 
 func (h *holding) target(rel string) string {
@@ -135,24 +195,33 @@ func (h *holding) open(rel string, flags uint64) (int, error) {
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
 }
 
-// exists looks without following links; a link or a file as parent is an error.
-func (h *holding) exists(rel string) (bool, error) {
+// look gives the type of what is there, 0 for nothing. A link or a file as
+// parent is an error.
+func (h *holding) look(rel string) (uint32, error) {
 	fd, err := h.open(rel, unix.O_PATH)
 	if errors.Is(err, unix.ENOENT) {
-		return false, nil
+		return 0, nil
 	}
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return false, err
+		return 0, err
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
-		return false, unix.ELOOP
+	return st.Mode & unix.S_IFMT, nil
+}
+
+func (h *holding) readlink(rel string) (string, error) {
+	fd, err := h.open(rel, unix.O_PATH)
+	if err != nil {
+		return "", err
 	}
-	return true, nil
+	defer unix.Close(fd)
+	b := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, "", b)
+	return string(b[:max(n, 0)]), err
 }
 
 // parent opens the directory of rel; the caller closes it.
