@@ -72,6 +72,32 @@ func (s *audits) forget() {
 	s.run, s.last = nil, judged{}
 }
 
+// news is what a look now finds that the one before did not; nothing when
+// nobody had looked before.
+func (s *audits) news(take func() judged) []audit.Finding {
+	s.mu.Lock()
+	old := s.last
+	s.mu.Unlock()
+	s.forget()
+	j := s.get(0, take)
+	if j.err != nil || old.at.IsZero() || old.err != nil {
+		return nil
+	}
+	r := j.report
+	r.Findings = slices.Clone(r.Findings)
+	r.Since(old.report)
+	return r.Findings
+}
+
+// tellNews logs what a new configuration made worse.
+func (a *App) tellNews() {
+	for _, f := range a.audits.news(func() judged { return a.judge(nil) }) {
+		if f.Severity > claw.Info {
+			a.log.Warn("the audit finds something new", "check", f.CheckID, "severity", f.Severity.String(), "title", f.Title)
+		}
+	}
+}
+
 // Audit judges the home as it is, or was some seconds ago.
 func (a *App) Audit() (audit.Report, error) {
 	j := a.audits.get(auditKept, func() judged { return a.judge(nil) })

@@ -58,6 +58,7 @@ func (a *App) take(applied func()) {
 	if a.posture.knows(l, err) {
 		return
 	}
+	defer a.tellNews()
 	if rerr := a.posture.reload(a.life, l, err); rerr != nil {
 		a.log.Error("a changed configuration was not taken", "error", rerr)
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openclaw-go/openclaw/internal/app"
+	"github.com/openclaw-go/openclaw/internal/audit"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/json5"
@@ -91,6 +92,7 @@ func (e *env) configEdit(path, value string, edit func(configfile.Paths, json5.P
 	if err != nil {
 		return usage("%w", err)
 	}
+	before, looked := e.auditNow(p)
 	ps, err := edit(p, at)
 	if err != nil {
 		code := exitUsage
@@ -103,11 +105,26 @@ func (e *env) configEdit(path, value string, edit func(configfile.Paths, json5.P
 	if err := e.acceptEdit(p, path, value); err != nil {
 		e.print.note("%v", err)
 	}
+	news := []audit.Finding{}
+	if after, ok := e.auditNow(p); ok && looked {
+		after.Since(before)
+		news = append(news, after.Findings...)
+	}
 	if e.print.json {
-		return e.print.value(map[string]any{"ok": true, "path": path, "file": p.Config})
+		return e.print.value(map[string]any{"ok": true, "path": path, "file": p.Config, "newFindings": news})
 	}
 	e.print.line("%s: changed %s", p.Short(p.Config), path)
+	for _, f := range news {
+		e.printFinding(f)
+	}
 	return nil
+}
+
+// auditNow is the plain audit of the home as it is; false when it could not
+// be made, which the audit itself says better.
+func (e *env) auditNow(p configfile.Paths) (audit.Report, bool) {
+	_, r, err := e.look(auditFlags{}, p)
+	return r, err == nil
 }
 
 // acceptEdit accepts the posture of a change that the operator just made with

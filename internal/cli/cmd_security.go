@@ -231,17 +231,7 @@ func (e *env) printAudit(r audit.Report, p configfile.Paths) {
 	e.print.row("%s", head)
 	e.print.row("%s", strings.Repeat("═", len(head)))
 	for _, f := range r.Findings {
-		e.print.row("[%s] %s", strings.ToUpper(f.Severity.String()), f.CheckID)
-		e.print.row("→ %s", f.Title)
-		if f.Detail != "" {
-			e.print.row("→ %s", f.Detail)
-		}
-		if w := findingPlace(f.Where); w != "" {
-			e.print.row("  at %s", w)
-		}
-		if f.Remediation != "" {
-			e.print.row("→ Fix: %s", f.Remediation)
-		}
+		e.printFinding(f)
 	}
 	s := r.Summary
 	e.print.row("Summary: %d critical, %s, %d info", s.Critical, plural(s.Warn, "warning"), s.Info)
@@ -266,6 +256,20 @@ func (e *env) printAudit(r audit.Report, p configfile.Paths) {
 	}
 	for _, x := range r.Silenced {
 		e.print.row("silenced: %s (%s)", x.CheckID, x.Suppression.Reason)
+	}
+}
+
+func (e *env) printFinding(f audit.Finding) {
+	e.print.row("[%s] %s", strings.ToUpper(f.Severity.String()), f.CheckID)
+	e.print.row("→ %s", f.Title)
+	if f.Detail != "" {
+		e.print.row("→ %s", f.Detail)
+	}
+	if w := findingPlace(f.Where); w != "" {
+		e.print.row("  at %s", w)
+	}
+	if f.Remediation != "" {
+		e.print.row("→ Fix: %s", f.Remediation)
 	}
 }
 
