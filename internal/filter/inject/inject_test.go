@@ -277,3 +277,19 @@ func BenchmarkLookHostile(b *testing.B) {
 		})
 	}
 }
+
+// TestNamesAreNoOrders: a listing of a workspace, as a command prints it, names
+// what orders are often about and gives none.
+func TestNamesAreNoOrders(t *testing.T) {
+	for _, text := range []string{
+		"AGENTS.md\nBOOT.md\nBOOTSTRAP.md\nCLAUDE.md\nHEARTBEAT.md\nIDENTITY.md\nMEMORY.md\nSOUL.md\nTOOLS.md\nUSER.md\nlefthook.yml\nmise.toml\nskills\n",
+		"-rw------- 1 agent agent 487 Nov 24 15:53 AGENTS.md\n-rw------- 1 agent agent 108 Nov 24 15:53 MEMORY.md\n-r--r--r-- 1 nobody nogroup 0 Nov 24 15:53 HEARTBEAT.md\n",
+		"./SOUL.md\n./AGENTS.md\n./.ssh/config\n./cron/jobs.json\n./openclaw.json\n./skills/weather/SKILL.md\n",
+		" M AGENTS.md\n M MEMORY.md\n?? HEARTBEAT.md\n?? secrets/tokens.txt\n",
+		"MEMORY.md:3:- likes tea\nSOUL.md:12:- be brief\nAGENTS.md | 4 ++--\n 3 files changed, 12 insertions(+), 4 deletions(-)\n",
+	} {
+		if f := Look(text); f.Marked() {
+			t.Errorf("%q is marked: %+v", text, f)
+		}
+	}
+}

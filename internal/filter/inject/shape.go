@@ -23,7 +23,7 @@ var phraseRules = [...]struct {
 	{"fence", 5, "end external untrusted content"}, {"fence", 5, "end_external_untrusted_content"}, {"trusted", 3, "trusted operator"},
 	{"prompt.words", 4, "the text above"}, {"prompt.words", 5, "the system message"}, {"prompt.words", 5, "your system prompt"}, {"prompt.words", 4, "hidden prompt"}, {"prompt.words", 4, "what were you told"}, {"prompt.words", 4, "your instructions above"},
 	{"control.openclaw", 3, "openclaw json"}, {"control.openclaw", 3, "openclaw pairing"}, {"control.openclaw", 2, "openclaw agents"}, {"control.pairing", 4, "pairing code"}, {"control.pairing", 5, "skip pairing"}, {"control.pairing", 5, "skip the pairing"},
-	{"control.memory", 5, "long-term memory"}, {"control.memory", 5, "heartbeat md"}, {"control.memory", 5, "memory md"}, {"control.memory", 5, "soul md"}, {"control.memory", 5, "agents md"}, {"control.memory", 3, "future sessions"},
+	{"control.memory", 5, "long-term memory"}, {"control.memory", 3, "heartbeat md"}, {"control.memory", 3, "memory md"}, {"control.memory", 3, "soul md"}, {"control.memory", 3, "agents md"}, {"control.memory", 3, "future sessions"},
 	{"control.cron", 4, "cron job"}, {"control.skill", 4, "install the skill"}, {"control.agent", 5, "sub-agent"}, {"control.agent", 4, "full permissions"}, {"control.model", 5, "your model to"}, {"control.sender", 5, "trusted senders"},
 	{"control.node", 4, "node tool"}, {"control.node", 5, "camera snap"}, {"control.config", 4, "gateway bind"}, {"control.config", 3, "0 0 0 0"}, {"control.approve", 4, "auto-approve"}, {"control.approve", 4, "approvals off"}, {"control.never", 4, "never ask"},
 	{"secret.code", 5, "gift cards"}, {"secret.manager", 4, "password manager"},
