@@ -50,7 +50,7 @@ func (t *shellText) dangers(c *cmdline.Command) {
 		if len(words) > 1 && (strings.Contains(args, "+s") || strings.HasPrefix(words[1], "4") && len(words[1]) == 4 || strings.HasPrefix(words[1], "2") && len(words[1]) == 4) {
 			t.found("priv.setuid", c.Line)
 		}
-		if c.WorldMode && slices.ContainsFunc(t.reads(c), func(p string) bool { return placeOf(p) == diskRoot || placeOf(p) == homeRoot || p == "/" }) {
+		if recursive(c) && slices.ContainsFunc(append(t.reads(c), t.writes(c)...), func(p string) bool { return placeOf(p) == diskRoot || placeOf(p) == homeRoot || p == "/" }) {
 			t.found("destroy.tree", c.Line)
 		}
 	case "sudo":
@@ -131,22 +131,29 @@ func deletion(c *cmdline.Command) string {
 			case ownLog, history:
 				return "tamper.audit"
 			case homeRoot, diskRoot:
-				if c.DeletesTree || c.Program == "shred" || c.Program == "find" && hasWord(c, "-delete") {
+				if recursive(c) && c.Program != "find" || c.Program == "shred" || c.Program == "find" && hasWord(c, "-delete") {
 					return "destroy.tree"
 				}
 			case ownConfig, transcripts:
 				return "tamper.config"
 			case nowhere, credential, wallet, browser, processes, steering, shellStart, startup, sshTrust, sudoers:
 			}
-			if (p == "/" || p == "/*" || p == fakeHome || p == fakeHome+"/*") && c.DeletesTree {
+			if (p == "/" || p == "/*" || p == fakeHome || p == fakeHome+"/*") && recursive(c) && c.Program != "find" {
 				return "destroy.tree"
 			}
-			if strings.HasPrefix(p, fakeHome+"/") && c.DeletesTree && userFolder(p[len(fakeHome)+1:]) {
+			if strings.HasPrefix(p, fakeHome+"/") && recursive(c) && c.Program != "find" && userFolder(p[len(fakeHome)+1:]) {
 				return "destroy.tree"
 			}
 		}
 	}
 	return ""
+}
+
+// recursive reports a deletion, or a change of modes, of all that lies below.
+func recursive(c *cmdline.Command) bool {
+	return c.DeletesTree || slices.ContainsFunc(c.Argv, func(w cmdline.Word) bool {
+		return w.Text == "--recursive" || strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--") && strings.ContainsAny(w.Text, "rR")
+	})
 }
 
 func userFolder(p string) bool {

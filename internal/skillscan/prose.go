@@ -271,8 +271,8 @@ func (x *sentence) read(words []string) {
 	t := senseOf()
 	ws := make([]string, len(words))
 	for i, w := range words {
-		ws[i] = strings.ToLower(strings.Trim(w, "\"'`,;:!?()[]{}<>*_“”„"))
-		ws[i] = strings.TrimRight(ws[i], ".")
+		w = strings.TrimRight(w, ".\"'`,;:!?)]}>*_”")
+		ws[i] = strings.ToLower(strings.TrimLeft(w, "\"'`(<[{*_“„"))
 	}
 	not := -10
 	for i, w := range ws {

@@ -139,6 +139,7 @@ type scan struct {
 	rows     map[string]claw.Severity
 	depth    int // of texts inside texts
 	opened   int // bytes that archives gave
+	shells   int // texts that were read as shell
 	sends    []sendAct
 	hooks    []hookAct
 	enables  []Finding // services that are switched on

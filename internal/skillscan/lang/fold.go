@@ -141,7 +141,7 @@ func chars(args []value) (string, bool) {
 // text afterwards.
 func Decode(s string) (string, bool) {
 	s = strings.Join(strings.Fields(s), "")
-	if len(s) < 8 || len(s) > maxText*4 {
+	if len(s) < 8 || len(s) > maxCode {
 		return "", false
 	}
 	if len(s)%2 == 0 {
@@ -170,7 +170,7 @@ func readable(b []byte) (string, bool) {
 			r, err = zlib.NewReader(bytes.NewReader(b))
 		}
 		if r != nil && err == nil {
-			if u, err := io.ReadAll(io.LimitReader(r, maxText*4)); err == nil || len(u) > 0 {
+			if u, err := io.ReadAll(io.LimitReader(r, maxCode)); err == nil || len(u) > 0 {
 				b = u
 			}
 		}

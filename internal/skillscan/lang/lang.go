@@ -94,7 +94,8 @@ type value struct {
 
 const (
 	maxTexts = 8
-	maxText  = 1 << 14
+	maxText  = 1 << 12
+	maxCode  = 1 << 16 // of what is decoded
 	maxMarks = 12
 	maxElems = 4096
 )
@@ -185,10 +186,11 @@ type Options struct {
 // callbacks, is known in the last.
 const passes = 3
 
-// Read follows a program.
-func Read(src string, l Language, o Options) []Event {
+// Read follows a program. Whole is false when it is longer than what is
+// followed.
+func Read(src string, l Language, o Options) (events []Event, whole bool) {
 	if l == None {
-		return nil
+		return nil, true
 	}
 	p := &parser{lang: l, toks: lex(src, l, 1, 0), load: o.Load, scopes: map[int]*scope{}, known: map[string]*function{}}
 	for pass := range passes {
@@ -198,5 +200,5 @@ func Read(src string, l Language, o Options) []Event {
 			p.statement()
 		}
 	}
-	return p.events
+	return p.events, len(p.toks) < maxTokens && p.steps <= maxSteps && len(p.events) < maxEvents
 }
