@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,9 +76,31 @@ func BenchmarkIsolated(b *testing.B) {
 				}
 			}
 			b.ReportMetric(rows[1].at(95), "isolated-p95-ms")
+			b.ReportMetric(float64(pss(b, r.launcher.pid)), "launcher-KiB")
+			for _, x := range r.spares.wait {
+				b.ReportMetric(float64(pss(b, x.pid)), "spare-KiB")
+			}
 			runtime.KeepAlive(ballast)
 		})
 	}
+}
+
+// pss gives the memory that is a process's own share, in KiB.
+func pss(b *testing.B, pid int) (n int) {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+			_, err = fmt.Sscan(rest, &n)
+		}
+	}
+	if err != nil || n == 0 {
+		b.Fatalf("smaps_rollup of %d: %d, %v", pid, n, err)
+	}
+	return n
 }
 
 type benchRow struct {
