@@ -47,13 +47,29 @@ func (a *analyser) programFile(cmd *Command, w Word, c ctx) {
 }
 
 // sedRuns reads a sed script; "" when no command runs a program or opens a
-// file. What it cannot read is a reason too.
+// file. What it cannot read is a reason too. Whether a delimiter inside
+// brackets ends a pattern differs between versions of sed.
 func sedRuns(s string) string {
+	if why := sedReads(s, true); why != "" {
+		return why
+	}
+	if why := sedReads(s, false); why != sedUnclear {
+		return why
+	}
+	return ""
+}
+
+const sedUnclear = "a sed script that is not understood"
+
+// sedReads is sedRuns with brackets that hide a delimiter, or do not.
+func sedReads(s string, brackets bool) string {
 	i := 0
-	section := func(delim byte) bool {
+	section := func(delim byte, regexp bool) bool {
 		for i < len(s) && s[i] != delim {
 			if s[i] == '\\' {
 				i++
+			} else if s[i] == '[' && regexp && brackets {
+				i += bracketEnd(s[i:], 0)
 			}
 			i++
 		}
@@ -66,13 +82,13 @@ func sedRuns(s string) string {
 			i++
 		case ch == '/':
 			i++
-			if !section('/') {
-				return "a sed script that is not understood"
+			if !section('/', true) {
+				return sedUnclear
 			}
 		case ch == '\\' && i+1 < len(s):
 			i += 2
-			if !section(s[i-1]) {
-				return "a sed script that is not understood"
+			if !section(s[i-1], true) {
+				return sedUnclear
 			}
 		case ch == '#' || ch == 'a' || ch == 'i' || ch == 'c':
 			for i < len(s) && s[i] != '\n' {
@@ -82,7 +98,9 @@ func sedRuns(s string) string {
 				i++
 			}
 		case ch == ':' || ch == 'b' || ch == 't' || ch == 'T':
-			for i < len(s) && s[i] != '\n' && s[i] != ';' && s[i] != '}' {
+			for i++; i < len(s) && (s[i] == ' ' || s[i] == '\t'); i++ {
+			}
+			for i < len(s) && strings.IndexByte("\n;} \t", s[i]) < 0 {
 				i++
 			}
 		case strings.IndexByte("=dDgGhHnNpPxzFqQlL", ch) >= 0:
@@ -90,9 +108,9 @@ func sedRuns(s string) string {
 		case (ch == 's' || ch == 'y') && i+1 < len(s):
 			delim := s[i+1]
 			i += 2
-			first, second := section(delim), section(delim)
+			first, second := section(delim, ch == 's'), section(delim, false)
 			if !first || !second {
-				return "a sed script that is not understood"
+				return sedUnclear
 			}
 			for i < len(s) && strings.IndexByte(";}\n# \t", s[i]) < 0 {
 				if s[i] == 'e' || s[i] == 'w' {
@@ -103,10 +121,35 @@ func sedRuns(s string) string {
 		case strings.IndexByte("ewWrRv", ch) >= 0:
 			return "sed runs a program or opens a file (" + string(ch) + ")"
 		default:
-			return "a sed script that is not understood"
+			return sedUnclear
 		}
 	}
 	return ""
+}
+
+// bracketEnd is the offset of the "]" that closes the bracket expression at
+// the start of a regular expression, 0 if none does. escape takes the meaning
+// of the character after it; 0 means that nothing does.
+func bracketEnd(s string, escape byte) int {
+	i := 1
+	if i < len(s) && s[i] == '^' {
+		i++
+	}
+	for first := i; i < len(s); i++ {
+		switch {
+		case s[i] == '\n':
+			return 0
+		case s[i] == escape && escape != 0:
+			i++
+		case s[i] == ']' && i > first:
+			return i
+		case s[i] == '[' && i+1 < len(s) && strings.IndexByte(":.=", s[i+1]) >= 0:
+			if n := strings.Index(s[i+2:], s[i+1:i+2]+"]"); n >= 0 {
+				i += n + 3
+			}
+		}
+	}
+	return 0
 }
 
 func (a *analyser) awk(cmd *Command, opts []opt, text []Word, c ctx) {
@@ -135,77 +178,133 @@ func (a *analyser) awk(cmd *Command, opts []opt, text []Word, c ctx) {
 	}
 }
 
+// awkReader reads an awk program a token at a time, as far as is needed to
+// tell what is text, what compares and what writes.
+type awkReader struct {
+	s string
+	i int
+	// operand: what was read last is a value, so that a slash divides it.
+	operand bool
+	// unclear: programs differ about what a slash is here.
+	unclear bool
+	// statements are the depths of the brackets of if, while, for: what comes
+	// after them begins a statement.
+	statements []int
+	condition  bool // the next bracket is one of them
+	depth      int
+	// printing: inside the words of print, which stands at depth from.
+	// divided: there was a slash that divides.
+	printing, divided bool
+	from              int
+}
+
 // awkRuns reads an awk program; "" when it neither runs programs nor opens
 // files.
 func awkRuns(s string) string {
-	prev := byte('\n') // last character that is no blank
-	printing, divided, depth, from := false, false, 0, 0
-	for i := 0; i < len(s); i++ {
-		ch := s[i]
-		switch {
-		case ch == '"':
-			for i++; i < len(s) && s[i] != '"'; i++ {
-				if s[i] == '\\' {
-					i++
-				}
-			}
-		case ch == '/' && strings.IndexByte("(,{};!~&|=?:\n", prev) >= 0:
-			class := false
-			for i++; i < len(s) && (s[i] != '/' || class); i++ {
-				switch s[i] {
-				case '\\':
-					i++
-				case '[':
-					class = true
-				case ']':
-					class = false
-				case '\n':
-					return "an awk program that is not understood"
-				}
-			}
-		case ch == '/':
-			divided = true
-		case ch == '#':
-			for i < len(s) && s[i] != '\n' {
-				i++
-			}
-			ch, printing = '\n', false
-		case ch == '@':
-			return "awk loads code or calls by name (@)"
-		case ch == '|':
-			if i+1 < len(s) && s[i+1] == '|' {
-				i++
-				break
-			}
-			return "awk runs a program (|)"
-		case ch == '>' && printing && (depth <= from || divided): // inside parentheses it compares
-			// where a slash may have been read the wrong way, nothing is
-			return "awk writes a file (>)"
-		case ch == '(':
-			depth++
-		case ch == ')':
-			depth--
-		case ch == ';' || ch == '}' || ch == '\n':
-			printing = false
-		case letter(ch) && (i == 0 || !letter(s[i-1]) && (s[i-1] < '0' || s[i-1] > '9')):
-			j := i
-			for j < len(s) && (letter(s[j]) || s[j] >= '0' && s[j] <= '9') {
-				j++
-			}
-			switch s[i:j] {
-			case "system", "getline":
-				return "awk runs a program or opens a file (" + s[i:j] + ")"
-			case "print", "printf":
-				printing, divided, from = true, false, depth
-			}
-			if s[i:j] == "return" || s[i:j] == "in" || s[i:j] == "print" || s[i:j] == "printf" {
-				ch = '\n' // a regular expression may follow
-			}
-			i = j - 1
+	a := awkReader{s: s}
+	for a.i < len(s) {
+		if why := a.token(); why != "" {
+			return why
 		}
-		if ch != ' ' && ch != '\t' {
-			prev = ch
+	}
+	return ""
+}
+
+func (a *awkReader) next(c byte) bool { return a.i+1 < len(a.s) && a.s[a.i+1] == c }
+
+func (a *awkReader) token() string {
+	operand := false // of what is read now
+	switch ch := a.s[a.i]; {
+	case ch == ' ' || ch == '\t' || ch == '\\' && a.next('\n'):
+		if ch == '\\' {
+			a.i++
 		}
+		a.i++
+		return ""
+	case letter(ch):
+		return a.word()
+	case ch == '"':
+		for a.i++; a.i < len(a.s) && a.s[a.i] != '"'; a.i++ {
+			if a.s[a.i] == '\\' {
+				a.i++
+			}
+		}
+		operand = true
+	case ch == '/' && (a.unclear || !a.operand):
+		if a.unclear || !a.regexp() {
+			return "an awk program that is not understood"
+		}
+		operand = true
+	case ch == '/':
+		a.divided = true
+	case ch >= '0' && ch <= '9', ch == '.', ch == ']':
+		operand = true
+	case (ch == '+' || ch == '-') && a.next(ch):
+		a.i++
+		operand = a.operand // after a value it belongs to that
+	case ch == '#':
+		for a.i < len(a.s) && a.s[a.i] != '\n' {
+			a.i++
+		}
+		a.i--
+	case ch == '@':
+		return "awk loads code or calls by name (@)"
+	case ch == '|' && a.next('|'):
+		a.i++
+	case ch == '|':
+		return "awk runs a program (|)"
+	case ch == '>' && a.printing && (a.depth <= a.from || a.divided):
+		return "awk writes a file (>)"
+	case ch == '(':
+		a.depth++
+		if a.condition {
+			a.statements, a.condition = append(a.statements, a.depth), false
+		}
+	case ch == ')':
+		operand = true
+		if n := len(a.statements); n > 0 && a.statements[n-1] == a.depth {
+			a.statements, operand = a.statements[:n-1], false
+		}
+		a.depth--
+	case ch == ';' || ch == '}' || ch == '\n':
+		a.printing = false
+	}
+	a.operand, a.unclear = operand, false
+	a.i++
+	return ""
+}
+
+// regexp passes a regular expression up to its closing slash.
+func (a *awkReader) regexp() bool {
+	for a.i++; a.i < len(a.s) && a.s[a.i] != '/'; a.i++ {
+		switch a.s[a.i] {
+		case '\\':
+			a.i++
+		case '[':
+			a.i += bracketEnd(a.s[a.i:], '\\')
+		case '\n':
+			return false
+		}
+	}
+	return a.i < len(a.s)
+}
+
+func (a *awkReader) word() string {
+	j := a.i
+	for j < len(a.s) && (letter(a.s[j]) || a.s[j] >= '0' && a.s[j] <= '9') {
+		j++
+	}
+	w := a.s[a.i:j]
+	a.i, a.operand, a.unclear = j, true, w == "length"
+	switch w {
+	case "system", "getline":
+		return "awk runs a program or opens a file (" + w + ")"
+	case "print", "printf":
+		a.printing, a.divided, a.from, a.operand = true, false, a.depth, false
+	case "if", "while", "for", "switch":
+		a.condition, a.operand = true, false
+	case "return", "in", "else", "do", "exit", "case", "delete":
+		a.operand = false
 	}
 	return ""
 }
