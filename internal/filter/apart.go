@@ -156,7 +156,7 @@ func (sc *scanner) slashOption(i, next int, w string) int {
 		begin := end + 1
 		stop := endOfBare(s, begin)
 		if v := s[begin:stop]; len(v) >= 4 && v[0] != '/' && v[0] != '*' && !spared(v) {
-			return sc.mask(begin, stop, "option.slash")
+			sc.mask(begin, stop, "option.slash")
 		}
 	}
 	return next
@@ -265,8 +265,9 @@ func (sc *scanner) cell(i int) int {
 }
 
 // sqlValues masks the values of an INSERT under columns with a credential's
-// name. The word VALUES is at [i, end).
-func (sc *scanner) sqlValues(i, end int) int {
+// name. The word VALUES is at [i, end); what else the values hold is looked at
+// by whoever goes on from there.
+func (sc *scanner) sqlValues(i, end int) {
 	s := sc.s
 	open := skipAny(s, end, len(s), " \n")
 	shut := i
@@ -274,12 +275,12 @@ func (sc *scanner) sqlValues(i, end int) int {
 		shut--
 	}
 	if open >= len(s) || s[open] != '(' || shut == 0 || s[shut-1] != ')' {
-		return 0
+		return
 	}
 	from := max(0, shut-512)
 	lo := strings.LastIndexByte(s[from:shut], '(')
 	if lo < 0 {
-		return 0
+		return
 	}
 	var secret [64]nameClass
 	any := false
@@ -294,7 +295,7 @@ func (sc *scanner) sqlValues(i, end int) int {
 		n++
 	}
 	if !any {
-		return 0
+		return
 	}
 	limit := min(len(s), open+maxValue)
 	for at, col := open+1, 0; at < limit; {
@@ -302,7 +303,7 @@ func (sc *scanner) sqlValues(i, end int) int {
 		case '\'', '"':
 			stop := sc.closing(at+1, s[at:at+1], quoteKind(s[at]))
 			if stop < 0 {
-				return at
+				return
 			}
 			if v := s[at+1 : stop]; col < n && secret[col] != nameNone && plausible(secret[col], v, place{sep: '=', quoted: inQuotes}) {
 				sc.mask(at+1, stop, "named.column")
@@ -313,12 +314,13 @@ func (sc *scanner) sqlValues(i, end int) int {
 			col++
 		case '(':
 			col = 0
-		case ';':
-			return at
+		case ')':
+			if next := skipAny(s, at+1, limit, " \n"); next >= limit || s[next] != ',' {
+				return
+			}
 		}
 		at++
 	}
-	return limit
 }
 
 // secondOf masks the second of two quoted strings in the parentheses that open
@@ -339,7 +341,8 @@ func (sc *scanner) secondOf(i int) int {
 	if v := s[begin:stop]; q != inQuotes || len(v) < 6 || !scrambled(v) || spared(v) {
 		return 0
 	}
-	return sc.mask(begin, stop, "named.second")
+	sc.mask(begin, stop, "named.second")
+	return 0 // the first is looked at too
 }
 
 // clauseNames and clauseOthers decide what the clause before a colon is about.
@@ -453,7 +456,8 @@ func (sc *scanner) positional(i, end int) int {
 	if len(v) < 4 || spared(v) {
 		return 0
 	}
-	return sc.mask(at, at+len(v), "option.positional")
+	sc.mask(at, at+len(v), "option.positional")
+	return 0 // what stands before it is looked at too
 }
 
 // crypted masks a password's hash in crypt's form, whose method is the word

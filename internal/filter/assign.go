@@ -353,7 +353,8 @@ func (sc *scanner) authorization(i int) int {
 		return at // its fields have names
 	}
 	if strings.EqualFold(scheme, "digest") || strings.EqualFold(scheme, "hawk") || strings.EqualFold(scheme, "oauth") && strings.Contains(rest, "=\"") {
-		return sc.authFields(at)
+		sc.authFields(at)
+		return begin
 	}
 	if first, after, more := strings.Cut(rest, " "); more && !strings.Contains(first, "=\"") && strings.TrimSpace(after) != "" {
 		rest = first
@@ -366,7 +367,7 @@ func (sc *scanner) authorization(i int) int {
 
 // authFields masks the fields of an Authorization header at i that prove
 // something.
-func (sc *scanner) authFields(i int) int {
+func (sc *scanner) authFields(i int) {
 	s := sc.s
 	end := min(len(s), i+lineAhead)
 	if n := strings.IndexByte(s[i:end], '\n'); n >= 0 {
@@ -397,7 +398,6 @@ func (sc *scanner) authFields(i int) int {
 		}
 		at = stop
 	}
-	return at
 }
 
 // cookieAttributes are no credentials.

@@ -205,6 +205,8 @@ func nameByWord(last, prev string) nameClass {
 		switch prev {
 		case "session", "cookie", "cipher", "aes", "crypt", "tls", "ssl", "vapid", "push", "oauth", "sso", "root":
 			return nameWeak
+		case "public", "pub", "publishable", "cache", "host", "primary", "partition", "sort", "object", "idempotency":
+			return nameNone
 		}
 		return nameQuery
 	case "credential", "credentials", "jwt", "bearer", "authkey", "psk", "refresh", "creds":

@@ -49,8 +49,8 @@ func packed(t testing.TB, name string) []secretCase {
 	return out
 }
 
-// TestSecretCorpus holds the figures that the documentation gives. The rules
-// were tuned on "secrets" and "own", not on "fresh".
+// TestSecretCorpus holds the figures that the documentation gives. Each part
+// of "own" and "later" was measured before the rules saw it (docs/flow.md).
 func TestSecretCorpus(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -58,6 +58,7 @@ func TestSecretCorpus(t *testing.T) {
 	}{
 		{"secrets", 1, 0},
 		{"own", 0.98, 0.005},
+		{"later", 0.99, 0},
 	} {
 		var r *Redactor
 		var secrets, missed, clean, touched int
@@ -164,6 +165,8 @@ func TestPlaces(t *testing.T) {
 		{"-----BEGIN RSA PRIVATE KEY-----\nMIIB" + v + "\n-----END RSA PRIVATE KEY-----", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----"},
 		{"seed phrase: abandon ability able about above absent absorb abstract absurd abuse access accident", "seed phrase: keep it safe"},
 		{"token `" + v + "`", "token `name`"},
+		{"FERNET_KEY=0sx4noWA28xVxAvakEThj5j59EMEcL26n_X3e9cT90d=", "CACHE_KEY=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+		{"\x1b[1mtoken\x1b[0m \x1b[32m" + v + "\x1b[0m", "\x1b[1mbuild\x1b[0m \x1b[32m" + v + "\x1b[0m"},
 		{"pin: 4711", "pin: the map"},
 		{`{"name":"DB_PASSWORD","value":"` + v + `"}`, `{"name":"DB_HOST","value":"` + v + `"}`},
 		{"- name: API_TOKEN\n  value: " + v, "- name: API_HOST\n  value: " + v},
@@ -218,6 +221,22 @@ func TestPlaces(t *testing.T) {
 	} {
 		if out := r.String(clean); out != clean {
 			t.Errorf("touched: %q: %q", clean, out)
+		}
+	}
+}
+
+// TestNothingIsSkipped: what a rule looks ahead over is looked at by the others
+// too.
+func TestNothingIsSkipped(t *testing.T) {
+	const token = "ghp_JNzTSQg8HfXpdVsPeSiiaYS2neKlX4Ma1A51"
+	for _, text := range []string{
+		"INSERT INTO k(name,token) VALUES('x','UBvwTS8BNt8BNt99')\nlater " + token, "INSERT INTO k(name,token) VALUES('" + token + "','UBvwTS8BNt8BNt99')",
+		"Authorization: Digest opaque=\"" + token + "\", response=\"6c900fdea3ccb7b033db6212f4e38414\"", "htpasswd -b " + token + " jane hunter2x",
+		"auth=(\"" + token + "\", \"hunter2xY\")", "net use z: /user:" + token + " hunter2xY", "echo " + token + " x | sudo -S true", "AKIAQ7KZ2MX9BR4WT1PL " + token,
+		"backup codes: ab12-cd34 ef56-gh78 " + token, "| token | " + token + " | " + token + " |", "password for x: hunter2x " + token, "webhook_secret: >-\n  " + token + "\nx " + token,
+	} {
+		if out := (*Redactor)(nil).String(text); strings.Contains(out, token) {
+			t.Errorf("%q: %q", text, out)
 		}
 	}
 }
@@ -306,7 +325,7 @@ func TestJSONAndArgv(t *testing.T) {
 
 // TestWriterIsString: a stream cut anywhere comes out as the whole would.
 func TestWriterIsString(t *testing.T) {
-	all := append(secretCases(t), packed(t, "own")...)
+	all := append(append(secretCases(t), packed(t, "own")...), packed(t, "later")...)
 	r := New(Options{Values: []string{"Live-Value-4711-xyz"}})
 	rapid.Check(t, func(rt *rapid.T) {
 		var text strings.Builder
@@ -333,7 +352,7 @@ func TestWriterIsString(t *testing.T) {
 }
 
 func FuzzRedact(f *testing.F) {
-	for _, c := range append(secretCases(f), packed(f, "own")...) {
+	for _, c := range append(append(secretCases(f), packed(f, "own")...), packed(f, "later")...) {
 		f.Add(c.Text)
 	}
 	r := New(Options{Values: []string{"Live-Value-4711-xyz"}})

@@ -196,7 +196,7 @@ func (sc *scanner) special(i, end int) int {
 			return sc.scheme(i, end)
 		}
 		if strings.EqualFold(w, "values") {
-			return sc.sqlValues(i, end)
+			sc.sqlValues(i, end)
 		}
 	case 7:
 		if w == "obscure" {
@@ -394,7 +394,7 @@ func (sc *scanner) named(i, end int) int {
 		stop = endOfBare(s, i)
 		v = s[i:stop]
 	}
-	name := sc.nameBack(at - 1)
+	name := sc.nameBack(backANSI(s, at-1))
 	switch c := nameOf(name); {
 	case len(v) == 40 && m.lower == 0 && run(v, 0, digit|hexUpper) == 40 && strings.HasSuffix(name, "key"):
 		return 0 // a fingerprint

@@ -89,7 +89,10 @@ func (w *Writer) safeCut() int {
 // openPEM is where a private key begins that has no end yet, or -1.
 func openPEM(s string) int {
 	open := strings.LastIndex(s, "-----BEGIN ")
-	if open < 0 || strings.Contains(s[open:], "-----END ") {
+	if open < 0 {
+		return -1
+	}
+	if _, foot, ok := strings.Cut(s[open:], "-----END "); ok && strings.Contains(foot, "-----") {
 		return -1
 	}
 	if head := s[open:min(len(s), open+64)]; strings.Contains(head, "PRIVATE KEY") || len(head) < 64 && !strings.Contains(head[11:], "-----") {

@@ -296,7 +296,7 @@ func plausible(c nameClass, v string, p place) bool {
 	case nameWeak:
 		return random(v, 20) && (p.sep == '=' || p.quoted == inQuotes || len(v) >= 32) || len(v) >= 12 && m.mixed() && basicPair(v)
 	case nameQuery:
-		return p.query && random(v, 16)
+		return p.query && random(v, 16) || p.sep == '=' && random(v, 32) && run(v, 0, hexSet) != len(v)
 	case nameAuthorization, nameCookie, namePhrase, nameNone:
 		return false // their values have a form of their own
 	}
