@@ -275,7 +275,7 @@ func TestMeasure(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		set  []sample
-	}{{"dev", devSet(t)}, {"own bad", ownSet(t, "own_malicious.txt", true)}, {"own good", ownSet(t, "own_benign.txt", false)}} {
+	}{{"dev", devSet(t)}, {"own bad", ownSet(t, "own_malicious.txt", true)}, {"own good", ownSet(t, "own_benign.txt", false)}, {"later bad", ownSet(t, "later_malicious.txt", true)}, {"later good", ownSet(t, "later_benign.txt", false)}} {
 		w := os.Getenv("SHOW")
 		f := measure(t, c.set, w != "" && strings.HasPrefix(c.name, w))
 		t.Logf("%s: %d bad: %d blocked, %d reviewed, %d named, lines %d/%d; %d good: %d blocked, %d reviewed", c.name, f.bad, f.blocked, f.reviewed, f.hit, f.lineHits, f.lines, f.good, f.goodBlocked, f.goodReviewed)
