@@ -47,13 +47,16 @@ func newRunner(t testing.TB, dir string, proxy sandbox.Proxy) *Runner {
 }
 
 func TestConformance(t *testing.T) {
-	for _, level := range []policy.Level{policy.LevelProcess, policy.LevelConfined, policy.LevelIsolated} {
+	m := matrix{}
+	levels := []policy.Level{policy.LevelProcess, policy.LevelConfined, policy.LevelIsolated}
+	for _, level := range levels {
 		t.Run(level.String(), func(t *testing.T) {
 			uid, gid := ids()
-			sandboxtest.Run(t, sandboxtest.Config{Level: level, UID: uid, GID: gid,
+			sandboxtest.Run(t, sandboxtest.Config{Level: level, UID: uid, GID: gid, Seen: m.seen(level),
 				New: func(t *testing.T, dir string, proxy sandbox.Proxy) sandbox.Runner { return newRunner(t, dir, proxy) }})
 		})
 	}
+	m.check(t)
 }
 
 // TestOrdinaryUser runs the tests that start programs once more without root.

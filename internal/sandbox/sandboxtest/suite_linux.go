@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 )
@@ -29,6 +31,9 @@ type Config struct {
 	New func(t *testing.T, dir string, proxy sandbox.Proxy) sandbox.Runner
 	// UID and GID of runs, which own the workspace.
 	UID, GID int
+	// Seen gets the outcome of each attempt: "works", or the errno's name. It
+	// may be nil.
+	Seen func(attempt, outcome string)
 }
 
 // waitAtMost bounds what can only hang when the runner is wrong.
@@ -163,6 +168,9 @@ func (s *suite) attempts(t *testing.T) {
 	held := 0
 	for _, a := range attempts() {
 		outcome, tried := got[a.name]
+		if s.Seen != nil {
+			s.Seen(a.name, outcomeOf(outcome))
+		}
 		fails := outcome != "worked"
 		switch {
 		case !tried:
@@ -186,6 +194,19 @@ func (s *suite) attempts(t *testing.T) {
 	if s.mustFail(atConfined) {
 		s.untouched(t)
 	}
+}
+
+// outcomeOf names the errno that ends a text.
+func outcomeOf(text string) string {
+	if text == "worked" {
+		return "works"
+	}
+	for e := syscall.Errno(1); e < 134; e++ {
+		if strings.HasSuffix(text, e.Error()) {
+			return unix.ErrnoName(e)
+		}
+	}
+	return "refused"
 }
 
 func (s *suite) mustFail(from strictness) bool {
