@@ -207,6 +207,8 @@ func (r *program) origins(rule string, e *lang.Event, f lang.From) {
 func (r *program) evals(e *lang.Event) {
 	loads := strings.Contains(e.Name, "pickle") || strings.Contains(e.Name, "yaml") || strings.Contains(e.Name, "joblib") || strings.Contains(e.Name, "dill") || e.Name == "unserialize" || e.Name == "Marshal.load"
 	switch {
+	case e.Name == "import" && !has(e.Marks, lang.Network|lang.Decoded):
+		return
 	case has(e.Marks, lang.Network):
 		r.found("exec.download", e.Line)
 		r.origins("exec.download", e, lang.Network)
@@ -312,6 +314,9 @@ func (r *program) writes(e *lang.Event) {
 			r.found(rule, e.Line)
 			r.origins(rule, e, lang.File)
 		}
+		if has(e.Marks, lang.Network) && programName(t) {
+			r.found("exec.fetched", e.Line)
+		}
 		r.s.manifest.path(t)
 	}
 	for _, b := range e.Body {
@@ -323,6 +328,15 @@ func (r *program) writes(e *lang.Event) {
 			r.s.prose(r.file, []line{{b, r.base + e.Line}}, proseHidden)
 		}
 	}
+}
+
+// programName reports a file that is a program by its name.
+func programName(p string) bool {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".py", ".sh", ".js", ".mjs", ".cjs", ".exe", ".ps1", ".bat", ".so", ".dll", ".dylib", ".rb", ".pl":
+		return true
+	}
+	return false
 }
 
 // ransom reports a note that asks to pay for one's own files.

@@ -271,13 +271,32 @@ func listed(r Report) string {
 	return b.String()
 }
 
-func TestMeasure(t *testing.T) {
+// TestCorpora: what is known to be hostile is found, at its lines, and what is
+// known to be ordinary is let through. The last two were written after the
+// rules; before any rule was changed for them 35 of 40 were found (33 at their
+// lines), 3 of 40 ordinary ones blocked.
+func TestCorpora(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		set  []sample
-	}{{"dev", devSet(t)}, {"own bad", ownSet(t, "own_malicious.txt", true)}, {"own good", ownSet(t, "own_benign.txt", false)}, {"later bad", ownSet(t, "later_malicious.txt", true)}, {"later good", ownSet(t, "later_benign.txt", false)}} {
+		bad  int // of a hundred hostile, found and named
+	}{
+		{"dev", devSet(t), 98},
+		{"own bad", ownSet(t, "own_malicious.txt", true), 98}, {"own good", ownSet(t, "own_benign.txt", false), 0},
+		{"later bad", ownSet(t, "later_malicious.txt", true), 95}, {"later good", ownSet(t, "later_benign.txt", false), 0},
+	} {
 		w := os.Getenv("SHOW")
 		f := measure(t, c.set, w != "" && strings.HasPrefix(c.name, w))
 		t.Logf("%s: %d bad: %d blocked, %d reviewed, %d named, lines %d/%d; %d good: %d blocked, %d reviewed", c.name, f.bad, f.blocked, f.reviewed, f.hit, f.lineHits, f.lines, f.good, f.goodBlocked, f.goodReviewed)
+		if f.hit*100 < c.bad*f.bad {
+			t.Errorf("%s: %d of %d hostile skills are named", c.name, f.hit, f.bad)
+		}
+		if f.lineHits*100 < 90*f.lines {
+			t.Errorf("%s: %d of %d lines are named", c.name, f.lineHits, f.lines)
+		}
+		if f.goodBlocked*100 > 4*f.good || f.goodReviewed*100 > 5*f.good {
+			t.Errorf("%s: of %d ordinary skills %d are blocked, %d sent to review", c.name, f.good, f.goodBlocked, f.goodReviewed)
+		}
 	}
 }

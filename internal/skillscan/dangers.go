@@ -42,12 +42,10 @@ func (t *shellText) dangers(c *cmdline.Command) {
 		if has("docker", "sudo", "wheel", "root", "admin", "lxd") {
 			t.found("priv.sudo", c.Line)
 		}
-	case "visudo":
-		t.found("priv.sudo", c.Line)
 	case "setcap":
 		t.found("priv.setuid", c.Line)
 	case "chmod":
-		if len(words) > 1 && (strings.Contains(args, "+s") || strings.HasPrefix(words[1], "4") && len(words[1]) == 4 || strings.HasPrefix(words[1], "2") && len(words[1]) == 4) {
+		if len(words) > 2 && (strings.Contains(args, "+s") || strings.HasPrefix(words[1], "4") && len(words[1]) == 4 || strings.HasPrefix(words[1], "2") && len(words[1]) == 4) {
 			t.found("priv.setuid", c.Line)
 		}
 		if recursive(c) && slices.ContainsFunc(append(t.reads(c), t.writes(c)...), func(p string) bool { return placeOf(p) == diskRoot || placeOf(p) == homeRoot || p == "/" }) {

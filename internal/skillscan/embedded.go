@@ -47,6 +47,9 @@ func (s *scan) shellLine(file string, at int, text string) {
 			l = l[len(m):]
 			l = strings.TrimPrefix(l, "root ")
 		}
+		if k, v, ok := strings.Cut(strings.TrimPrefix(l, "- "), ": "); ok && !strings.ContainsAny(k, " |$(\"'") {
+			l = strings.Trim(v, `"'`)
+		}
 		if k, v, ok := strings.Cut(l, "="); ok && unitKey(strings.TrimSpace(k)) {
 			l = v
 		}

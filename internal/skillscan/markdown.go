@@ -39,6 +39,8 @@ func (s *scan) text(name, raw string) {
 		default:
 			s.markdown(name, t)
 		}
+	case ext == ".bat" || ext == ".cmd":
+		s.powershell(name, 0, t)
 	case ext == ".mk":
 		s.makefile(name, t)
 	case base == "package.json":
@@ -270,10 +272,8 @@ func (s *scan) inlines(name string, lines []string) {
 		for _, m := range inlineCode.FindAllStringSubmatchIndex(l, 32) {
 			code := strings.TrimSpace(l[m[2]:m[3]])
 			code = strings.ReplaceAll(code, `\|`, "|")
-			if strings.Contains(code, "NOPASSWD") {
-				s.found("priv.sudo", name, i+1, l)
-			}
-			if !commandLike(code) || len(code) < 3 {
+			grants := strings.Contains(code, "NOPASSWD")
+			if !grants && (!commandLike(code) || len(code) < 3) {
 				continue
 			}
 			saved := s.mention
@@ -285,7 +285,11 @@ func (s *scan) inlines(name string, lines []string) {
 				context = listLead(lines, i) + " " + context
 			}
 			s.mention = s.mention || mentions(context) || mentions(clauseAfter(l[m[1]:]))
-			s.shell(name, i, code, false)
+			if grants {
+				s.found("priv.sudo", name, i+1, l)
+			} else {
+				s.shell(name, i, code, false)
+			}
 			s.mention = saved
 		}
 	}

@@ -23,6 +23,9 @@ func (s *scan) powershell(file string, base int, text string) {
 			return slices.ContainsFunc(ws, func(w string) bool { return hasToken(low, w) })
 		}
 		fetches := word("iwr", "irm", "invoke-webrequest", "invoke-restmethod", "start-bitstransfer", "wget", "curl") || has("downloadstring", "downloadfile", "downloaddata", "net.webclient")
+		if has("certutil") && has("-urlcache", "-decode") || has("bitsadmin") && has("/transfer") || has("mshta http", "regsvr32 /s /n /u /i:http") {
+			s.found("exec.fetched", file, base+i+1, raw)
+		}
 		runs := word("iex", "invoke-expression", "invoke-command") || has("scriptblock]::create", "invokescript", "reflection.assembly]::load")
 		decoded := has("frombase64string", "-encodedcommand", "-enc ", "-ec ", "::unicode.getstring", "gzipstream")
 		secret := false
@@ -60,7 +63,7 @@ func (s *scan) powershell(file string, base int, text string) {
 		} else if secret && !has("test-path") {
 			s.found("read.secret", file, base+i+1, raw)
 		}
-		if has("register-scheduledtask", "schtasks /create", `currentversion\run`, "new-service") && !has("get-itemproperty") {
+		if has("register-scheduledtask", "schtasks /create", `currentversion\run`, "new-service", `start menu\programs\startup`) && !has("get-itemproperty") {
 			s.found("persist.start", file, base+i+1, raw)
 		}
 		if has("set-mppreference", "add-mppreference", "disable-windowsoptionalfeature", "netsh advfirewall set allprofiles state off") {

@@ -2,6 +2,7 @@ package skillscan
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -64,7 +65,7 @@ var senses = [...]struct {
 }{
 	{sNot, "not never no don't dont without avoid cannot mustn't shouldn't nor neither nothing"},
 	{sTell, "tell mention show inform notify say disclose log report reveal display announce explain warn alert bring_it_up bring_this_up talk_about print leave leak surface"},
-	{sUser, "user users owner operator human people person reader them customer anyone client recipient"},
+	{sUser, "user users owner operator human them anyone"},
 	{sQuiet, "silently quietly secretly covertly discreetly invisibly stealthily unnoticed behind_the_scenes keep_this_from keep_it_from hide_this hide_it hidden_from confidential keep_it_quiet keep_quiet out_of_previews out_of_the_preview between_us no_need_to_mention no_need_to_tell"},
 	{sAct, "run execute send upload read collect gather post call copy include attach append store submit forward transmit deliver install download fetch write open dump list visit use set add edit modify change delete remove take record export encode start begin invoke apply pass put save enable disable"},
 	{sSend, "send upload post forward transmit submit deliver attach include append share report relay pass put push exfiltrate exfil posting uploading sending sent mail email leak sync beacon copied"},
@@ -155,7 +156,9 @@ func (s *scan) prose(file string, ls []line, kind proseKind) {
 	if kind == proseComment {
 		return
 	}
+	s.mention = example
 	s.links(file, ls)
+	s.mention = saved
 	if !example {
 		s.told(file, ls, text, kind)
 	}
@@ -222,7 +225,7 @@ func strange(rule string) bool {
 // exampleOf reports a paragraph about such texts.
 func exampleOf(ss []sentence) bool {
 	for _, x := range ss {
-		if low := strings.ToLower(x.text); strings.Contains(low, "for instance") || strings.Contains(low, "example") && !strings.Contains(low, "://") || strings.Contains(low, "such as \"") || strings.Contains(low, "injection:") || strings.Contains(low, "attack") || strings.Contains(low, "never act on") || strings.Contains(low, "phishing") {
+		if low := strings.ToLower(x.text); strings.Contains(low, "for instance") || strings.Contains(low, "for example") || strings.Contains(low, "examples") && !strings.Contains(low, "://") || strings.Contains(low, "such as \"") || strings.Contains(low, "injection:") || strings.Contains(low, "attack") || strings.Contains(low, "never act on") || strings.Contains(low, "phishing") {
 			return true
 		}
 	}
@@ -294,7 +297,7 @@ func (x *sentence) read(words []string) {
 			x.plain |= m
 		} else if m&sTell != 0 && i > not {
 			x.all |= hushed
-			if i+1 < len(ws) && t.words[ws[min(i+1, len(ws)-1)]]&sUser != 0 || i+2 < len(ws) && t.words[ws[min(i+2, len(ws)-1)]]&sUser != 0 || i+3 < len(ws) && t.words[ws[i+3]]&sUser != 0 {
+			if slices.ContainsFunc(ws[i+1:min(i+7, len(ws))], func(w string) bool { return t.words[w]&sUser != 0 }) {
 				x.all |= hushedUser
 			}
 		}
@@ -361,7 +364,9 @@ func (s *scan) orders(file string, ss []sentence, kind proseKind) {
 		s.harvest(file, ss, i)
 		s.leaks(file, ss, i)
 		s.keeps(file, ss, i)
-		if low := strings.ToLower(x.text); hasAny(low, "unpack", "unzip", "extract") && hasAny(low, "run ", "execute", "start ") && hasAny(low, "bundled", "set-up", "setup", "installer", "install script", "inside", "included script") && x.plain&sNot == 0 {
+		if low := strings.ToLower(x.text); hasAny(low, "unpack", "unzip", "extract") && hasAny(low, "password", "passcode", "pass:") && x.plain&(sAct|sURL) != 0 && hasAny(low, "run", "start", "execute", "launch", "open ", "install", "://") {
+			s.say("order.locked", file, x)
+		} else if hasAny(low, "unpack", "unzip", "extract") && hasAny(low, "run ", "execute", "start ") && hasAny(low, "bundled", "set-up", "setup", "installer", "install script", "inside", "included script") && x.plain&sNot == 0 {
 			s.say("order.unpack", file, x)
 		}
 	}
@@ -414,7 +419,7 @@ func (s *scan) conceals(file string, ss []sentence, i int, near sense, kind pros
 		rule = "order.conceal"
 	case x.all&hushedUser != 0 && acts && kind == proseHidden:
 		rule = "order.conceal"
-	case x.plain&sQuiet != 0 && acts:
+	case x.plain&sQuiet != 0 && acts, x.all&hushedUser != 0 && near&(sStore|sSend|sAct) != 0 && len(strings.Fields(x.text)) > 6:
 		rule = "order.quiet"
 	default:
 		return
@@ -444,7 +449,7 @@ func (s *scan) approvals(file string, x *sentence) {
 			return
 		}
 	}
-	if guardWords(low) && x.has&sPower != 0 || x.has&sGroup != 0 && x.has&(sAsk|sStore|sAct) != 0 && !mentions(x.text) {
+	if guardWords(low) && x.has&sPower != 0 || x.has&sGroup != 0 && x.plain&(sAsk|sStore) != 0 && !mentions(x.text) && !strings.HasPrefix(low, "explain") {
 		s.say("tamper.config", file, x)
 	}
 }
@@ -492,6 +497,10 @@ func (s *scan) remote(file string, ss []sentence, i int) {
 // harvest: the user is asked for what no skill may have.
 func (s *scan) harvest(file string, ss []sentence, i int) {
 	x := &ss[i]
+	if low := strings.ToLower(x.text); x.plain&sSecret != 0 && x.plain&(sAsk|sTell) != 0 && hasAny(low, "into this chat", "into the chat", "in this chat", "in the chat", "in chat") && hasAny(low, "paste", "send", "type", "give", "cookie", "copy", "share") && !hasAny(low, "never", "do not", "don't") {
+		s.say("order.harvest", file, x)
+		return
+	}
 	if x.plain&sHard == 0 || x.plain&(sAsk|sStore) == 0 || x.has&sUser == 0 && x.plain&sAsk == 0 {
 		return
 	}

@@ -100,6 +100,9 @@ func (p *parser) apply(v value, args []value, names []string, line int) value {
 	if !known && (name == "load" || name == "assert") && (p.lang == Lua || p.lang == PHP) {
 		e, known = entry{do: Evals}, true
 	}
+	if known && e.do == Sends && strings.HasPrefix(name, ".") || known && (last == "post" || last == "send") && strings.HasPrefix(first(argTexts(args, 0)), "/") { // a route of a server, not a request
+		known = !strings.HasPrefix(first(argTexts(args, 0)), "/")
+	}
 	if known {
 		return p.deed(e, name, recv, args, names, line, out)
 	}
@@ -111,19 +114,30 @@ func (p *parser) apply(v value, args []value, names []string, line int) value {
 	if last == "write" && len(recv.marks) > 0 && strings.HasSuffix(name, "open().write") {
 		for _, m := range recv.marks {
 			if m.From == File {
+				p.keep([]string{m.Text}, args)
 				p.event(Event{Do: Writes, Line: line, Name: name, Texts: []string{m.Text}, Body: argTexts(args, 0), Marks: out.marks})
 				break
 			}
 		}
 	}
-	if (last == "push" || last == "append" || last == "extend" || last == "update" || last == "add" || last == "set" || last == "insert") && recv.name != "" {
-		p.put(recv.name, value{marks: out.marks})
+	if changes(last) && recv.src != "" && len(out.marks) > 0 {
+		p.put(recv.src, value{marks: out.marks})
 	}
 	if last == "pipe" {
 		p.event(Event{Do: Binds, Line: line, Name: name, Marks: out.marks})
 	}
 	p.callbacks(args, out)
 	return out
+}
+
+// changes reports a method that puts its arguments into what it belongs to.
+func changes(method string) bool {
+	for _, w := range [...]string{"push", "append", "extend", "update", "add", "set", "insert", "attach", "write", "unshift"} {
+		if strings.HasPrefix(method, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // callFunction gives parameters their values.
@@ -161,6 +175,22 @@ func argTexts(args []value, i int) []string {
 	return nil
 }
 
+// keep notes the files that hold what was downloaded.
+func (p *parser) keep(files []string, args []value) {
+	for _, a := range args {
+		for _, m := range a.all() {
+			if m.From != Network {
+				continue
+			}
+			for _, f := range files {
+				if len(p.fetched) < 256 && len(f) > 1 {
+					p.fetched[f] = m
+				}
+			}
+		}
+	}
+}
+
 // deed notes what a call does.
 func (p *parser) deed(e entry, name string, recv value, args []value, names []string, line int, out value) value {
 	ev := Event{Do: e.do, Line: line, Name: name, Marks: out.marks}
@@ -173,10 +203,20 @@ func (p *parser) deed(e entry, name string, recv value, args []value, names []st
 	switch e.do {
 	case Runs:
 		ev.Texts, ev.Body, ev.Marks = commandLine(args, names)
+		for _, t := range ev.Texts {
+			for w := range strings.FieldsSeq(t) {
+				if m, ok := p.fetched[strings.Trim(w, `'"`)]; ok {
+					ev.Marks = addMarks(ev.Marks, m)
+				}
+			}
+		}
 		if n := len(ev.Texts); n > 0 && shellPath(ev.Texts[0]) {
 			out.marks = addMarks(out.marks, Mark{Process, ev.Texts[0], line})
 		}
 	case Sends:
+		if last == "urlretrieve" || last == "DownloadFile" || last == "download" {
+			p.keep(argTexts(args, 1), []value{{marks: []Mark{{Network, first(ev.Texts), line}}}})
+		}
 		if len(ev.Texts) == 0 || last == "request" && len(args) > 1 {
 			ev.Texts = addressOf(recv, args)
 		}
@@ -200,6 +240,7 @@ func (p *parser) deed(e entry, name string, recv value, args []value, names []st
 		}
 		p.reads(&ev, last, args, names)
 	case Writes:
+		p.keep(ev.Texts, args)
 		ev.Body = argTexts(args, 1+min(e.at, 0))
 	case Fetches, Resolves, Deletes, Connects, Binds, Watches, Sees, Loads:
 	}

@@ -276,6 +276,7 @@ func (p *parser) nameOf(t token) value {
 		if v.name == "" && v.fn == nil && len(v.texts) == 0 && len(v.elems) == 0 && len(v.marks) == 0 {
 			v.name = t.text
 		}
+		v.src = t.text
 		return v
 	}
 	switch t.text {

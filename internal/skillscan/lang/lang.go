@@ -90,6 +90,7 @@ type value struct {
 	fn    *function
 	num   bool
 	of    *value // whose field or method it is
+	src   string // the variable that it was read from
 }
 
 const (
@@ -148,7 +149,7 @@ func addTexts(to, from []string) []string {
 
 // join is one value or the other.
 func join(a, b value) value {
-	out := value{texts: addTexts(b.texts, a.texts), marks: addMarks(b.marks, a.marks...), elems: b.elems, keys: b.keys, name: b.name, fn: b.fn, num: a.num && b.num}
+	out := value{texts: addTexts(b.texts, a.texts), marks: addMarks(b.marks, a.marks...), elems: b.elems, keys: b.keys, name: b.name, fn: b.fn, num: a.num && b.num, of: b.of}
 	if len(out.elems) == 0 {
 		out.elems, out.keys = a.elems, a.keys
 	}
@@ -192,7 +193,7 @@ func Read(src string, l Language, o Options) (events []Event, whole bool) {
 	if l == None {
 		return nil, true
 	}
-	p := &parser{lang: l, toks: lex(src, l, 1, 0), load: o.Load, scopes: map[int]*scope{}, known: map[string]*function{}}
+	p := &parser{lang: l, toks: lex(src, l, 1, 0), load: o.Load, scopes: map[int]*scope{}, known: map[string]*function{}, fetched: map[string]Mark{}}
 	for pass := range passes {
 		p.i, p.events, p.sc, p.steps = 0, nil, p.scopeAt(-1, nil), 0
 		p.second = pass == passes-1

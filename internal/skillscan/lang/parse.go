@@ -5,19 +5,20 @@ import (
 )
 
 type parser struct {
-	lang   Language
-	toks   []token
-	i      int
-	sc     *scope
-	scopes map[int]*scope
-	known  map[string]*function
-	fn     *function // whose body is read
-	events []Event
-	load   func(string) (string, bool)
-	deep   int
-	steps  int
-	second bool
-	inner  int // number of the text whose expressions are read
+	lang    Language
+	toks    []token
+	i       int
+	sc      *scope
+	scopes  map[int]*scope
+	known   map[string]*function
+	fn      *function // whose body is read
+	events  []Event
+	load    func(string) (string, bool)
+	deep    int
+	steps   int
+	second  bool
+	fetched map[string]Mark // files that hold what was downloaded
+	inner   int             // number of the text whose expressions are read
 }
 
 // maxDeep bounds recursion, maxSteps the values that one reading makes.

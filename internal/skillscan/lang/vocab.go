@@ -112,6 +112,8 @@ func method(last string) (entry, bool) {
 		return entry{do: Deletes, at: -1}, true
 	case "sendall", "sendto", "sendmail", "sendMail", "storbinary", "urlopen", "urlretrieve", "sendBeacon", "upload_file", "upload_fileobj", "put_object", "sendDocument", "send_document", "UploadString", "UploadData", "UploadFile", "DownloadString", "DownloadFile", "DownloadData":
 		return entry{do: Sends, mark: Network}, true
+	case "send", "post", "upload", "uploadFile", "sendFile", "publish":
+		return entry{do: Sends, mark: Network}, true
 	case "gethostbyname", "getaddrinfo", "resolveTxt":
 		return entry{do: Resolves, mark: Network}, true
 	case "execSync", "spawnSync", "execFileSync", "execFile", "check_output", "shell_exec", "create_subprocess_shell":
