@@ -116,6 +116,9 @@ type Options struct {
 	NewRun func() claw.RunID
 }
 
+// Picture is an image that comes with a message.
+type Picture = model.Image
+
 // Turn is one message to answer.
 type Turn struct {
 	// Run names the turn when the caller wants to know it beforehand.
@@ -124,6 +127,8 @@ type Turn struct {
 	Session   claw.SessionKey
 	Principal claw.Principal
 	Text      string
+	// Pictures follow the text.
+	Pictures []Picture
 	// Said is what the operator wrote, without anything that was quoted.
 	Said string
 	// Labels that the message brings, and from whom.

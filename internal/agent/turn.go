@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -131,6 +132,9 @@ func (t *turnState) receive() error {
 		return err
 	}
 	m := model.User(t.turn.Text)
+	for _, p := range t.turn.Pictures {
+		m.Content = append(m.Content, model.Block{Kind: model.BlockImage, Image: p})
+	}
 	m.Timestamp = t.opt.Now().UnixMilli()
 	return t.opt.Sessions.Append(t.turn.Session, m, t.turn.Said)
 }
@@ -176,6 +180,24 @@ func (t *turnState) loop(ctx context.Context) error {
 	return fmt.Errorf("the model did not come to an end within %d steps", DefaultSteps)
 }
 
+// sightless is a conversation for a model that takes no pictures: of an earlier
+// one it learns that there was one.
+func sightless(msgs []model.Message) []model.Message {
+	out := slices.Clone(msgs)
+	for i := range out {
+		if !slices.ContainsFunc(out[i].Content, func(b model.Block) bool { return b.Kind == model.BlockImage }) {
+			continue
+		}
+		out[i].Content = slices.Clone(out[i].Content)
+		for j, b := range out[i].Content {
+			if b.Kind == model.BlockImage {
+				out[i].Content[j] = model.Text("(a picture was here; this model takes none)")
+			}
+		}
+	}
+	return out
+}
+
 // think streams one reply of the model into the transcript.
 func (t *turnState) think(ctx context.Context) (model.Message, error) {
 	if err := t.mayLeave(t.brain.Provider.Destinations()); err != nil {
@@ -184,6 +206,9 @@ func (t *turnState) think(ctx context.Context) (model.Message, error) {
 	msgs, err := t.opt.Sessions.Context(t.turn.Session)
 	if err != nil {
 		return model.Message{}, err
+	}
+	if !t.brain.Spec.Images {
+		msgs = sightless(msgs)
 	}
 	req := model.Request{Model: t.brain.Model, System: t.system, Messages: msgs, Labels: t.labels}
 	for _, s := range t.opt.Gate.Specs(t.turn.Agent) {

@@ -53,3 +53,12 @@ func Dialling(o Options, c *http.Client) Options {
 	o.rim.client = func(egress.Fixed) (*http.Client, error) { return c, nil }
 	return o
 }
+
+// Agent is the surface that the gateway hands messages to.
+func (a *App) Agent() gateway.Agent { return a.surface }
+
+// LabelsOf a session.
+func (a *App) LabelsOf(key claw.SessionKey) (claw.Labels, error) {
+	l, _, err := a.sessions.Labels(key)
+	return l, err
+}

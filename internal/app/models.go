@@ -328,7 +328,7 @@ func (m *models) catalog(c *config.Config) model.Catalog {
 	var own []model.Spec
 	for _, e := range c.Models.Providers {
 		for _, me := range e.V.Models {
-			s := model.Spec{Provider: e.Key, Model: me.ID.V, Window: me.ContextWindow.V, Output: me.MaxTokens.V}
+			s := model.Spec{Provider: e.Key, Model: me.ID.V, Window: me.ContextWindow.V, Output: me.MaxTokens.V, Images: slices.Contains(config.Strings(me.Input), "image")}
 			// Half a price is none: what is not named would count as free.
 			if c := &me.Cost; c.Input.Set && c.Output.Set {
 				s.Price = &model.Price{Input: c.Input.V, Output: c.Output.V, CacheRead: c.CacheRead.Or(c.Input.V), CacheWrite: c.CacheWrite.Or(c.Input.V)}

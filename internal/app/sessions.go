@@ -276,7 +276,9 @@ func messageOf(st store.Stored) (gateway.Message, int) {
 		case model.BlockToolCall:
 			out.Content = append(out.Content, gateway.Part{Type: "toolCall", ID: b.Call.ID, Name: claw.ToolName(b.Call.Name), Arguments: b.Call.Arguments})
 			size += len(b.Call.Arguments)
-		case model.BlockThinking, model.BlockImage:
+		case model.BlockImage:
+			out.Content = append(out.Content, gateway.Part{Type: "text", Text: fmt.Sprintf("(picture: %s, %d bytes)", b.Image.MIME, len(b.Image.Data))})
+		case model.BlockThinking:
 		}
 	}
 	if m.Role == model.RoleUser && st.Said == "" && strings.HasPrefix(m.Text(), "[gateway] ") {

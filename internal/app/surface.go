@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,11 @@ var _ gateway.Agent = (*surface)(nil)
 
 // Send implements gateway.Agent.
 func (s *surface) Send(ctx context.Context, t gateway.Turn) (gateway.Started, error) {
-	run, key, err := s.app.inbox.Receive(ctx, s.message(t))
+	m := s.message(t)
+	if err := s.sees(m); err != nil {
+		return gateway.Started{}, err
+	}
+	run, key, err := s.app.inbox.Receive(ctx, m)
 	if err != nil {
 		return gateway.Started{}, fault(err)
 	}
@@ -53,14 +58,34 @@ func (s *surface) message(t gateway.Turn) inbox.Message {
 		m.Quoted = append(m.Quoted, inbox.Quote{Role: q.Role, Text: q.Text})
 	}
 	for _, a := range t.Attachments {
-		m.Quoted = append(m.Quoted, inbox.Quote{Role: "attachment " + a.Name, Text: fmt.Sprintf("(%s, %d bytes; attachments are not read)", a.Kind, len(a.Data))})
+		m.Attached = append(m.Attached, inbox.Attached{Name: a.Name, MIME: a.Kind, Data: a.Data})
 	}
 	return m
+}
+
+// sees refuses pictures for a model that takes none, before anything is kept.
+func (s *surface) sees(m inbox.Message) error {
+	if !slices.ContainsFunc(m.Attached, inbox.Attached.Picture) {
+		return nil
+	}
+	id, _, err := s.app.inbox.Route(m.Agent, m.Session)
+	if err != nil {
+		return fault(err)
+	}
+	b, err := s.app.models.Brain(id)
+	if err != nil || b.Spec.Images {
+		return nil // without a model the turn says why
+	}
+	return &gateway.Fault{Kind: gateway.Invalid, Message: fmt.Sprintf("attachment: the model %s takes no pictures", b.Ref), Rule: "gateway.no_pictures",
+		Hint: "choose a model that does; for a provider of your own add input: [\"text\", \"image\"] to its entry in models.providers"}
 }
 
 // Complete implements gateway.Agent.
 func (s *surface) Complete(ctx context.Context, t gateway.Turn, delta func(string)) (gateway.RunResult, error) {
 	m := s.message(t)
+	if err := s.sees(m); err != nil {
+		return gateway.RunResult{}, err
+	}
 	if delta != nil {
 		s.mu.Lock()
 		s.deltas[m.Run] = delta
@@ -331,7 +356,7 @@ func fault(err error) error {
 		kind = gateway.NotFound
 	case errors.Is(err, inbox.ErrClosed):
 		kind = gateway.Refused
-	case errors.Is(err, inbox.ErrKey), errors.Is(err, inbox.ErrText):
+	case errors.Is(err, inbox.ErrKey), errors.Is(err, inbox.ErrText), errors.Is(err, inbox.ErrAttachment):
 		kind = gateway.Invalid
 	case errors.Is(err, agent.ErrQueueFull), errors.Is(err, agent.ErrStopped):
 	default:

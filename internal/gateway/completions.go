@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -42,16 +43,16 @@ func (q *completionRequest) turn(r *http.Request, by claw.Principal) (Turn, erro
 	}
 	last := -1
 	for i := range q.Messages {
-		text, err := contentText(q.Messages[i].Content)
+		text, pictures, err := contentParts(q.Messages[i].Content)
 		if err != nil {
 			return t, invalid("messages[%d].content: %w", i, err)
 		}
 		t.Context = append(t.Context, Quoted{Role: clipText(q.Messages[i].Role), Text: text})
 		if q.Messages[i].Role == "user" {
-			last = i
+			last, t.Attachments = i, pictures
 		}
 	}
-	if last < 0 || strings.TrimSpace(t.Context[last].Text) == "" {
+	if last < 0 || strings.TrimSpace(t.Context[last].Text) == "" && len(t.Attachments) == 0 {
 		return t, invalid("messages holds no user message with text")
 	}
 	t.Message = t.Context[last].Text
@@ -75,29 +76,46 @@ func (q *completionRequest) turn(r *http.Request, by claw.Principal) (Turn, erro
 	return t, nil
 }
 
-// contentText joins the text parts of a content.
-func contentText(raw json.RawMessage) (string, error) {
-	var text string
+// contentParts joins the text parts of a content and decodes its pictures.
+// Nothing is fetched: a picture comes within the request.
+func contentParts(raw json.RawMessage) (text string, pictures []Attachment, err error) {
 	if len(raw) == 0 || string(raw) == "null" {
-		return "", nil
+		return "", nil, nil
 	}
 	if json.Unmarshal(raw, &text) == nil {
-		return text, nil
+		return text, nil, nil
 	}
 	var parts []struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
+		Type  string `json:"type"`
+		Text  string `json:"text"`
+		Image struct {
+			URL string `json:"url"`
+		} `json:"image_url"`
 	}
 	if err := json.Unmarshal(raw, &parts); err != nil {
-		return "", errors.New("expected a text or a list of parts")
+		return "", nil, errors.New("expected a text or a list of parts")
 	}
 	for _, p := range parts {
-		if p.Type != "text" && p.Type != "input_text" {
-			return "", fmt.Errorf("part of type %q is not read", clipText(p.Type))
+		switch p.Type {
+		case "text", "input_text":
+			text += p.Text
+		case "image_url":
+			head, data, ok := strings.Cut(p.Image.URL, ",")
+			kind, isData := strings.CutPrefix(head, "data:")
+			kind, isBase64 := strings.CutSuffix(kind, ";base64")
+			if !ok || !isData || !isBase64 {
+				return "", nil, errors.New("image_url.url is no data:…;base64 address; pictures are not fetched")
+			}
+			b, err := base64.StdEncoding.DecodeString(data)
+			if err != nil {
+				return "", nil, errors.New("image_url.url is not base64")
+			}
+			pictures = append(pictures, Attachment{Kind: clipText(kind), Data: b})
+		default:
+			return "", nil, fmt.Errorf("part of type %q is not read", clipText(p.Type))
 		}
-		text += p.Text
 	}
-	return text, nil
+	return text, pictures, nil
 }
 
 // agentOfModel reads openclaw, openclaw/default, openclaw/ID, openclaw:ID,

@@ -47,6 +47,8 @@ type Message struct {
 	// Quoted is what the caller put around its message. It is data from
 	// outside whoever sent it (R61).
 	Quoted []Quote
+	// Attached comes along with the text; with it the text may be empty.
+	Attached []Attached
 	// Labels that the message brings besides those of its sender, and where
 	// they came from before: a job brings those of the session that made it, a
 	// sub-agent those of its parent (R36).
@@ -94,6 +96,9 @@ func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.Sessi
 	if err := in.reachable(id, m.Principal.Surface); err != nil {
 		return "", "", err
 	}
+	if strings.TrimSpace(m.Text) == "" && len(m.Attached) > 0 {
+		m.Text = "(see what is attached)"
+	}
 	if strings.TrimSpace(m.Text) == "" {
 		return "", "", fmt.Errorf("%w: it is empty", ErrText)
 	}
@@ -104,15 +109,19 @@ func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.Sessi
 		return "", "", fmt.Errorf("%w: it is not UTF-8", ErrText)
 	}
 	labels, from := in.labels(m)
-	text := in.text(m, labels)
-	if err := in.record(ctx, m, id, key, labels); err != nil {
+	files, err := in.open(m)
+	if err != nil {
+		return "", "", err
+	}
+	text := in.text(m, labels) + files.text
+	if err := in.record(ctx, m, id, key, labels, files.notes); err != nil {
 		return "", "", err
 	}
 	said := ""
 	if typed(m.Principal) {
 		said = m.Text
 	}
-	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Labels: labels, From: from, Lineage: m.Lineage,
+	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Pictures: files.pictures, Labels: labels, From: from, Lineage: m.Lineage,
 		Unattended: m.Unattended, Audience: Audience(m.Principal, key)})
 	return run, key, err
 }
@@ -240,7 +249,7 @@ func (in *Inbox) reachable(id claw.AgentID, s claw.Surface) error {
 
 // labels of a message: those of its sender, and those of what it quotes.
 func (in *Inbox) labels(m Message) (claw.Labels, string) {
-	l := m.Labels | policy.Arrives(m.Principal)
+	l := m.Labels | policy.Arrives(m.Principal) | attachedLabels(m)
 	if len(m.Quoted) > 0 {
 		l |= claw.Untrusted
 	}
@@ -278,12 +287,13 @@ func Audience(p claw.Principal, key claw.SessionKey) policy.Send {
 	return policy.Send{Channel: channel, To: string(key), OriginOnly: true, OwnersOnly: policy.OwnersRead(p)}
 }
 
-func (in *Inbox) record(ctx context.Context, m Message, id claw.AgentID, key claw.SessionKey, l claw.Labels) error {
+func (in *Inbox) record(ctx context.Context, m Message, id claw.AgentID, key claw.SessionKey, l claw.Labels, files []attachedNote) error {
 	_, err := in.opt.Journal.Append(ctx, journal.Entry{Event: journal.ChannelMessage, Agent: id, Session: key, Principal: m.Principal, Run: m.Run, Data: struct {
-		Direction string      `json:"direction"`
-		Labels    claw.Labels `json:"labels"`
-		Bytes     int         `json:"bytes"`
-		Quoted    int         `json:"quoted,omitempty"`
-	}{"in", l, len(m.Text), len(m.Quoted)}})
+		Direction string         `json:"direction"`
+		Labels    claw.Labels    `json:"labels"`
+		Bytes     int            `json:"bytes"`
+		Quoted    int            `json:"quoted,omitempty"`
+		Attached  []attachedNote `json:"attached,omitempty"`
+	}{"in", l, len(m.Text), len(m.Quoted), files}})
 	return err
 }
