@@ -57,6 +57,8 @@ func TestUnseen(t *testing.T) {
 		`<p hidden>SECRET</p>`, `<p hidden="until-found">SECRET</p>`, `<div aria-hidden="true">SECRET</div>`, `<svg><desc>SECRET</desc><text>SECRET</text></svg>`,
 		`<p style="display:none">SECRET</p>`, `<p style="Display : NONE !important">SECRET</p>`, `<p style="visibility:hidden">SECRET</p>`,
 		`<p style="opacity:0">SECRET</p>`, `<p style="font-size:0">SECRET</p>`, `<p style="font-size:1px">SECRET</p>`, `<p style="position:absolute;left:-9999px">SECRET</p>`,
+		`<font color="#FFFFFF">SECRET</font>`, `<font color=transparent>SECRET</font>`, `<p style="color:rgba(0, 0, 0, 0)">SECRET</p>`, `<p style="color:#33333300">SECRET</p>`, `<p style="color:#fdfdfd">SECRET</p>`,
+		`<p style="font-size:0.01em">SECRET</p>`, `<p style="font-size:1%">SECRET</p>`, `<p style="filter: opacity(0)">SECRET</p>`, `<p style="clip:rect(1px,1px,1px,1px)">SECRET</p>`,
 		`<p style="text-indent:-999em">SECRET</p>`, `<p style="height:0;overflow:hidden">SECRET</p>`, `<p style="clip:rect(0,0,0,0)">SECRET</p>`,
 		`<p style="color:#fff">SECRET</p>`, `<p style="color:red;background:red">SECRET</p>`, `<p style="color:transparent">SECRET</p>`,
 		`<span class="x sr-only">SECRET</span>`, `<input value="SECRET">`, `<img alt="SECRET" src="x">`, `<p title="SECRET" data-x="SECRET">q</p>`,
@@ -77,6 +79,7 @@ func TestUnseen(t *testing.T) {
 	}
 	for _, show := range []string{
 		`<p style="display:block">SEEN</p>`, `<p style="opacity:0.9">SEEN</p>`, `<p style="font-size:12px">SEEN</p>`, `<p style="left:-5px">SEEN</p>`,
+		`<table><tr><td bgcolor="#003366"><font color="white">SEEN</font></td></tr></table>`, `<font color="red">SEEN</font>`, `<p style="color:rgba(0,0,0,0.8)">SEEN</p>`, `<p style="color:#e0e0e0">SEEN</p>`, `<p style="font-size:0.8em">SEEN</p>`, `<p style="font-size:90%">SEEN</p>`,
 		`<p style="color:#fff;background:#000">SEEN</p>`, `<p style="color:red">SEEN</p>`, `<p aria-hidden="false">SEEN</p>`, `<p class="hidden-gem">SEEN</p>`,
 		`<p style="height:100px">SEEN</p>`, `<a href="mailto:a@b.example">SEEN</a>`, `<p style="margin-left:-10px">SEEN</p>`,
 	} {

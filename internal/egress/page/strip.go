@@ -91,11 +91,30 @@ func drop(n *html.Node) bool {
 			if hiddenStyle(a.Val) {
 				return true
 			}
+		case "color":
+			if ink := strings.ToLower(a.Val); n.DataAtom == atom.Font && (faint(ink) || white(ink) && !onPaper(n)) {
+				return true
+			}
 		case "class":
 			if hiddenClass(a.Val) {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// onPaper reports whether something around n has a background of its own, as
+// far as keepAttributes left a trace of it; where nothing has, paper is white.
+func onPaper(n *html.Node) bool {
+	depth := 0
+	for p := n.Parent; p != nil && depth < 12; p = p.Parent {
+		for _, a := range p.Attr {
+			if a.Key == "bgcolor" || a.Key == "class" {
+				return true
+			}
+		}
+		depth++
 	}
 	return false
 }
@@ -137,7 +156,11 @@ func hiddenStyle(style string) bool {
 				return true
 			}
 		case "clip", "clip-path":
-			if strings.Contains(value, "rect(0") || strings.Contains(value, "inset(50%") || strings.Contains(value, "inset(100%") || strings.Contains(value, "circle(0") {
+			if strings.Contains(value, "rect(0") || strings.Contains(value, "rect(1px") || strings.Contains(value, "inset(50%") || strings.Contains(value, "inset(100%") || strings.Contains(value, "circle(0") {
+				return true
+			}
+		case "filter":
+			if strings.Contains(value, "opacity(0)") || strings.Contains(value, "opacity(0%") {
 				return true
 			}
 		case "transform":
@@ -150,15 +173,34 @@ func hiddenStyle(style string) bool {
 			paper = value
 		}
 	}
-	return ink == "transparent" || white(ink) && (paper == "" || white(paper)) || ink != "" && ink == paper
+	return faint(ink) || white(ink) && (paper == "" || white(paper)) || ink != "" && ink == paper
 }
 
 func white(c string) bool {
-	switch strings.ReplaceAll(c, " ", "") {
-	case "white", "#fff", "#ffffff", "rgb(255,255,255)", "rgba(255,255,255,1)", "#fefefe", "#fffffe":
+	c = strings.ReplaceAll(c, " ", "")
+	switch c {
+	case "white", "snow", "ivory", "ghostwhite", "#fff", "#ffff", "rgb(255,255,255)", "rgba(255,255,255,1)", "rgb(100%,100%,100%)", "hsl(0,0%,100%)":
 		return true
 	}
-	return false
+	// #rrggbb with every channel at the top.
+	if len(c) != 7 && len(c) != 9 || c[0] != '#' {
+		return false
+	}
+	n, err := strconv.ParseUint(c[1:7], 16, 32)
+	return err == nil && n>>16 >= 0xf8 && n>>8&0xff >= 0xf8 && n&0xff >= 0xf8
+}
+
+// faint reports an ink that lets everything through.
+func faint(c string) bool {
+	c = strings.ReplaceAll(c, " ", "")
+	if c == "transparent" || len(c) == 9 && c[0] == '#' && c[7:] == "00" || len(c) == 5 && c[0] == '#' && c[4] == '0' {
+		return true
+	}
+	if !strings.HasPrefix(c, "rgba(") && !strings.HasPrefix(c, "hsla(") {
+		return false
+	}
+	alpha, ok := number(strings.TrimSuffix(c[strings.LastIndexByte(c, ',')+1:], ")"))
+	return ok && strings.Count(c, ",") == 3 && alpha <= 0.05
 }
 
 // tiny reports a size or an opacity at which nothing can be read.
@@ -169,6 +211,10 @@ func tiny(name, value string) bool {
 		return false
 	case name == "font-size" && strings.HasSuffix(value, "px"), name == "font-size" && strings.HasSuffix(value, "pt"):
 		return n <= 2
+	case name == "font-size" && (strings.HasSuffix(value, "em") || strings.HasSuffix(value, "vw") || strings.HasSuffix(value, "vh")):
+		return n < 0.2
+	case name == "font-size" && strings.HasSuffix(value, "%"):
+		return n < 15
 	case name == "opacity":
 		return n <= 0.05
 	case strings.HasSuffix(value, "px"):
@@ -202,6 +248,9 @@ func keepAttributes(n *html.Node, base *url.URL) {
 		case a.Key == "id" || a.Key == "class":
 			// Where the article stands is recognised by these.
 			kept = append(kept, a)
+		case a.Key == "bgcolor" || a.Key == "background" || a.Key == "style" && strings.Contains(strings.ToLower(a.Val), "background"):
+			// Whatever is inside must know that paper is not white.
+			kept = append(kept, html.Attribute{Key: "bgcolor"})
 		}
 	}
 	n.Attr = kept
