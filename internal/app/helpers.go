@@ -14,7 +14,7 @@ import (
 func helpers() []sandbox.Helper {
 	return []sandbox.Helper{
 		// Tailscale is asked whom it lets in; its socket answers everybody.
-		{Name: survey.TailscaleHelper, Paths: []string{"/usr/bin/tailscale", "/usr/sbin/tailscale", "/usr/local/bin/tailscale", "/opt/tailscale/tailscale"},
+		{Name: survey.TailscaleHelper, Paths: []string{"/usr/bin/tailscale", "/usr/sbin/tailscale", "/usr/local/bin/tailscale", "/opt/tailscale/tailscale", "/opt/homebrew/bin/tailscale", "/Applications/Tailscale.app/Contents/MacOS/Tailscale"},
 			Env: []string{"PATH=/usr/bin:/bin", "LANG=C"}, Identity: sandbox.IdentityGateway, Level: policy.LevelProcess, Timeout: 5 * time.Second, OutputBytes: 4 << 20},
 	}
 }

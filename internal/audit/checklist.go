@@ -26,9 +26,9 @@ type Item struct {
 func Checklist() []Item {
 	return []Item{
 		{ID: "network.loopback", Category: "Network", Text: "The gateway listens on this machine only", Checks: []string{"gateway.bind_no_auth", "gateway.bind_beyond_loopback", "live.listens_beyond_loopback", "live.reachable"}},
-		{ID: "network.firewall", Category: "Network", Text: "A firewall blocks the port from outside", Person: true},
+		{ID: "network.firewall", Category: "Network", Text: "A firewall blocks the port from outside", Checks: []string{"network.firewall", "network.firewall_port_open"}, Instead: true},
 		{ID: "network.remote", Category: "Network", Text: "Remote access goes through SSH, Tailscale or a VPN", Checks: []string{"gateway.bind_beyond_loopback", "gateway.remote_plain"}, Person: true},
-		{ID: "network.no_funnel", Category: "Network", Text: "Tailscale Funnel is off", Checks: []string{"gateway.tailscale_funnel"}},
+		{ID: "network.no_funnel", Category: "Network", Text: "Tailscale Funnel is off", Checks: []string{"gateway.tailscale_funnel", "tailscale.funnel_active"}},
 		{ID: "auth.token", Category: "Authentication", Text: "A gateway token of 32 characters or more is set", Checks: []string{"gateway.bind_no_auth", "gateway.loopback_no_auth", "gateway.token_too_short", "gateway.token_placeholder_value", "gateway.token_low_entropy", "gateway.auth_unresolved"}},
 		{ID: "auth.token_reference", Category: "Authentication", Text: "The token is referred to, not written into the configuration", Checks: []string{"config.secrets.gateway_token_in_config", "config.secrets.gateway_password_in_config"}},
 		{ID: "auth.pairing", Category: "Authentication", Text: "Strangers must pair before they can write", Checks: []string{"channels.*.dm.open", "channels.*.allowFrom.wildcard", "channels.*.groups.open"}},
@@ -113,7 +113,7 @@ func Tick(r Report, said map[string]Confirmation, now time.Time) []Ticked {
 
 // measured is what the checks say of an item.
 func (i Item) measured(r Report) (ItemState, string) {
-	var failed, unseen []string
+	var failed, unseen, moot []string
 	n := 0
 	for _, c := range r.Checks {
 		if !slices.ContainsFunc(i.Checks, func(p string) bool {
@@ -128,12 +128,16 @@ func (i Item) measured(r Report) (ItemState, string) {
 			failed = append(failed, c.ID)
 		case Unmeasured:
 			unseen = append(unseen, c.ID+": "+c.Reason)
-		case Pass, NotApplicable:
+		case NotApplicable:
+			moot = append(moot, c.Reason)
+		case Pass:
 		}
 	}
 	switch {
 	case len(failed) > 0:
 		return Failed, strings.Join(failed, ", ")
+	case i.Instead && n > 0 && len(moot) == n:
+		return NotSeen, moot[0] // nothing was seen, so somebody has to say it
 	case len(unseen) > 0:
 		return NotSeen, strings.Join(unseen, ", ")
 	case n == 0:

@@ -57,6 +57,15 @@ func TestTick(t *testing.T) {
 			t.Errorf("%s is %s (%s), want %s", i.ID, i.State, i.Why, w)
 		}
 	}
+	// A firewall that nobody looked at is for a person to confirm; one that was
+	// seen needs no word.
+	for v, want := range map[Verdict]ItemState{NotApplicable: ToConfirm, Unmeasured: ToConfirm, Fail: ToConfirm, Pass: Verified} {
+		for _, i := range Tick(Report{Checks: []Result{result("network.firewall", v), result("network.firewall_port_open", NotApplicable)}}, nil, now) {
+			if i.ID == "network.firewall" && i.State != want {
+				t.Errorf("a firewall that is %s: %s, want %s", v, i.State, want)
+			}
+		}
+	}
 	for _, i := range Tick(Report{}, nil, now) {
 		if i.State == Verified || i.State == Confirmed {
 			t.Errorf("%s is %s although nobody looked", i.ID, i.State)
