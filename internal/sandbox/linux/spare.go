@@ -91,6 +91,12 @@ func (p *plan) key(root bool) (spareKey, bool) {
 	return spareKey{p.spec.Root, p.limits.TmpBytes}, late <= mostLate
 }
 
+// early is the part of a plan that a spare is made from.
+func (p *plan) early() confine.Spec {
+	return confine.Spec{Level: confine.LevelIsolated, Root: p.spec.Root, Mounts: p.spec.Mounts[:p.spec.Early], Early: p.spec.Early,
+		UID: p.spec.UID, GID: p.spec.GID, ABI: p.spec.ABI, Dir: "/"}
+}
+
 // take gives a waiting spare to the caller, who is the only one to have it.
 func (s *spares) take(key spareKey) *spare {
 	s.mu.Lock()
@@ -138,8 +144,7 @@ func (s *spares) refill(l *launcher, p *plan) {
 		}
 	}
 	s.making = true
-	early := confine.Spec{Level: confine.LevelIsolated, Root: p.spec.Root, Mounts: p.spec.Mounts[:p.spec.Early], Early: p.spec.Early,
-		UID: p.spec.UID, GID: p.spec.GID, ABI: p.spec.ABI, Dir: "/"}
+	early := p.early()
 	s.r.tails.Go(func() {
 		if s.fresh() {
 			x, err := s.r.newSpare(l, key, early)
