@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/app"
@@ -147,8 +148,9 @@ func (e *env) auditUndo(p configfile.Paths) error {
 	if failed {
 		return silent(exitCannot)
 	}
-	if owner == audit.OurHome && !e.print.json {
-		e.print.note("a configuration that is looser now waits for: openclaw config accept")
+	config := slices.ContainsFunc(done, func(d remedy.Done) bool { return d.Kind == audit.Set })
+	if owner == audit.OurHome && config && !e.print.json {
+		e.print.note("what is looser in the configuration now waits for: openclaw config accept")
 	}
 	return nil
 }
