@@ -91,10 +91,10 @@ func TestRefusedCallsAreFree(t *testing.T) {
 	w.probe.facts = jobs("j")
 	c := w.call(`{}`)
 	c.Labels = claw.Untrusted
-	first, second := w.ask(c), gate.Outcome{}
+	first := w.ask(c)
 	c2 := w.call(`{"a":1}`)
 	c2.Labels = claw.Untrusted
-	second = w.ask(c2)
+	second := w.ask(c2)
 	if n := used(t, book).Calls; n != 0 {
 		t.Fatalf("%d calls are counted before any ran", n)
 	}

@@ -92,11 +92,11 @@ type BudgetFacts struct {
 
 // Rules about budgets that callers act on.
 const (
-	RuleCallsPerTurn  RuleID = "budget.calls_per_turn"
-	RuleCallsPerDay   RuleID = "budget.calls_per_day"
-	RuleBreaker       RuleID = "loop.circuit_breaker"
-	RuleUnpriced      RuleID = "budget.unpriced_model"
-	RuleBudgetUnknown RuleID = "budget.unknown"
+	RuleCallsPerTurn  = "budget.calls_per_turn"
+	RuleCallsPerDay   = "budget.calls_per_day"
+	RuleBreaker       = "loop.circuit_breaker"
+	RuleUnpriced      = "budget.unpriced_model"
+	RuleBudgetUnknown = "budget.unknown"
 )
 
 // EndsTurn reports whether there is no use in going on with a turn after a

@@ -71,10 +71,10 @@ const RuleDeniedBefore = "approval.denied_before"
 
 // Further rules of the gate's own, by which a person is spared a question.
 const (
-	RuleDeniedAlike RuleID = "approval.denied_alike"
-	RulePaused      RuleID = "approval.paused"
-	RuleTooMany     RuleID = "approval.too_many"
-	RuleTooOften    RuleID = "approval.too_often"
+	RuleDeniedAlike = "approval.denied_alike"
+	RulePaused      = "approval.paused"
+	RuleTooMany     = "approval.too_many"
+	RuleTooOften    = "approval.too_often"
 )
 
 // spared reports whether a rule only says that nobody was asked.
