@@ -108,6 +108,9 @@ func (a *analyser) wrapped(cmd *Command, w wrapper, c ctx) Source {
 				texts = append(texts, *text)
 			}
 			i += n
+			if text != nil && cmd.Program == "env" { // env reads on in the string
+				goto operands
+			}
 			continue
 		case w.arch && architecture(t):
 			w.arch = false
