@@ -99,7 +99,7 @@ func (e *env) root() *cobra.Command {
 	root.Version = version
 	root.SetVersionTemplate("openclaw {{.Version}}\n")
 	root.AddCommand(
-		e.cmdUp(), e.cmdOnboard(), e.cmdGateway(), e.cmdDashboard(),
+		e.cmdUp(), e.cmdOnboard(), e.cmdMigrate(), e.cmdGateway(), e.cmdDashboard(),
 		e.cmdAgent(), e.cmdApprovals(), e.cmdSessions(), e.cmdJournal(), e.cmdPolicy(),
 		e.cmdConfig(), e.cmdSandbox(), e.cmdFilter(), e.cmdSecurity(), e.cmdSkill(),
 		e.cmdStatus(), e.cmdUsage(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),

@@ -72,8 +72,11 @@ func (e *env) home(o app.HomeOptions) (configfile.Paths, error) {
 	case app.HomeOurs:
 		return p, nil
 	case app.HomeUpstream:
+		if _, err := app.PlanMigration(p, e.getenv); err != nil && hintOf(err) != "" {
+			return p, refused(err, hintOf(err)) // it cannot be taken over, for this reason
+		}
 		return p, refused(fmt.Errorf("%s is the configuration of another OpenClaw, which is left alone", p.Config),
-			"use a home of its own: openclaw --profile NAME up; taking one over (openclaw migrate) is not built yet")
+			"openclaw migrate --dry-run shows what taking it over changes; or use a home of its own: openclaw --profile NAME up")
 	case app.HomeAbsent:
 	}
 	if o.Port == 0 && p.Profile != "" && !p.Port.Set && p.DefaultPort == 0 {
