@@ -56,6 +56,10 @@ func (a *analyser) simple(argv []Word, c ctx) Source {
 	}
 	names := head.Values()
 	if head.Glob {
+		if a.guessed++; a.guessed > maxGuesses {
+			a.problem(ProblemLimit, "more patterns as command words than are analysed")
+			return Source{Origin: OriginOutput}
+		}
 		names = names[1:]
 		last := path.Base(head.Text)
 		for _, n := range notable() {

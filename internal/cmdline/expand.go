@@ -14,6 +14,7 @@ const (
 	maxDepth    = 400
 	maxWords    = 4096
 	maxCommands = 4096
+	maxGuesses  = 8 // each stands for every notable program, and what that carries
 	maxAlts     = 32
 )
 

@@ -280,7 +280,7 @@ func (a *analyser) gitWords(cmd *Command, verb string, rest []Word, c ctx) {
 				if letter == 'u' && len(t) == 2 {
 					next()
 				}
-			case len(t) == 2 && (verb == "blame" && letter == 'S' || verb == "grep" && letter == 'f'):
+			case len(t) == 2 && verb == "blame" && letter == 'S' || verb == "grep" && strings.HasSuffix(t, "f"):
 				if x, ok := next(); ok {
 					a.operand(cmd, x, Read, c.bases)
 				}
@@ -371,7 +371,7 @@ func (a *analyser) gitLong(cmd *Command, verb string, rest []Word, j int, patter
 			cmd.Inline = append(cmd.Inline, "hooks from a template folder")
 		}
 		if name != "exclude-standard" && val.Text != "" && val.Text != "-" {
-			a.use(cmd, val, Read, c.bases)
+			a.useText(cmd, val, val.Text, Read, c.bases)
 		}
 	case has:
 		a.option(cmd, w, v, c.bases)

@@ -78,6 +78,7 @@ func grammarOf(prog string) grammar {
 	case "curl":
 		return grammar{text: "AeHuUXmyYzrCPQtwxdFb", path: "KET", write: "ocD",
 			ltext:  "user-agent referer header user proxy-user request max-time connect-timeout speed-limit speed-time time-cond range continue-at proxy data data-ascii data-binary data-raw data-urlencode json form form-string cookie retry retry-delay retry-max-time resolve url url-query write-out limit-rate max-redirs max-filesize interface local-port noproxy ciphers proto proto-redir oauth2-bearer aws-sigv4 tls-max connect-to create-file-mode dns-servers doh-url keepalive-time expand-data variable rate",
+			lopt:   "head netrc crlf",
 			lpath:  "config upload-file cacert capath cert key netrc-file etag-compare crlfile pubkey unix-socket abstract-unix-socket random-file egd-file proxy-cacert proxy-cert proxy-key",
 			lwrite: "output output-dir dump-header cookie-jar trace trace-ascii stderr etag-save hsts alt-svc libcurl", none: true}
 	case "wget", "wget2":

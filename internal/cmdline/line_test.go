@@ -15,3 +15,16 @@ func TestLine(t *testing.T) {
 		t.Errorf("redirects %+v, want one at line 6", f.Redirects)
 	}
 }
+
+// TestPatternsOfPatterns: each pattern may be a wrapper of the next, which
+// would multiply; beyond a limit the line is not understood.
+func TestPatternsOfPatterns(t *testing.T) {
+	t.Parallel()
+	f := Analyze("* * * c* * * c* * * c* * * c* * * c* * * c* * * c* * * c* * *", Env{Cwd: "/w", Home: "/h"})
+	if f.Understood || len(f.Commands) > 1000 {
+		t.Errorf("understood %v, %d commands", f.Understood, len(f.Commands))
+	}
+	if f := Analyze("cat *.txt; rm -i *", Env{Cwd: "/w", Home: "/h"}); !f.Understood {
+		t.Errorf("patterns as operands: %v", f.Problems)
+	}
+}

@@ -23,6 +23,7 @@ type analyser struct {
 	extended bool   // extended patterns count: inside [[ … ]]
 	at       int    // line of the statement, in the text itself
 	inner    int    // texts inside the text being walked
+	guessed  int    // command words that are patterns
 	timed    bool   // the next simple command stands after the keyword time
 	stdin    Source // of the command whose words are expanded
 }
