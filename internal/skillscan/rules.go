@@ -46,6 +46,8 @@ func execRules() []Rule {
 			"@a.py\nimport sys\nexec(sys.argv[1])", "@a.js\nconst m = /a+/.exec(text)"},
 		{"exec.pieces", claw.Warn, "Names a program by pieces", "A name that stands nowhere as a whole is meant not to be found.", "Write the name.",
 			"@a.py\nimport os\nos.system('cu' + 'rl https://a.example')", "@a.py\nimport os\nos.system('curl https://a.example')"},
+		{"exec.pattern", claw.Warn, "Names a program by a pattern", "It runs whatever matches first.", "Write the name.",
+			"@run.sh\nls\n/b*n/c?rl *\n", "@run.sh\nls *\n"},
 		{"exec.preload", claw.Warn, "Loads code into other programs", "The variable makes every program that follows run foreign code.", "Do not set it.",
 			"@run.sh\nexport LD_PRELOAD=/tmp/a.so", "@run.sh\nexport LD_LIBRARY_NAME=x"},
 		{"exec.condition", claw.Warn, "Acts only at a time or on certain machines", "Whoever tries it out sees nothing.", "Do it always, or not at all.",

@@ -49,6 +49,7 @@ func (s *scan) shell(file string, base int, text string, auto bool) {
 	}
 	s.depth++
 	defer func() { s.depth-- }()
+	text = s.named(file, base, text)
 	env := cmdline.Env{Home: fakeHome, Cwd: "/skill", Workspace: "/skill", User: "u"}
 	facts := cmdline.Analyze(text, env)
 	lines := strings.Split(text, "\n")
@@ -76,6 +77,26 @@ func (s *scan) shell(file string, base int, text string, auto bool) {
 	t.heredocs()
 	t.s.conditions(file, base, lines)
 }
+
+// named takes out the lines whose program is a pattern: nobody writes them,
+// and each stands for every program.
+func (s *scan) named(file string, base int, text string) string {
+	if strings.IndexAny(text, "*?[") < 0 {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if m := patternWord.FindString(l); m != "" {
+			lines[i] = ""
+			if s.depth == 1 && len(lines) > 1 && jobTime.FindString(l) == "" {
+				s.found("exec.pattern", file, base+i+1, l)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+var patternWord = regexp.MustCompile(`(?:^|[;&|({])\s*(?:(?:sudo|env|timeout|nice|nohup|exec|command|xargs|time|busybox|setsid|stdbuf|doas|flock|watch|\d+)\s+)*[^\s='"$#\[()]*[*?][^\s=)]*\s+\S*[*?]`)
 
 func (t *shellText) at(line int) int { return t.base + line }
 
