@@ -32,6 +32,9 @@ func (sc *scanner) assignment(i, next int) int {
 	if name == "" {
 		return next
 	}
+	if run(name, 0, digit) == len(name) {
+		return next // a time, a port
+	}
 	c := nameOf(name)
 	if c == nameNone {
 		return sc.unnamed(i, next, name)

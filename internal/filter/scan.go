@@ -428,6 +428,9 @@ func (sc *scanner) nameBack(end int) string {
 		i--
 	}
 	name := s[i:end]
+	if spaces == 0 && (name == "" || name[len(name)-1] < 0x80) {
+		return name
+	}
 	for _, filler := range fillers {
 		if rest, ok := strings.CutSuffix(name, filler); ok && strings.TrimSpace(rest) != "" {
 			name = rest
