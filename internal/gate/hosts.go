@@ -179,7 +179,7 @@ func (g *Gate) askHost(ctx context.Context, w waiting, c Call, req policy.Reques
 		g.opt.Desk.Void(id, "the run that asked has ended")
 		answer = <-ended // its own end, or an answer that came first
 	}
-	seq, err = g.recordConsent(context.WithoutCancel(ctx), waiting{call: c, request: req, asked: seq}, id, answer)
+	_, err = g.recordConsent(context.WithoutCancel(ctx), waiting{call: c, request: req, asked: seq}, id, answer)
 	if err != nil {
 		q.reason = "the answer could not be recorded"
 		return
