@@ -96,7 +96,7 @@ func (s *scan) named(file string, base int, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-var patternWord = regexp.MustCompile(`(?:^|[;&|({])\s*(?:(?:sudo|env|timeout|nice|nohup|exec|command|xargs|time|busybox|setsid|stdbuf|doas|flock|watch|\d+)\s+)*[^\s='"$#\[()]*[*?][^\s=)]*\s+\S*[*?]`)
+var patternWord = regexp.MustCompile(`(?:^|[;&|(]|\{\s)\s*(?:(?:sudo|env|timeout|nice|nohup|exec|command|xargs|time|busybox|setsid|stdbuf|doas|flock|watch|\d+)\s+)*[^\s='"$#\[()]*[*?][^\s=)]*\s+\S*[*?]`)
 
 func (t *shellText) at(line int) int { return t.base + line }
 
