@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -80,6 +81,25 @@ func TestR50UnderReporting(t *testing.T) {
 	}
 	if u := spent(t, b); u.Tokens < 1500 {
 		t.Errorf("%+v is counted of 22000 bytes", u)
+	}
+}
+
+// TestR50FalseReports: amounts that no request has give nothing back, and no
+// sum of them is small.
+func TestR50FalseReports(t *testing.T) {
+	t.Parallel()
+	for name, u := range map[string]model.Usage{
+		"below zero": {Input: 4000, Output: 100, CacheRead: -3000, CacheWrite: -1 << 30},
+		"overflow":   {Input: math.MaxInt, Output: math.MaxInt, CacheRead: math.MaxInt, CacheWrite: math.MaxInt},
+	} {
+		said := script.Say("hello")
+		said.Usage = u
+		w := newWorld(t, said)
+		b := w.paid(dear)
+		w.ask(w.turn("hello"))
+		if u := spent(t, b); u.Tokens < 4100 || u.Nanos < budget.Nanos(0.005) {
+			t.Errorf("%s: %+v is counted", name, u)
+		}
 	}
 }
 

@@ -174,12 +174,24 @@ func (m *meter) add(ev model.Event, err error) {
 	case model.ToolEnd:
 		m.bytes += len(ev.Call.Name) + len(ev.Call.Arguments) + len(ev.Call.Raw)
 	case model.UsageReport:
-		m.reported = ev.Usage
+		m.reported = credible(ev.Usage)
 	case model.Stopped:
 		m.ended = true
 	case model.ToolStart, model.ToolDelta, model.EventNone:
 	}
 	m.begun = m.begun || ev.Kind.Output()
+}
+
+// mostTokens is more than any request takes.
+const mostTokens = 1 << 28
+
+// credible keeps what a provider reports to what a request can be: nothing
+// below zero, which would give money back, and no sum that overflows.
+func credible(u model.Usage) model.Usage {
+	for _, n := range []*int{&u.Input, &u.Output, &u.CacheRead, &u.CacheWrite} {
+		*n = min(max(0, *n), mostTokens)
+	}
+	return u
 }
 
 // usage is what the request is charged: what was reported, and not less than

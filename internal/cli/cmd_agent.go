@@ -13,6 +13,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/agent"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gateway"
+	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // agentReply is the contract of "agent --json" (DESIGN §9).
@@ -212,7 +213,17 @@ func (f *follower) chat(p gateway.ChatEvent) (bool, error) {
 	case gateway.Aborted:
 		return true, cannot(fmt.Errorf("agent: the run was stopped"), "")
 	case gateway.Failed:
-		return true, cannot(fmt.Errorf("agent: %s", p.ErrorMessage), "openclaw logs")
+		return true, turnFailed(p.ErrorMessage)
 	}
 	return false, nil
+}
+
+// turnFailed is the end of a turn that gave no answer: refused where a limit
+// ended it.
+func turnFailed(message string) error {
+	err := fmt.Errorf("agent: %s", message)
+	if rule, _, _ := strings.Cut(message, ":"); policy.RuleID(rule).OfBudget() || policy.RuleID(rule).OfLoop() {
+		return refused(err, "openclaw usage shows what is left; docs/budgets.md says how limits are set")
+	}
+	return cannot(err, "openclaw logs")
 }

@@ -72,7 +72,7 @@ func (e *env) askHere(v approval.View) approval.Reply {
 func (e *env) printResult(r agent.Result) error {
 	switch r.State {
 	case agent.StateError:
-		return cannot(fmt.Errorf("agent: %s", r.Error), "openclaw logs")
+		return turnFailed(r.Error)
 	case agent.StateAborted, agent.StateRunning:
 		return cannot(errors.New("agent: the run was stopped"), "")
 	case agent.StateFinal:

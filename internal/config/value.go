@@ -57,7 +57,10 @@ func (r *reader) value(v reflect.Value, n *json5.Node, at place, f *field) {
 		}
 	case to.Kind() == reflect.Int:
 		var x float64
-		if x, err = readNumber(n, f, true); err == nil {
+		if x, err = readNumber(n, f, true); err == nil && to.OverflowInt(int64(x)) {
+			err = &Problem{Code: CodeValue, Found: clip(n.Text), Expected: "a number that this machine can hold"}
+		}
+		if err == nil {
 			to.SetInt(int64(x))
 		}
 	case to.Kind() == reflect.Float64:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ func Garbage() Step {
 		{Kind: model.ToolEnd, Call: c},
 		{Kind: model.ToolEnd, Call: c},
 		{Kind: 250, Text: "?"},
-		{Kind: model.UsageReport, Usage: model.Usage{Input: -5, Output: 1 << 60}},
+		{Kind: model.UsageReport, Usage: model.Usage{Input: -5, Output: math.MaxInt / 8}},
 		{Kind: model.Stopped, Stop: "because"},
 		{Kind: model.TextDelta, Text: "after the end"},
 	}}
