@@ -404,7 +404,7 @@ func (r *program) names() {
 		}
 	}
 	for i, l := range r.lines {
-		if len(l) > 1<<13 || strings.IndexAny(l, "\"'`") < 0 {
+		if len(l) > 1<<13 || !strings.ContainsAny(l, "\"'`") {
 			continue
 		}
 		for _, m := range shortText.FindAllString(l, 32) {
@@ -486,7 +486,7 @@ var quotedPiece = regexp.MustCompile(`"[^"]{2,40}"`)
 // start in ways that are not followed, orders, credentials.
 func (r *program) literals(l lang.Language) {
 	for i, x := range r.lines {
-		if len(x) > 1<<15 || strings.IndexAny(x, "\"'`") < 0 {
+		if len(x) > 1<<15 || !strings.ContainsAny(x, "\"'`") {
 			continue
 		}
 		for _, m := range quotedText.FindAllString(x, 64) {

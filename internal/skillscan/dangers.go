@@ -61,6 +61,27 @@ func (t *shellText) dangers(c *cmdline.Command) {
 		}
 	case "nsenter":
 		t.found("priv.container", c.Line)
+	case "vssadmin", "wbadmin", "bcdedit":
+		t.found("destroy.tree", c.Line)
+	case "osascript":
+		if strings.Contains(args, "hidden answer") || strings.Contains(args, "administrator privileges") {
+			t.found("priv.password", c.Line)
+		}
+	}
+	t.guards(c, words, args)
+	t.reverse(c, words, args)
+	for _, p := range t.writesOnly(c) {
+		t.written(p, c.Line, true)
+	}
+}
+
+// guards judges what a command does to the guards of the system and of the
+// gateway.
+func (t *shellText) guards(c *cmdline.Command, words []string, args string) {
+	has := func(w ...string) bool {
+		return slices.ContainsFunc(w, func(x string) bool { return slices.Contains(words, x) })
+	}
+	switch c.Program {
 	case "ufw", "setenforce", "iptables", "spctl", "csrutil", "auditctl", "firewall-cmd":
 		if has("disable", "0", "-F", "--flush", "--master-disable", "-e", "reset", "stop") && !has("status") {
 			t.found("tamper.guard", c.Line)
@@ -85,16 +106,6 @@ func (t *shellText) dangers(c *cmdline.Command) {
 		}
 	case "chisel", "frpc", "gs-netcat", "gsocket", "sshuttle":
 		t.found("net.tunnel", c.Line)
-	case "vssadmin", "wbadmin", "bcdedit":
-		t.found("destroy.tree", c.Line)
-	case "osascript":
-		if strings.Contains(args, "hidden answer") || strings.Contains(args, "administrator privileges") {
-			t.found("priv.password", c.Line)
-		}
-	}
-	t.reverse(c, words, args)
-	for _, p := range t.writesOnly(c) {
-		t.written(p, c.Line, true)
 	}
 }
 

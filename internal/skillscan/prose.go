@@ -127,8 +127,7 @@ type sentence struct {
 	last  int // the line of its end
 	has   sense
 	plain sense // of words that are not negated
-	quote bool  // it stands in quotes as an example
-	all   int
+	all   int   // bits below
 }
 
 const maxSentences = 4000

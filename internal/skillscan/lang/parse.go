@@ -433,9 +433,7 @@ func (p *parser) params(from, to int) []string {
 		if t.kind != tName {
 			if t.other > i {
 				if t.is("{") || t.is("[") { // its parts get what the whole gets
-					for _, n := range p.params(i+1, t.other) {
-						out = append(out, n)
-					}
+					out = append(out, p.params(i+1, t.other)...)
 				}
 				i = t.other
 			}

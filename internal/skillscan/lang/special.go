@@ -76,6 +76,13 @@ func (p *parser) special(name string, recv value, args []value, line int) (value
 			out = p.joinPath(out, a)
 		}
 		return out, true
+	}
+	return p.built(name, args, line)
+}
+
+// built are calls that make a value of others.
+func (p *parser) built(name string, args []value, line int) (value, bool) {
+	switch name {
 	case "String.fromCharCode", "String.fromCodePoint", "chr", "pack":
 		out := value{}
 		if s, ok := chars(args); ok {
@@ -196,6 +203,13 @@ func (p *parser) fold(name, last string, recv value, args []value, out value) (v
 		if len(recv.texts) > 0 {
 			return p.format(recv, value{elems: args}), true
 		}
+	}
+	return p.reshape(last, recv, args)
+}
+
+// reshape works out what methods make of the parts of texts and lists.
+func (p *parser) reshape(last string, recv value, args []value) (value, bool) {
+	switch last {
 	case "replace", "replaceAll", "gsub", "sub", "translate":
 		if len(recv.texts) > 0 && len(args) > 1 && len(args[0].texts) > 0 && args[0].texts[0] != "" && len(args[1].texts) > 0 {
 			return text(strings.ReplaceAll(recv.texts[0], args[0].texts[0], args[1].texts[0])), true
