@@ -32,7 +32,7 @@ func rewritten(c ExecCase, command string) Decision {
 // requote writes the plain words of a line's commands in other quotes.
 func requote(t *rapid.T, line string) (string, bool) {
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(line), "")
-	if err != nil || strings.Contains(line, "\\\n") || strings.ContainsAny(line, "\r\x00") { // the printer drops these
+	if err != nil || strings.Contains(line, "\\\n") || strings.Contains(line, "\r") { // the printer drops these
 		return "", false
 	}
 	changed := false
@@ -89,7 +89,7 @@ func TestQuotingChangesNoVerdict(t *testing.T) {
 		c := rapid.SampledFrom(cases).Draw(t, "case")
 		before := c.Judge()
 		line, ok := requote(t, c.Command)
-		if !ok || before.Rule == "exec.not_understood" {
+		if !ok || before.Rule == "exec.not_understood" || before.Rule == "exec.control_character" { // the printer leaves out comments and NUL
 			return
 		}
 		if after := rewritten(c, line); after.Verdict != before.Verdict {
