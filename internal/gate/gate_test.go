@@ -410,7 +410,7 @@ func TestR41IntentBeforeOutcome(t *testing.T) {
 	}
 	w.journal = deadline{w.memory}
 	out, err := w.gate.Call(ctx, w.call(`{}`))
-	if err != nil || out.Status != gate.Failed {
+	if err != nil || out.Status != gate.Stopped {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	es := w.memory.entries
