@@ -132,6 +132,9 @@ func resolve(words []string) error {
 	if err := c.ParseFlags(rest); err != nil {
 		return err
 	}
+	if len(rest) == 0 {
+		return nil // a mention in a sentence
+	}
 	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
 		return err
 	}
