@@ -16,6 +16,8 @@ const (
 	maxCommands = 4096
 	maxGuesses  = 8 // each stands for every notable program, and what that carries
 	maxAlts     = 32
+	maxWork     = 4 << 20 // units of spend
+	guessCost   = 200     // units for one word of a command that was guessed
 )
 
 // value of a shell variable as far as the line tells it.

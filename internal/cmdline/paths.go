@@ -262,9 +262,17 @@ func (a *analyser) disks(w Word) []string {
 // wrote looks up what the line itself wrote at any of these paths.
 func (a *analyser) wrote(paths []string) Origin {
 	var from Origin
-	for _, w := range a.written {
-		for _, p := range paths {
-			if p == w.path || w.tree && below(p, w.path) || globby(p) && GlobsMeet(p, escapeGlob(w.path)) {
+	for _, p := range paths {
+		glob := globby(p)
+		for _, w := range a.written {
+			cost := 1
+			if glob {
+				cost = 32 + len(p) + len(w.path)
+			}
+			if !a.spend(cost) {
+				return OriginOutput
+			}
+			if p == w.path || w.tree && below(p, w.path) || glob && GlobsMeet(p, escapeGlob(w.path)) {
 				from = max(from, w.from)
 			}
 		}

@@ -23,7 +23,8 @@ type analyser struct {
 	extended bool   // extended patterns count: inside [[ … ]]
 	at       int    // line of the statement, in the text itself
 	inner    int    // texts inside the text being walked
-	guessed  int    // command words that are patterns
+	guessed  int
+	work     int    // command words that are patterns
 	timed    bool   // the next simple command stands after the keyword time
 	stdin    Source // of the command whose words are expanded
 }
@@ -83,6 +84,16 @@ func (a *analyser) problem(k ProblemKind, text string) {
 	if !slices.Contains(a.facts.Problems, p) {
 		a.facts.Problems = append(a.facts.Problems, p)
 	}
+}
+
+// spend counts work that grows faster than the line; false when that was
+// enough. About a hundred units are a microsecond.
+func (a *analyser) spend(units int) bool {
+	if a.work += units; a.work > maxWork {
+		a.problem(ProblemLimit, "more that depends on each other than is analysed")
+		return false
+	}
+	return true
 }
 
 // line analyses the whole text.
@@ -381,6 +392,11 @@ func (a *analyser) coproc(x *syntax.CoprocClause, c ctx) Source {
 func (a *analyser) record(c Command) int {
 	if a.commands++; a.commands > maxCommands {
 		a.problem(ProblemLimit, "more commands than are analysed")
+		return -1
+	}
+	// What a pattern as command word may carry is analysed once for each
+	// program it may be: the same words many times.
+	if a.guessed > 0 && !a.spend(guessCost*len(c.Argv)) {
 		return -1
 	}
 	c.Line = a.at
