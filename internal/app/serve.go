@@ -141,6 +141,7 @@ func (a *App) background(server *gateway.Server) {
 			}
 			// What the start and this check took is not needed again.
 			debug.FreeOSMemory()
+			gateway.Rest()
 		case <-a.life.Done():
 		}
 	}()

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package gateway
+
+// Rest has nothing to give back here.
+func Rest() {}
