@@ -14,7 +14,7 @@ import (
 // request. Time depends on the machine and on who else uses it; what is
 // allocated does not.
 const (
-	ourBytes, ourAllocs     = 1 << 10, 48
+	ourBytes, ourAllocs     = 2 << 10, 64
 	theirBytes, theirAllocs = 8 << 10, 64
 )
 

@@ -159,7 +159,6 @@ func TestR33TraceOfTheGateway(t *testing.T) {
 		{"gateway", `^execve\("` + regexp.QuoteMeta(bin) + `"`, "the program itself, by strace", false},
 		{"gateway", `^connect\(\d+, \{sa_family=AF_INET, sin_port=htons\(` + port + `\), sin_addr=inet_addr\("127\.0\.0\.1"\)`, "the model that the operator configured", false},
 		{"launcher", `^execve\("/proc/self/fd/\d+", \["openclaw-stage", "launcher"\]`, "the launcher, from a sealed memory file", false},
-		{"run", `^execve\("/proc/self/fd/\d+", \["openclaw-stage", "stage"\]`, "the first program of a run, from a sealed memory file", false},
 		{"run", `^connect\(\d+, \{sa_family=AF_INET, sin_port=htons\(9\), .*= -1 E`, "a witness tries what must fail, and it does", false},
 		{"run", `^execve\("/usr/bin/ls", \["/usr/bin/ls"\]`, "the one command that was allowed", false},
 	}

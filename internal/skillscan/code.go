@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/skillscan/lang"
@@ -392,7 +393,9 @@ func (r *program) guards() {
 	}
 }
 
-var quotedText = regexp.MustCompile("\"(?:[^\"\\\\\n]|\\\\.){12,}\"|'(?:[^'\\\\\n]|\\\\.){12,}'|`[^`]{12,}`")
+var quotedText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("\"(?:[^\"\\\\\n]|\\\\.){12,}\"|'(?:[^'\\\\\n]|\\\\.){12,}'|`[^`]{12,}`")
+})
 
 // names finds the lines that name the places of which something is already
 // found.
@@ -407,7 +410,7 @@ func (r *program) names() {
 		if len(l) > 1<<13 || !strings.ContainsAny(l, "\"'`") {
 			continue
 		}
-		for _, m := range shortText.FindAllString(l, 32) {
+		for _, m := range shortText().FindAllString(l, 32) {
 			k := placeOf(m[1 : len(m)-1])
 			rule := writeRule(k)
 			if k.secret() {
@@ -421,8 +424,10 @@ func (r *program) names() {
 }
 
 var (
-	shortText = regexp.MustCompile("\"[^\"\n]{3,120}\"|'[^'\n]{3,120}'|`[^`\n]{3,120}`")
-	condition = regexp.MustCompile(`\b(?:if|elif|case|when|unless|while|switch)\b.*(?i:\bdate\b|datetime|new Date|Date\.now|time\(|\$\(date|today|hostname|whoami|getuser|getlogin|platform\.node|\buname\b|\$USER\b|\bCI\b|timezone|locale)`)
+	shortText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\"[^\"\n]{3,120}\"|'[^'\n]{3,120}'|`[^`\n]{3,120}`") })
+	condition = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(?:if|elif|case|when|unless|while|switch)\b.*(?i:\bdate\b|datetime|new Date|Date\.now|time\(|\$\(date|today|hostname|whoami|getuser|getlogin|platform\.node|\buname\b|\$USER\b|\bCI\b|timezone|locale)`)
+	})
 )
 
 // conditions finds what lets a deed happen only at a time or on a machine.
@@ -434,7 +439,7 @@ func (s *scan) conditions(file string, base int, lines []string) {
 			continue
 		}
 		for n := f.Line - base; n >= max(1, f.Line-base-3) && n <= len(lines); n-- {
-			if condition.MatchString(lines[n-1]) {
+			if condition().MatchString(lines[n-1]) {
 				s.found("exec.condition", file, base+n, lines[n-1])
 				if !strings.HasPrefix(f.Rule, "flow.") {
 					for m := n + 1; m < f.Line-base; m++ {
@@ -460,7 +465,7 @@ func (r *program) inData(p string) {
 			continue
 		}
 		for n, l := range strings.Split(string(f.Data), "\n") {
-			for _, m := range quotedPiece.FindAllString(l, 200) {
+			for _, m := range quotedPiece().FindAllString(l, 200) {
 				if len(m) > 4 && strings.Contains(p, m[1:len(m)-1]) {
 					r.s.found("exec.pieces", f.Path, n+1, l)
 					r.s.found("exec.pieces", r.file, r.base+r.lineWith("path."), r.evidence(r.lineWith("path.")))
@@ -480,7 +485,7 @@ func (r *program) lineWith(t string) int {
 	return 1
 }
 
-var quotedPiece = regexp.MustCompile(`"[^"]{2,40}"`)
+var quotedPiece = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"[^"]{2,40}"`) })
 
 // literals looks at texts that a program carries: lines of shell that it may
 // start in ways that are not followed, orders, credentials.
@@ -489,7 +494,7 @@ func (r *program) literals(l lang.Language) {
 		if len(x) > 1<<15 || !strings.ContainsAny(x, "\"'`") {
 			continue
 		}
-		for _, m := range quotedText.FindAllString(x, 64) {
+		for _, m := range quotedText().FindAllString(x, 64) {
 			r.s.pools(r.file, r.base+i+1, m)
 			if strings.Contains(m, "/dev/tcp/") || strings.Contains(m, "/bin/sh -i") && strings.Contains(x, "exec") && strings.Contains(x, "ocket") {
 				r.s.embedded(r.file, r.base+i+1, m[1:len(m)-1])

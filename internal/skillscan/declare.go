@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // declared is what a skill says of itself.
@@ -41,7 +42,7 @@ type metadata struct {
 	} `json:"install"`
 }
 
-var envName = regexp.MustCompile(`\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b`)
+var envName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b`) })
 
 // declared reads the frontmatter of SKILL.md.
 func (s *scan) declared() {
@@ -58,7 +59,7 @@ func (s *scan) declared() {
 		return
 	}
 	d := &s.decl
-	d.env = append(d.env, envName.FindAllString(d.text[:min(len(d.text), 1<<18)], 200)...)
+	d.env = append(d.env, envName().FindAllString(d.text[:min(len(d.text), 1<<18)], 200)...)
 	lines := strings.Split(d.text, "\n")
 	if strings.TrimRight(lines[0], " \r") != "---" {
 		return
@@ -128,7 +129,7 @@ func (s *scan) nested(file string, n int, l string) {
 	}
 	if strings.HasPrefix(t, "- ") {
 		t = strings.Trim(t[2:], `"' `)
-		if envName.FindString(t) == t && t != "" {
+		if envName().FindString(t) == t && t != "" {
 			s.decl.env = append(s.decl.env, t)
 		}
 		if t == "*" {

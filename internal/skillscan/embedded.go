@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/skillscan/lang"
 )
@@ -43,7 +44,7 @@ func (s *scan) shellLine(file string, at int, text string) {
 	text = strings.ReplaceAll(text, "\x00", "UNKNOWN")
 	for l := range strings.SplitSeq(text, "\n") {
 		l = strings.TrimSpace(l)
-		if m := jobTime.FindString(l); m != "" {
+		if m := jobTime().FindString(l); m != "" {
 			l = l[len(m):]
 			l = strings.TrimPrefix(l, "root ")
 		}
@@ -69,7 +70,9 @@ func (s *scan) shellLine(file string, at int, text string) {
 	}
 }
 
-var jobTime = regexp.MustCompile(`^(?:@(?:reboot|daily|hourly|weekly|monthly|yearly|annually)|(?:[*\d,/-]+[ \t]+){4}[*\d,/A-Za-z-]+)[ \t]+`)
+var jobTime = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:@(?:reboot|daily|hourly|weekly|monthly|yearly|annually)|(?:[*\d,/-]+[ \t]+){4}[*\d,/A-Za-z-]+)[ \t]+`)
+})
 
 func unitKey(k string) bool {
 	switch k {

@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/skillscan/lang"
 )
@@ -84,8 +85,8 @@ func itoa(n int) string {
 }
 
 var (
-	fence      = regexp.MustCompile("^\\s{0,6}(```+|~~~+)\\s*([A-Za-z0-9_+.-]*)")
-	inlineCode = regexp.MustCompile("`+([^`]+)`+")
+	fence      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^\\s{0,6}(```+|~~~+)\\s*([A-Za-z0-9_+.-]*)") })
+	inlineCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("`+([^`]+)`+") })
 )
 
 // markdown parts a text into what it says and the programs it shows.
@@ -112,7 +113,7 @@ func (s *scan) markdown(name, t string) {
 	}
 	for ; i < len(lines); i++ {
 		l := lines[i]
-		if m := fence.FindStringSubmatch(l); m != nil {
+		if m := fence().FindStringSubmatch(l); m != nil {
 			end := i + 1
 			for end < len(lines) && !strings.HasPrefix(strings.TrimSpace(lines[end]), m[1]) {
 				end++
@@ -149,7 +150,7 @@ func (s *scan) markdown(name, t string) {
 // bare looks at commands that stand in a sentence without quotes.
 func (s *scan) bare(name string, ls []line) {
 	for _, l := range ls {
-		t := inlineCode.ReplaceAllString(l.text, " ")
+		t := inlineCode().ReplaceAllString(l.text, " ")
 		if !hasAny(t, "$(", "| sh", "|sh", "| bash", "|bash", "bash <(", "/dev/tcp/") || len(t) > 4000 {
 			continue
 		}
@@ -262,14 +263,14 @@ func commandLike(t string) bool {
 func (s *scan) inlines(name string, lines []string) {
 	fenced := false
 	for i, l := range lines {
-		if fence.MatchString(l) {
+		if fence().MatchString(l) {
 			fenced = !fenced
 			continue
 		}
 		if fenced || strings.IndexByte(l, '`') < 0 {
 			continue
 		}
-		for _, m := range inlineCode.FindAllStringSubmatchIndex(l, 32) {
+		for _, m := range inlineCode().FindAllStringSubmatchIndex(l, 32) {
 			code := strings.TrimSpace(l[m[2]:m[3]])
 			code = strings.ReplaceAll(code, `\|`, "|")
 			grants := strings.Contains(code, "NOPASSWD")
@@ -374,7 +375,7 @@ func (s *scan) comments(name, t string, marks ...string) {
 // makefile looks at the recipes.
 func (s *scan) makefile(name, t string) { s.makefileAt(name, t, 0) }
 
-var makeVar = regexp.MustCompile(`\$[({]([A-Za-z_@<^*][A-Za-z0-9_]*)[)}]|\$([@<^*?])`)
+var makeVar = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$[({]([A-Za-z_@<^*][A-Za-z0-9_]*)[)}]|\$([@<^*?])`) })
 
 func (s *scan) makefileAt(name, t string, base int) {
 	lines := strings.Split(t, "\n")
@@ -387,7 +388,7 @@ func (s *scan) makefileAt(name, t string, base int) {
 			continue
 		}
 		l = strings.TrimLeft(strings.TrimSpace(l), "@-+")
-		l = strings.ReplaceAll(makeVar.ReplaceAllString(l, "${1}x"), "$$", "$")
+		l = strings.ReplaceAll(makeVar().ReplaceAllString(l, "${1}x"), "$$", "$")
 		s.shell(name, base+i, l, false)
 	}
 }
@@ -410,7 +411,7 @@ func (s *scan) markup(name, t string) {
 	for l := range strings.SplitSeq(t, "\n") {
 		n++
 		if len(l) < 1<<15 {
-			plain := tag.ReplaceAllString(l, " ")
+			plain := tag().ReplaceAllString(l, " ")
 			if strings.Count(plain, " ") > 3 {
 				ls = append(ls, line{plain, n})
 			}
@@ -421,8 +422,8 @@ func (s *scan) markup(name, t string) {
 }
 
 var (
-	tag      = regexp.MustCompile(`</?[A-Za-z][^>]*>`)
-	xmlParts = regexp.MustCompile(`<string>([^<]{2,})</string>`)
+	tag      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`</?[A-Za-z][^>]*>`) })
+	xmlParts = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<string>([^<]{2,})</string>`) })
 )
 
 // data looks at what files of data carry: commands, orders, settings.
@@ -443,7 +444,7 @@ func (s *scan) data(name, t string, base ...int) {
 		if program {
 			s.payload(name, n, l)
 		}
-		for _, m := range quotedText.FindAllString(l, 64) {
+		for _, m := range quotedText().FindAllString(l, 64) {
 			m = strings.NewReplacer(`\"`, `"`, `\n`, "\n", `\\`, `\`).Replace(m[1 : len(m)-1])
 			if len(m) > 50 && strings.Count(m, " ") > 6 {
 				s.prose(name, []line{{m, n}}, proseHidden)
@@ -459,13 +460,13 @@ func (s *scan) data(name, t string, base ...int) {
 // payload looks at the commands in a line of data: as a whole and each quoted
 // text of it.
 func (s *scan) payload(name string, n int, l string) {
-	if parts := xmlParts.FindAllStringSubmatch(l, 32); len(parts) > 0 {
+	if parts := xmlParts().FindAllStringSubmatch(l, 32); len(parts) > 0 {
 		for _, p := range parts {
 			s.embedded(name, n, strings.NewReplacer("&amp;", "&", "&gt;", ">", "&lt;", "<", "&quot;", `"`).Replace(p[1]))
 		}
 		return
 	}
-	quoted := quotedText.FindAllString(l, 64)
+	quoted := quotedText().FindAllString(l, 64)
 	for _, m := range quoted {
 		s.embedded(name, n, strings.NewReplacer(`\"`, `"`, `\n`, "\n", `\\`, `\`).Replace(m[1:len(m)-1]))
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // powershell judges a script by its statements: what one fetches, decodes or
@@ -29,8 +30,8 @@ func (s *scan) powershell(file string, base int, text string) {
 		runs := word("iex", "invoke-expression", "invoke-command") || has("scriptblock]::create", "invokescript", "reflection.assembly]::load")
 		decoded := has("frombase64string", "-encodedcommand", "-enc ", "-ec ", "::unicode.getstring", "gzipstream")
 		secret := false
-		for _, m := range psPath.FindAllString(raw, 16) {
-			m = psRoots.Replace(strings.ToLower(m))
+		for _, m := range psPath().FindAllString(raw, 16) {
+			m = psRoots().Replace(strings.ToLower(m))
 			k := placeOf(m)
 			secret = secret || k.secret()
 			if has("add-content", "set-content", "out-file", "copy-item", ">") {
@@ -72,7 +73,7 @@ func (s *scan) powershell(file string, base int, text string) {
 		if has("tcpclient") && (runs || has("getstream")) {
 			s.found("shell.reverse", file, base+i+1, raw)
 		}
-		if m := psSet.FindStringSubmatch(low); m != nil {
+		if m := psSet().FindStringSubmatch(low); m != nil {
 			switch {
 			case secret || all || carry == "secret":
 				marks[m[1]], lines[m[1]] = "secret", i+1
@@ -89,9 +90,11 @@ func (s *scan) powershell(file string, base int, text string) {
 }
 
 var (
-	psPath  = regexp.MustCompile(`(?:\$env:|~|\$HOME|%|[A-Za-z]:\\)[^"'|;)]{3,}`)
-	psSet   = regexp.MustCompile(`^\s*\$([a-z_][a-z0-9_]*)\s*\+?=`)
-	psRoots = strings.NewReplacer("$env:userprofile", "~", "$env:localappdata", "~/appdata/local", "$env:appdata", "~/appdata/roaming", "$home", "~", "%userprofile%", "~", "%localappdata%", "~/appdata/local", "%appdata%", "~/appdata/roaming")
+	psPath  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:\$env:|~|\$HOME|%|[A-Za-z]:\\)[^"'|;)]{3,}`) })
+	psSet   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\$([a-z_][a-z0-9_]*)\s*\+?=`) })
+	psRoots = sync.OnceValue(func() *strings.Replacer {
+		return strings.NewReplacer("$env:userprofile", "~", "$env:localappdata", "~/appdata/local", "$env:appdata", "~/appdata/roaming", "$home", "~", "%userprofile%", "~", "%localappdata%", "~/appdata/local", "%appdata%", "~/appdata/roaming")
+	})
 )
 
 func powershellish(t string) bool {

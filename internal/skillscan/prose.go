@@ -562,7 +562,9 @@ func (s *scan) keeps(file string, ss []sentence, i int) {
 	s.say("order.keeps", file, x)
 }
 
-var address = regexp.MustCompile(`https?://[^\s"'<>)\]]*(?:[<{(][^\s>})]*[^>})]*[>})])?[^\s"')\]]*`)
+var address = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`https?://[^\s"'<>)\]]*(?:[<{(][^\s>})]*[^>})]*[>})])?[^\s"')\]]*`)
+})
 
 // links finds addresses that are to be filled with what is private.
 func (s *scan) links(file string, ls []line) {
@@ -570,7 +572,7 @@ func (s *scan) links(file string, ls []line) {
 		if !strings.Contains(l.text, "://") {
 			continue
 		}
-		for _, m := range address.FindAllString(l.text, 16) {
+		for _, m := range address().FindAllString(l.text, 16) {
 			low := strings.ToLower(m)
 			i := strings.IndexAny(low, "<{")
 			q := strings.IndexByte(low, '?')

@@ -3,6 +3,7 @@ package skillscan
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/filter"
 )
@@ -18,7 +19,7 @@ func (s *scan) secrets(name, t string) {
 		if len(l) > 1<<13 || !likelyCredential(l) {
 			continue
 		}
-		if m := webhook.FindString(l); m != "" && !strings.Contains(strings.ToLower(m), "xxx") && !strings.Contains(m, "000/000") {
+		if m := webhook().FindString(l); m != "" && !strings.Contains(strings.ToLower(m), "xxx") && !strings.Contains(m, "000/000") {
 			s.found("secret.literal", name, n, l)
 			continue
 		}
@@ -33,7 +34,9 @@ func (s *scan) secrets(name, t string) {
 }
 
 // webhook is an address that is a credential by itself.
-var webhook = regexp.MustCompile(`/api/webhooks/\d{10,}/[A-Za-z0-9_-]{10,}|hooks\.slack\.com/services/T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/[A-Za-z0-9]{16,}|/bot\d{8,}:[A-Za-z0-9_-]{30,}`)
+var webhook = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`/api/webhooks/\d{10,}/[A-Za-z0-9_-]{10,}|hooks\.slack\.com/services/T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/[A-Za-z0-9]{16,}|/bot\d{8,}:[A-Za-z0-9_-]{30,}`)
+})
 
 // likelyCredential is a cheap look before the thorough one.
 func likelyCredential(l string) bool {

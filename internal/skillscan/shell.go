@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/cmdline"
 	"github.com/openclaw-go/openclaw/internal/skillscan/lang"
@@ -85,9 +86,9 @@ func (s *scan) named(file string, base int, text string) string {
 	}
 	lines := strings.Split(text, "\n")
 	for i, l := range lines {
-		if m := patternWord.FindString(l); m != "" {
+		if m := patternWord().FindString(l); m != "" {
 			lines[i] = ""
-			if s.depth == 1 && len(lines) > 1 && jobTime.FindString(l) == "" {
+			if s.depth == 1 && len(lines) > 1 && jobTime().FindString(l) == "" {
 				s.found("exec.pattern", file, base+i+1, l)
 			}
 		}
@@ -95,7 +96,9 @@ func (s *scan) named(file string, base int, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-var patternWord = regexp.MustCompile(`(?:^|[;&|(]|\{\s)\s*(?:(?:sudo|env|timeout|nice|nohup|exec|command|xargs|time|busybox|setsid|stdbuf|doas|flock|watch|\d+)\s+)*[^\s='"$#\[()]*[*?][^\s=)]*\s+\S*[*?]`)
+var patternWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[;&|(]|\{\s)\s*(?:(?:sudo|env|timeout|nice|nohup|exec|command|xargs|time|busybox|setsid|stdbuf|doas|flock|watch|\d+)\s+)*[^\s='"$#\[()]*[*?][^\s=)]*\s+\S*[*?]`)
+})
 
 func (t *shellText) at(line int) int { return t.base + line }
 
@@ -246,9 +249,11 @@ func texts(c *cmdline.Command) []string {
 }
 
 var (
-	varUse = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
-	varSet = regexp.MustCompile("(?:^|[;&|({ \t])(?:export |local |readonly )?([A-Za-z_][A-Za-z0-9_]*)=[\"']?[^ ]*(?:\\$\\(|`)")
-	varFor = regexp.MustCompile("\\bfor ([A-Za-z_][A-Za-z0-9_]*) in .*(?:\\$\\(|`)")
+	varUse = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`) })
+	varSet = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("(?:^|[;&|({ \t])(?:export |local |readonly )?([A-Za-z_][A-Za-z0-9_]*)=[\"']?[^ ]*(?:\\$\\(|`)")
+	})
+	varFor = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\\bfor ([A-Za-z_][A-Za-z0-9_]*) in .*(?:\\$\\(|`)") })
 )
 
 // carries is what a command's output holds: what it reads, what reaches it by
@@ -268,7 +273,7 @@ func (t *shellText) carries(i int) tainted {
 	}
 	if copies(c.Program) {
 		for _, w := range c.Argv {
-			for _, m := range varUse.FindAllStringSubmatch(w.Raw, 4) {
+			for _, m := range varUse().FindAllStringSubmatch(w.Raw, 4) {
 				if m[1] != "HOME" && !w.Known {
 					t.vars[m[1]] = out
 				}
@@ -286,7 +291,7 @@ func (t *shellText) carries(i int) tainted {
 		}
 	}
 	line := t.evidence(c.Line)
-	for _, re := range [...]*regexp.Regexp{varSet, varFor} {
+	for _, re := range [...]*regexp.Regexp{varSet(), varFor()} {
 		for _, m := range re.FindAllStringSubmatch(line, 4) {
 			t.vars[m[1]] = out
 		}
@@ -316,7 +321,7 @@ func (t *shellText) given(i int) tainted {
 		}
 	}
 	for _, w := range c.Argv {
-		for _, m := range varUse.FindAllStringSubmatch(w.Raw, 8) {
+		for _, m := range varUse().FindAllStringSubmatch(w.Raw, 8) {
 			if x, ok := t.vars[m[1]]; ok {
 				return x
 			}
@@ -410,7 +415,7 @@ func (t *shellText) flows(i int) {
 	}
 	host, plain := t.destination(c)
 	for _, w := range c.Argv[1:] {
-		for _, m := range varUse.FindAllStringSubmatch(w.Raw, 8) {
+		for _, m := range varUse().FindAllStringSubmatch(w.Raw, 8) {
 			t.s.sees(m[1])
 			if credentialName(m[1]) {
 				t.s.sends = append(t.s.sends, sendAct{file: t.file, line: t.at(c.Line), name: m[1], host: host, evidence: t.evidence(c.Line), lookup: isLookup(c.Program), plain: plain})

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/cmdline"
 )
@@ -135,12 +136,12 @@ func (t *shellText) lineOf(text string) int {
 	return 1
 }
 
-var heredoc = regexp.MustCompile(`<<-?\s*\\?['"]?([A-Za-z_][A-Za-z0-9_]*)['"]?`)
+var heredoc = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<<-?\s*\\?['"]?([A-Za-z_][A-Za-z0-9_]*)['"]?`) })
 
 // heredocs looks at texts that a script carries along.
 func (t *shellText) heredocs() {
 	for i := 0; i < len(t.lines); i++ {
-		m := heredoc.FindStringSubmatch(t.lines[i])
+		m := heredoc().FindStringSubmatch(t.lines[i])
 		if m == nil {
 			continue
 		}
