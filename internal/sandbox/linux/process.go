@@ -87,19 +87,24 @@ func (p *process) kill() error {
 }
 
 // sweep kills the descendants of a supervisor that does not do so itself, for
-// example because the program has stopped it.
+// example because the program has stopped it. It is done when a pass finds
+// nothing alive and no more than the pass before: who ends meanwhile leaves its
+// children to the supervisor.
 func (p *process) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for range sweeps {
-		if p.reaped || !confine.KillDescendants(p.pid) {
+	for last, pass := -1, 0; pass < sweeps && !p.reaped; pass++ {
+		_ = unix.Kill(p.pid, unix.SIGCONT) // it may not have been told yet; a pass does without
+		found, alive := confine.KillDescendants(p.pid)
+		if !alive && found == last {
 			return
 		}
+		last = found
 	}
 }
 
 // sweeps bounds the passes: each kills whatever was forked during the last.
-const sweeps = 64
+const sweeps = 1024
 
 // signal kills the supervisor while its pid is certainly its own.
 func (p *process) signal() error {

@@ -75,21 +75,26 @@ func killChildren() {
 // another pass as long as any is left.
 const queueLength = 2048
 
-// KillDescendants kills every process beneath pid and reports whether there
-// was one that could still run. A process forked meanwhile needs another call.
-func KillDescendants(pid int) bool {
+// KillDescendants kills every process beneath pid. It reports how many it
+// found, ended ones that nobody has waited for included, and whether one of
+// them could still run. What one that has just ended leaves behind is found by
+// another call: it has come to the nearest subreaper.
+func KillDescendants(pid int) (found int, alive bool) {
 	var queue [queueLength]int32
 	queue[0] = int32(pid)
-	n, alive := 1, false
+	n := 1
 	for i := 0; i < n; i++ {
-		found := n
+		known := n
 		n = children(int(queue[i]), &queue, n)
-		for _, child := range queue[found:n] {
-			e := kill(int(child), uintptr(unix.SIGKILL))
-			alive = alive || (e == 0 && !zombie(int(child)))
+		for _, child := range queue[known:n] {
+			if zombie(int(child)) {
+				continue
+			}
+			alive = true
+			_ = kill(int(child), uintptr(unix.SIGKILL))
 		}
 	}
-	return alive
+	return n - 1, alive
 }
 
 func zombie(pid int) bool {
