@@ -85,16 +85,22 @@ func (h hardening) composed() Check {
 				}
 			}
 		}
-		switch {
-		case len(found) > 0:
-			return fail(found...)
-		case broken != "":
-			return unmeasured("%s", broken)
-		case n == 0:
-			return notApplicable("no service of it runs a gateway")
-		}
-		return pass("%d services", n)
+		return ofServices(found, broken, n, "no service of it runs a gateway")
 	}}
+}
+
+// ofServices is the outcome of looking at n services, when broken ones could
+// not be read.
+func ofServices(found []Finding, broken string, n int, none string) Outcome {
+	switch {
+	case len(found) > 0:
+		return fail(found...)
+	case broken != "":
+		return unmeasured("%s", broken)
+	case n == 0:
+		return notApplicable("%s", none)
+	}
+	return pass("%d services", n)
 }
 
 func composeChecks() []Check {

@@ -65,15 +65,7 @@ func serviced(id string, severity claw.Severity, why, fix string, key string, ju
 			f.Evidence = append(f.Evidence, u.Name)
 			found = append(found, *f)
 		}
-		switch {
-		case len(found) > 0:
-			return fail(found...)
-		case broken != "":
-			return unmeasured("%s", broken)
-		case n == 0:
-			return notApplicable("no service of systemd starts a gateway")
-		}
-		return pass("%d services", n)
+		return ofServices(found, broken, n, "no service of systemd starts a gateway")
 	}}
 }
 

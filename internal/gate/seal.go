@@ -271,3 +271,20 @@ func (l *sealing) moved() (out []string) {
 }
 
 var errNotRegular = fmt.Errorf("%w: not a regular file", fs.ErrInvalid)
+
+// openRegular opens a file whose content can be read to its end.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, readOnly, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

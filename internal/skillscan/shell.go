@@ -210,30 +210,18 @@ func (t *shellText) sourceOf(c *cmdline.Command) tainted {
 
 // reads are the paths that a command reads, also those that it is given by a
 // redirection in its line.
-func (t *shellText) reads(c *cmdline.Command) []string {
-	var out []string
-	for _, f := range c.Files {
-		if f.Access == cmdline.Read {
-			out = append(out, f.Paths...)
-		}
-	}
-	for _, r := range t.facts.Redirects {
-		if r.Line == c.Line && r.Access == cmdline.Read {
-			out = append(out, r.Paths...)
-		}
-	}
-	return out
-}
+func (t *shellText) reads(c *cmdline.Command) []string { return t.uses(c, cmdline.Read) }
 
-func (t *shellText) writes(c *cmdline.Command) []string {
-	var out []string
+func (t *shellText) writes(c *cmdline.Command) []string { return t.uses(c, cmdline.Write) }
+
+func (t *shellText) uses(c *cmdline.Command, access cmdline.Access) (out []string) {
 	for _, f := range c.Files {
-		if f.Access == cmdline.Write {
+		if f.Access == access {
 			out = append(out, f.Paths...)
 		}
 	}
 	for _, r := range t.facts.Redirects {
-		if r.Line == c.Line && r.Access == cmdline.Write {
+		if r.Line == c.Line && r.Access == access {
 			out = append(out, r.Paths...)
 		}
 	}
