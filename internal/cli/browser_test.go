@@ -99,8 +99,10 @@ func TestFirstMinuteInChromium(t *testing.T) {
 	b.wait("document.documentElement.dataset.conn === 'live' && location.pathname !== '/ui/login'")
 	b.open(fmt.Sprintf("http://127.0.0.1:%d/ui/chat/agent%%3Aworkbench%%3Amain", port))
 	b.wait("document.documentElement.dataset.conn === 'live' && document.querySelector('#c-text')")
+	b.wait("document.body.innerText.includes('Nothing has been said here yet')") // a click aims at a place on the screen
 	b.click("#c-text")
 	b.keys("run id -u")
+	b.wait("document.querySelector('#c-text').value === 'run id -u'")
 	b.click("[data-slot=send]")
 	b.wait("document.body.innerText.includes('exec.not_on_allowlist')")
 	b.shot("real-chat-asks")
