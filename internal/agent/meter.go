@@ -32,7 +32,7 @@ func (s *stopped) forOthers() string {
 	if s.decision.Rule.OfLoop() {
 		return "the turn was ended: it brought nothing new any more"
 	}
-	return "a limit of this assistant is reached for now"
+	return "a limit of this assistant is reached"
 }
 
 // asks is who answers a turn: the model of the agent and those after it, each

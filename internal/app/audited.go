@@ -74,24 +74,28 @@ func (s *audits) forget() {
 
 // news is what a look now finds that the one before did not; nothing when
 // nobody had looked before.
-func (s *audits) news(take func() judged) []audit.Finding {
+func (s *audits) news(take func() judged) ([]audit.Finding, error) {
 	s.mu.Lock()
 	old := s.last
 	s.mu.Unlock()
 	s.forget()
 	j := s.get(0, take)
 	if j.err != nil || old.at.IsZero() || old.err != nil {
-		return nil
+		return nil, j.err
 	}
 	r := j.report
 	r.Findings = slices.Clone(r.Findings)
 	r.Since(old.report)
-	return r.Findings
+	return r.Findings, nil
 }
 
 // tellNews logs what a new configuration made worse.
 func (a *App) tellNews() {
-	for _, f := range a.audits.news(func() judged { return a.judge(nil) }) {
+	news, err := a.audits.news(func() judged { return a.judge(nil) })
+	if err != nil {
+		a.log.Error("what a changed configuration means for security was not looked at", "error", err)
+	}
+	for _, f := range news {
 		if f.Severity > claw.Info {
 			a.log.Warn("the audit finds something new", "check", f.CheckID, "severity", f.Severity.String(), "title", f.Title)
 		}

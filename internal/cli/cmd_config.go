@@ -105,10 +105,12 @@ func (e *env) configEdit(path, value string, edit func(configfile.Paths, json5.P
 	if err := e.acceptEdit(p, path, value); err != nil {
 		e.print.note("%v", err)
 	}
-	news := []audit.Finding{}
+	var news []audit.Finding // nil: nobody could look
 	if after, ok := e.auditNow(p); ok && looked {
 		after.Since(before)
-		news = append(news, after.Findings...)
+		news = append([]audit.Finding{}, after.Findings...)
+	} else {
+		e.print.note("what this means for security was not looked at: openclaw security audit says why")
 	}
 	if e.print.json {
 		return e.print.value(map[string]any{"ok": true, "path": path, "file": p.Config, "newFindings": news})

@@ -10,7 +10,7 @@ import (
 // maxUnescape bounds the text in which escapes are read.
 const maxUnescape = 64 << 10
 
-// unescape reads \\uXXXX, \\xXX and &#N; when a text has several of them.
+// unescape reads the \u, \x and &#N; escapes of a text that has several of them.
 func unescape(s string) (string, bool) {
 	s = s[:min(len(s), maxUnescape)]
 	entities := strings.Count(s, "&#") >= 6
