@@ -72,9 +72,7 @@ func (c *conn) connect(ctx context.Context, r *http.Request, req wire.Request, n
 	c.device = by.Device
 	c.protocol = min(p.MaxProtocol, wire.MaxProtocol)
 	g.auth.Role, g.auth.Scopes = p.Role, g.scopes
-	// The hub must not send before hello does: both hold the queue's order.
-	c.out.answer(wire.EncodeResult(req.ID, mustJSON(c.hello(g.auth))))
-	c.s.hub.add(c)
+	c.s.hub.add(c, wire.EncodeResult(req.ID, mustJSON(c.hello(g.auth))))
 	// Who was signed out after its credential was checked was not in the hub
 	// yet to be told.
 	n, ok := c.s.revoked.Load(c.device)

@@ -38,9 +38,12 @@ func newHub(s *Server) *hub {
 	return &hub{s: s, conns: map[*conn]struct{}{}, runs: map[claw.RunID]*liveRun{}, ended: make(chan struct{}, 1)}
 }
 
-func (h *hub) add(c *conn) {
+// add lets a connection in with its hello as the first frame: nothing is sent
+// to it before, and whoever has read the hello misses no event after it.
+func (h *hub) add(c *conn, hello []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	c.out.answer(hello)
 	h.conns[c] = struct{}{}
 }
 

@@ -185,6 +185,26 @@ func TestScopes(t *testing.T) {
 	}
 }
 
+// Whoever has read the hello misses no event after it.
+func TestNoEventIsLostAfterTheHello(t *testing.T) {
+	w := newWorld(t, nil)
+	for i := range 100 {
+		c := w.operator(wire.Approvals)
+		v, err := w.desk.Ask(approval.Question{Digest: policy.Digest{1}, Pattern: fmt.Sprint(i), View: approval.View{Agent: "main",
+			Session: claw.SessionKey("agent:main:" + fmt.Sprint(i)), Tool: "exec", Headline: "main wants to run 1 program: ls",
+			Command: [][]string{{"ls"}}, Digest: policy.Digest{1}.String(), Scopes: []string{"once"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r struct{ ID claw.ApprovalID }
+		c.decode(c.event(gateway.EventApprovalRequested).Payload, &r)
+		if r.ID != v.ID {
+			t.Fatalf("question %d: told of %q, expected %q", i, r.ID, v.ID)
+		}
+		c.ws.CloseNow()
+	}
+}
+
 func TestApprovals(t *testing.T) {
 	w := newWorld(t, nil)
 	c, blind := w.operator(wire.Approvals), w.operator(wire.Read)
