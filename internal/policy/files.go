@@ -67,6 +67,9 @@ func (r *FileRules) find(abs string, access Access, glob bool) fileRuling {
 	if !strings.HasPrefix(abs, "/") || strings.Contains(abs, "\x00") || climbs(abs) {
 		return fileRuling{rule: "fs.bad_path"}
 	}
+	if access == cmdline.Read && r.skill(abs, glob) {
+		return fileRuling{verdict: Allow, rule: "fs.skill"}
+	}
 	if pat := r.match(r.Always, abs, glob); pat != nil {
 		return fileRuling{rule: "fs.always_denied", where: pat.Where}
 	}
@@ -94,6 +97,20 @@ func (r *FileRules) find(abs string, access Access, glob bool) fileRuling {
 	return fileRuling{verdict: Ask, rule: "fs.outside_workspace", where: r.WorkspaceRef}
 }
 
+// skill reports a path in the copy of a loaded skill. A pattern may match the
+// way back up, so it is none.
+func (r *FileRules) skill(abs string, glob bool) bool {
+	if glob && strings.ContainsAny(abs, "*?[") {
+		return false
+	}
+	for _, root := range r.Skills {
+		if root != "" && inside(abs, root) {
+			return true
+		}
+	}
+	return false
+}
+
 // words says why, and what a person can do.
 func (f *fileRuling) words(text string, access Access) (reason, hint string) {
 	verb := "read"
@@ -114,6 +131,8 @@ func (f *fileRuling) words(text string, access Access) (reason, hint string) {
 		return fmt.Sprintf("%q steers programs or agents and may not be written", text), "write it yourself, or grant this path to the agent"
 	case "fs.in_workspace":
 		return say("", text, " is in the workspace", ""), ""
+	case "fs.skill":
+		return fmt.Sprintf("%q belongs to a skill that is loaded", text), ""
 	case "fs.read_root":
 		return fmt.Sprintf("%q is below a folder that may be read", text), ""
 	}

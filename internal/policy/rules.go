@@ -25,6 +25,9 @@ type Rules struct {
 	Budget BudgetRules `json:"budget,omitzero"`
 	// Confinement is the profile that a run of this agent gets.
 	Confinement Confinement `json:"confinement"`
+	// Skills are those that are loaded for this agent now. They are no part of
+	// a posture.
+	Skills []SkillGrant `json:"-"`
 }
 
 // ToolLayer is one restricting layer over tool names. Names are lower case
@@ -68,6 +71,9 @@ type FileRules struct {
 	Steering []PathPattern `json:"steering,omitempty"`
 	// ReadRoots may be read besides the workspace when WorkspaceOnly is unset.
 	ReadRoots []string `json:"readRoots,omitempty"`
+	// Skills are the gateway's copies of the skills that are loaded now; they
+	// may be read, whatever lies around them. They are no part of a posture.
+	Skills []string `json:"-"`
 }
 
 // PathPattern covers a path and all below it. "*" is one path element, "**"
