@@ -270,8 +270,9 @@ type SkillsLoad struct {
 // SkillsInstall is skills.install.
 type SkillsInstall struct {
 	Origin
-	AllowUploaded Value[bool] `key:"allowUploadedArchives" def:"false" doc:"install from an upload"`
-	_             struct{}    `upstream:"preferBrew nodeManager"`
+	AllowUploaded Value[bool]   `key:"allowUploadedArchives" def:"false" doc:"install from an upload"`
+	Registry      Value[string] `key:"registry" doc:"address of the registry that install, update and search ask"`
+	_             struct{}      `upstream:"preferBrew nodeManager"`
 }
 
 // SkillEntry is skills.entries.<name>.

@@ -47,6 +47,7 @@ func (t *tally) decide(r *Rules, q *Request) {
 			t.step(j.steps[i])
 		}
 		t.launchConfig(q.Facts.LaunchConfig)
+		t.skills(r, q)
 	}
 	t.sends(r, q)
 	t.hosts(&r.Egress, q)

@@ -47,6 +47,7 @@ func Loosens(before, next Posture) []Change {
 		}
 		d.agent = n.ID
 		d.rules(old.Rules, n.Rules)
+		d.agentSkills(old.Skills, n.Skills)
 	}
 	return d.changes
 }

@@ -50,7 +50,9 @@ type Posture struct {
 	Generation string  `json:"generation"`
 	Agents     []Agent `json:"agents"`
 	Gateway    Gateway `json:"gateway"`
-	Notes      []Note  `json:"notes,omitempty"`
+	// Skills are those that may be installed and loaded.
+	Skills policy.SkillRules `json:"skills,omitzero"`
+	Notes  []Note            `json:"notes,omitempty"`
 	// Credentials are the keys and the hosts that they may be sent to.
 	Credentials []Credential `json:"credentials,omitempty"`
 }
@@ -72,6 +74,8 @@ type Agent struct {
 }
 
 // Note is something a person should know of how a key took effect.
+	// Skills that it sees; nil is all that load.
+	Skills []string `json:"skills"`
 type Note struct {
 	Severity claw.Severity  `json:"severity"`
 	ID       string         `json:"id"`
@@ -86,7 +90,7 @@ func Of(c *config.Config, w World) Posture {
 	if b.w.Resolve == nil {
 		b.w.Resolve = func(s string) string { return s }
 	}
-	p := Posture{Gateway: b.gateway()}
+	p := Posture{Gateway: b.gateway(), Skills: b.skills()}
 	for _, id := range b.agentIDs() {
 		p.Agents = append(p.Agents, b.agent(id))
 	}
@@ -207,6 +211,7 @@ func (b *builder) agent(id claw.AgentID) Agent {
 	return a
 }
 
+	a.Skills = b.agentSkills(own)
 // models of an agent in the order they are tried; empty means the operator.
 func (b *builder) models(own *config.Agent) []claw.ModelRef {
 	m := own.Model
