@@ -212,7 +212,7 @@ func (f *fake) handshake(p *peer) bool {
 	return p.write(obj{"type": "res", "id": req.ID, "ok": true, "payload": obj{
 		"type": "hello-ok", "protocol": 4, "server": obj{"version": "0.1.0", "connId": "c1"},
 		"features": obj{"methods": methods, "events": []string{}}, "snapshot": obj{"sessionDefaults": obj{"mainSessionKey": "agent:main:main"}},
-		"policy": obj{"maxPayload": 1, "maxBufferedBytes": 1, "tickIntervalMs": f.tickMs},
+		"policy": obj{"maxPayload": wire.MaxPayloadBytes, "maxBufferedBytes": 1, "tickIntervalMs": f.tickMs, "attachments": obj{"maxBytes": 4096, "maxImageBytes": 4096}},
 	}}) == nil
 }
 

@@ -1,8 +1,14 @@
 package webui_test
 
 import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/openclaw-go/openclaw/internal/gateway/wire"
 )
@@ -43,6 +49,41 @@ func TestChatStreams(t *testing.T) {
 	b.has("private")
 	f.emit("chat", obj{"runId": run, "sessionKey": session, "seq": 2, "state": "final", "message": obj{"role": "assistant", "content": []obj{{"type": "text", "text": "All clean."}}, "timestamp": now}})
 	b.has("All clean.")
+	b.clean()
+}
+
+// TestAttach: what was chosen is shown before it goes, can be taken back, and
+// goes with the message as its bytes; what does not fit is named.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	b := newTab(t)
+	b.signIn(f)
+	b.open(f.url("/ui/chat/agent%3Amain%3Amain"))
+	b.wait("document.documentElement.dataset.conn === 'live' && !document.querySelector('#c-text').disabled")
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	notes, other, big := write("notes.txt", []byte("milk & bread\n")), write("other\u202etxt.md", []byte("x")), write("big.bin", make([]byte, 5000))
+	b.do(chromedp.SetUploadFiles(chromedp.CSS("[data-slot=file]"), []string{notes, other, big, write("empty", nil)}, chromedp.NodeReady))
+	b.has("Not attached: big.bin: 5.0 kB, room for 4.1 kB; empty: it is empty.")
+	b.has("notes.txt 13 bytes")
+	b.has("U+202E")
+	b.click("[data-do=detach][data-id='1']")
+	b.lacks("U+202E")
+	b.click("[data-slot=send]")
+	b.wait("document.querySelector('[data-slot=files]').hidden")
+	b.has("[attached: notes.txt]")
+	sent := f.sent("chat.send")
+	want := []any{obj{"type": "file", "fileName": "notes.txt", "mimeType": "text/plain", "content": base64.StdEncoding.EncodeToString([]byte("milk & bread\n"))}}
+	if len(sent) != 1 || sent[0]["message"] != "" || fmt.Sprint(sent[0]["attachments"]) != fmt.Sprint(want) {
+		t.Errorf("sent %v", sent)
+	}
 	b.clean()
 }
 

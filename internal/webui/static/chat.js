@@ -1,6 +1,7 @@
 // Chat: "What is it doing, on whose word?" All rows are kept as data; only a
 // window of them is in the page.
 import { asText, badge, el, fill, icon, labelNames, millis, outside, place, problem, refusal, rich, slot, when, clone } from './dom.js';
+import { attachments } from './attach.js';
 import { Offline } from './ws.js';
 
 export const title = 'Chat';
@@ -28,6 +29,8 @@ export function mount(root, app, where) {
   let turn = 0;
   let seen = new Set(); // ids of stored messages in rows
   const said = new Set(); // runs whose message is in rows
+  const policy = () => app.conn.hello?.policy ?? {};
+  const files = attachments(at('files'), () => Math.min(policy().attachments?.maxBytes ?? 0, ((policy().maxPayload ?? 0) - 65536) * 0.74), (text) => { at('note').textContent = text; });
 
   const fallback = () => app.conn.hello?.snapshot?.sessionDefaults?.mainSessionKey ?? 'agent:main:main';
   const agentOf = (k) => (/^agent:([^:]+):/.exec(k) ?? [])[1] ?? k;
@@ -296,6 +299,7 @@ export function mount(root, app, where) {
     agent = agentOf(k);
     fill(at('agent'), outside(agent, 'code'));
     field.placeholder = `Message ${asText(agent)}…`;
+    files.clear();
     field.value = typed || (sessionStorage.getItem(`draft:${key}`) ?? '');
     loaded = false;
     rows = [];
@@ -348,7 +352,7 @@ export function mount(root, app, where) {
 
   async function send() {
     const text = field.value.trim();
-    if (!text || sending) return;
+    if ((!text && !files.any()) || sending) return;
     const reason = app.why();
     if (reason) { at('note').textContent = `${reason} Your text is kept.`; return; }
     sending = true;
@@ -360,11 +364,12 @@ export function mount(root, app, where) {
     app.guard();
     try {
       const run = crypto.randomUUID();
-      const got = await app.request('chat.send', { sessionKey: key, message: text, idempotencyKey: run });
+      const got = await app.request('chat.send', { sessionKey: key, message: text, idempotencyKey: run, attachments: files.any() ? files.params() : undefined });
       const id = got.runId ?? run;
-      if (!said.has(id)) { said.add(id); rows.splice(mark, 0, { kind: 'msg', you: true, text, time: app.now() }); }
+      if (!said.has(id)) { said.add(id); rows.splice(mark, 0, { kind: 'msg', you: true, text: [text, ...files.names().map((n) => `[attached: ${n}]`)].filter(Boolean).join('\n'), time: app.now() }); }
       if (got.status !== 'ok' && !ended.has(id)) app.runs.set(id, { runId: id, sessionKey: key, startedAtMs: app.now() });
       field.value = '';
+      files.clear();
       keepDraft();
       windowTo(rows.length);
     } catch (e) { at('note').textContent = e instanceof Offline ? `${e.message} Your text is kept.` : `Not sent: ${asText(e.message, 'prose')}${e.code ? ` (${e.code})` : ''}`; }
@@ -414,7 +419,13 @@ export function mount(root, app, where) {
     },
     leave() { keepDraft(); unfollow(); cancelAnimationFrame(frame); },
     escape() { at('switcher').hidden = true; at('switch').setAttribute('aria-expanded', 'false'); },
-    input(ev) { if (ev.target === field) keepDraft(); },
+    input(ev) {
+      if (ev.target === field) keepDraft();
+      if (ev.target !== at('file')) return;
+      const chosen = [...ev.target.files];
+      ev.target.value = ''; // the same file may be chosen again
+      files.add(chosen);
+    },
     submit: send,
     key(ev) {
       if (ev.target === field && ev.key === 'Enter' && !ev.shiftKey && !matchMedia('(pointer: coarse)').matches) { send(); return true; }
@@ -422,6 +433,8 @@ export function mount(root, app, where) {
     },
     acts: {
       sessions: switcher,
+      attach: () => at('file').click(),
+      detach: (b) => { files.drop(Number(b.dataset.id)); at('attach').focus(); },
       retry: () => history(),
       latest: () => { windowTo(rows.length); log.scrollTop = log.scrollHeight; },
       async stop(b) {
