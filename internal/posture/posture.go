@@ -71,11 +71,11 @@ type Agent struct {
 	FileChars  int   `json:"bootstrapMaxChars"`
 	TotalChars int   `json:"bootstrapTotalMaxChars"`
 	TimeoutMs  int64 `json:"timeoutMs"`
+	// Skills that it sees; nil is all that load.
+	Skills []string `json:"skills"`
 }
 
 // Note is something a person should know of how a key took effect.
-	// Skills that it sees; nil is all that load.
-	Skills []string `json:"skills"`
 type Note struct {
 	Severity claw.Severity  `json:"severity"`
 	ID       string         `json:"id"`
@@ -207,11 +207,11 @@ func (b *builder) agent(id claw.AgentID) Agent {
 	a.FileChars = either(own.BootChars, d.BootChars, 20000)
 	a.TotalChars = either(own.BootTotal, d.BootTotal, 150000)
 	a.TimeoutMs = millis(either(own.Timeout, d.Timeout, config.Duration(10*60*1e9)))
+	a.Skills = b.agentSkills(own)
 	a.Rules = b.rules(id, own, a.Workspace)
 	return a
 }
 
-	a.Skills = b.agentSkills(own)
 // models of an agent in the order they are tried; empty means the operator.
 func (b *builder) models(own *config.Agent) []claw.ModelRef {
 	m := own.Model
