@@ -39,7 +39,6 @@ func Loosens(before, next Posture) []Change {
 	d.gateway(before.Gateway, next.Gateway)
 	d.credentials(before.Credentials, next.Credentials)
 	d.skills(before.Skills, next.Skills)
-	d.bindings(before.Bindings, next.Bindings)
 	for i := range next.Agents {
 		n := &next.Agents[i]
 		old, known := before.Agent(n.ID)
