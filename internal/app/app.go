@@ -31,6 +31,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/ledger"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
+	"github.com/openclaw-go/openclaw/internal/vault"
 )
 
 // Options of Open.
@@ -46,6 +47,9 @@ type Options struct {
 	// By is who started the gateway.
 	By  claw.Principal
 	Log *Log
+	// Passphrase asks for the passphrase of the encrypted store; nil: nobody is
+	// there to type it.
+	Passphrase func() (vault.Secret, error)
 
 	rim rim
 }
@@ -133,7 +137,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		o.Log.redact.Store(&redact)
 	}
 	a.life, a.end = context.WithCancel(context.Background())
-	a.posture, a.secrets, a.models = &holder{app: a}, &secrets{app: a}, &models{app: a}
+	a.posture, a.secrets, a.models = &holder{app: a}, newSecrets(a, o.Passphrase), &models{app: a}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

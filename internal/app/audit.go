@@ -183,7 +183,8 @@ func auditSecrets(p configfile.Paths, c *config.Config, red *filter.Redactor, o 
 		plain[ref.Pointer] = true
 		out = append(out, measure(audit.Secret{Pointer: ref.Pointer, File: ref.File, Line: ref.Line, Column: ref.Column, Source: "plain"}, value))
 	})
-	res := newResolver(p, o.Env, c, nil)
+	getenv := func(name string) string { v, _ := o.Env(name); return v }
+	res := newResolver(p, o.Env, c, StoreOf(p, getenv, nil, nil), nil)
 	for _, e := range []struct {
 		pointer string
 		v       config.Value[config.SecretRef]

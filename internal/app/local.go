@@ -36,7 +36,7 @@ func RotateToken(p configfile.Paths) error { return writeToken(p.Secrets) }
 
 // RevealToken reads the gateway's token for the operator. The caller has had
 // the running gateway record it; without one it is recorded here first.
-func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) string) (string, error) {
+func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) string, ask func() (vault.Secret, error)) (string, error) {
 	l, err := configfile.Load(p, configfile.Options{Env: func(n string) (string, bool) { v := getenv(n); return v, v != "" }})
 	if err != nil {
 		return "", err
@@ -47,6 +47,7 @@ func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) st
 		}
 	}
 	a := &App{paths: p, getenv: getenv}
+	a.secrets = &secrets{app: a, store: StoreOf(p, getenv, ask, nil)}
 	ref := l.Config.Gateway.Auth.Token.V
 	if ref.Kind == config.NoSecret {
 		ref = config.SecretRef{Kind: config.SecretFile, Provider: "default", ID: "/gateway/token"}

@@ -190,7 +190,7 @@ func converse(t *testing.T, r rim) {
 	ask("remote", "what is on that page?")
 	_, err = a.Run(t.Context(), RunOptions{Argv: []string{"id"}})
 	must(err)
-	token, err := RevealToken(t.Context(), p, getenv)
+	token, err := RevealToken(t.Context(), p, getenv, nil)
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {

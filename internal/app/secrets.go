@@ -24,7 +24,9 @@ import (
 type secrets struct {
 	app *App
 
-	live vault.Live
+	store *vault.Store
+	floor floor
+	live  vault.Live
 	mu   sync.Mutex
 	gen  uint64
 	red  *filter.Redactor
@@ -45,7 +47,7 @@ func refOf(s config.SecretRef) vault.Ref {
 	case config.SecretExec:
 		r.Source = vault.SourceExec
 	case config.SecretStore:
-		r.Source = "store" // the encrypted store is not built yet: unresolved
+		r.Source = vault.SourceStore
 	case config.NoSecret:
 	}
 	s.Use(func(b []byte) { r.Literal = vault.NewSecret(b) })
@@ -54,11 +56,11 @@ func refOf(s config.SecretRef) vault.Ref {
 
 // resolver for one configuration.
 func (a *App) resolver(c *config.Config, live *vault.Live) *vault.Resolver {
-	return newResolver(a.paths, a.lookupEnv, c, live)
+	return newResolver(a.paths, a.lookupEnv, c, a.secrets.store, live)
 }
 
-func newResolver(paths configfile.Paths, env func(string) (string, bool), c *config.Config, live *vault.Live) *vault.Resolver {
-	o := vault.Options{Env: env, Credentials: paths.Credentials, Live: live}
+func newResolver(paths configfile.Paths, env func(string) (string, bool), c *config.Config, store *vault.Store, live *vault.Live) *vault.Resolver {
+	o := vault.Options{Env: env, Credentials: paths.Credentials, Store: store, Live: live}
 	named := false
 	for _, e := range c.Secrets.Providers {
 		p := &e.V

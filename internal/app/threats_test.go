@@ -237,7 +237,7 @@ func TestR61ProgramsAreUntrusted(t *testing.T) {
 	a := h.open()
 	base, stop := h.serve(a)
 	defer stop()
-	token, err := app.RevealToken(t.Context(), h.paths, h.getenv)
+	token, err := app.RevealToken(t.Context(), h.paths, h.getenv, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -306,7 +306,7 @@ func (e *env) cmdGatewayToken() *cobra.Command {
 					return err
 				}
 			}
-			token, err := app.RevealToken(e.ctx, p, e.getenv)
+			token, err := app.RevealToken(e.ctx, p, e.getenv, e.passphrase())
 			if err != nil {
 				return cannot(err, hintOf(err))
 			}

@@ -62,7 +62,7 @@ func (e *env) sandboxRun(o app.RunOptions, allowRoot bool) (app.Ran, error) {
 	if p, err = e.home(app.HomeOptions{}); err != nil {
 		return app.Ran{}, err
 	}
-	box, err := app.Open(e.ctx, app.Options{Paths: p, Version: version, Getenv: e.getenv})
+	box, err := app.Open(e.ctx, app.Options{Paths: p, Version: version, Getenv: e.getenv, Passphrase: e.passphrase()})
 	if err != nil {
 		return app.Ran{}, startError(err)
 	}

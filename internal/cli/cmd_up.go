@@ -131,7 +131,7 @@ func (e *env) runGateway(p configfile.Paths, f startFlags) error {
 		return cannot(err, "")
 	}
 	defer func() { _ = log.Close() }()
-	a, err := app.Open(e.ctx, app.Options{Paths: p, Loaded: l, Version: version, Getenv: e.getenv, Accept: accept, By: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Log: log})
+	a, err := app.Open(e.ctx, app.Options{Paths: p, Loaded: l, Version: version, Getenv: e.getenv, Accept: accept, By: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Log: log, Passphrase: e.passphrase()})
 	if err != nil {
 		return startError(err)
 	}

@@ -25,7 +25,7 @@ func (e *env) agentLocal(t agentTurn, allowRoot bool) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(e.ctx, app.Options{Paths: p, Version: version, Getenv: e.getenv})
+	a, err := app.Open(e.ctx, app.Options{Paths: p, Version: version, Getenv: e.getenv, Passphrase: e.passphrase()})
 	if err != nil {
 		return startError(err)
 	}

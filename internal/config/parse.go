@@ -30,6 +30,7 @@ func Parse(in Input) (*Config, Problems) {
 	r.block(reflect.ValueOf(c).Elem(), root, place{})
 	r.cross(c)
 	r.ps.sort()
+	c.references = r.references
 	return c, r.ps
 }
 
@@ -50,6 +51,8 @@ type reader struct {
 	ps      Problems
 	tables  tables
 	secrets map[*json5.Node]bool
+	// references in the order of the file.
+	references []Reference
 	// vars are the variables of the env block.
 	vars map[string]string
 }

@@ -53,8 +53,9 @@ type Config struct {
 	Backup      Backup           `key:"backup" doc:"encrypted backups"`
 	_           struct{}         `upstream:"meta wizard diagnostics cli update ui nodeHost broadcast audio media web canvasHost talk memory acp tts audit transcripts proxy surfaces tui bridge defaultModel image commitments crestodian"`
 
-	root    *json5.Node
-	secrets map[*json5.Node]bool
+	root       *json5.Node
+	secrets    map[*json5.Node]bool
+	references []Reference
 }
 
 // Gateway is the server.

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"io"
+
+	"github.com/openclaw-go/openclaw/internal/claw"
 )
 
 // SecretKind says where a secret's value is. The zero value is nowhere.
@@ -92,5 +94,15 @@ func (s SecretRef) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Stri
 
 // MarshalText prints String; encoding/json and log handlers use it.
 func (s SecretRef) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reference is one credential that the configuration refers to.
+type Reference struct {
+	At     claw.ConfigRef
+	Secret SecretRef
+}
+
+// References lists every credential that stands elsewhere, in the order of the
+// file. Credentials in plain text are Literals.
+func (c *Config) References() []Reference { return c.references }
 
 const redacted = "[redacted]"

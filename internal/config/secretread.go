@@ -44,6 +44,9 @@ func (r *reader) secret(o *Origin, s *SecretRef, n *json5.Node, at place) {
 		return
 	}
 	o.Set, o.Invalid = true, false
+	if s.Kind != SecretLiteral {
+		r.references = append(r.references, Reference{o.Ref, *s})
+	}
 }
 
 // literalOrEnv reads a credential that is written as a text.

@@ -20,6 +20,7 @@ const (
 	ConfigChange Event = "config.change"
 	SkillInstall Event = "skill.install"
 	SecretUse    Event = "secret.use"
+	SecretChange Event = "secret.change"
 	Lockdown     Event = "lockdown"
 	Pairing      Event = "pairing"
 	SessionNew   Event = "session.new"

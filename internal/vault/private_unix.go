@@ -14,7 +14,13 @@ import (
 // readPrivate reads a file that holds secrets: regular, ours, one name, not
 // readable or writable by others, at most limit bytes. The checks are made on
 // the handle that is read.
-func readPrivate(path string, limit int64) ([]byte, error) {
+func readPrivate(path string, limit int64) ([]byte, error) { return readOwned(path, limit, 0o077) }
+
+// readCredential reads a file of systemd's credentials directory: a file of
+// root's may show its reader as a group that reads.
+func readCredential(path string, limit int64) ([]byte, error) { return readOwned(path, limit, 0o037) }
+
+func readOwned(path string, limit int64, others fs.FileMode) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
@@ -30,7 +36,7 @@ func readPrivate(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%q is not a regular file", path)
 	case !ok || int(st.Uid) != os.Geteuid() && st.Uid != 0:
 		return nil, fmt.Errorf("%q belongs to another user", path)
-	case fi.Mode().Perm()&0o077 != 0:
+	case fi.Mode().Perm()&others != 0:
 		return nil, fmt.Errorf("%q has mode %04o, expected 0600: %w", path, fi.Mode().Perm(), errMode)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))

@@ -35,6 +35,8 @@ func readPrivate(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
+func readCredential(path string, limit int64) ([]byte, error) { return readPrivate(path, limit) }
+
 func checkDir(dir string) error {
 	fi, err := os.Lstat(dir)
 	if err != nil {

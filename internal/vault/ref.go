@@ -17,6 +17,7 @@ const (
 	SourceEnv     Source = "env"
 	SourceFile    Source = "file"
 	SourceExec    Source = "exec"
+	SourceStore   Source = "store" // the encrypted store
 	// SourceTemplate is a text with ${NAME} in it, or $NAME alone.
 	SourceTemplate Source = "template"
 )
@@ -42,7 +43,7 @@ func (r Ref) String() string {
 		names := []string{}
 		_ = r.Literal.Use(func(b []byte) error { names = templateNames(string(b)); return nil })
 		return "template " + strings.Join(names, ", ")
-	case SourceEnv, SourceFile, SourceExec:
+	case SourceEnv, SourceFile, SourceExec, SourceStore:
 		return fmt.Sprintf("%s:%s:%s", r.Source, r.provider(), r.ID)
 	}
 	return fmt.Sprintf("unknown source %q", string(r.Source))

@@ -23,6 +23,8 @@ type Options struct {
 	Providers []Provider
 	// Credentials is <state>/credentials, the default file provider's home.
 	Credentials string
+	// Store is the encrypted store; nil: there is none here.
+	Store *Store
 	// Starter runs exec providers.
 	Starter Starter
 	// Live learns every value that was resolved.
@@ -73,8 +75,10 @@ func (r *Resolver) resolve(ctx context.Context, ref Ref) (Secret, *reason) {
 		return r.file(ctx, ref)
 	case SourceExec:
 		return r.exec(ctx, ref)
+	case SourceStore:
+		return r.store(ref)
 	}
-	return Secret{}, because("use env, file or exec", "source %q is not one of env, file, exec", string(ref.Source))
+	return Secret{}, because("use env, file, exec or store", "source %q is not one of env, file, exec, store", string(ref.Source))
 }
 
 func (r *Resolver) template(ref Ref) (s Secret, why *reason) {
@@ -198,6 +202,36 @@ func (r *Resolver) credential(id string) (Secret, *reason) {
 	}
 	defer clear(data)
 	return NewSecret(bytes.TrimRight(data, "\r\n")), nil
+}
+
+// store reads one secret of the encrypted store.
+func (r *Resolver) store(ref Ref) (Secret, *reason) {
+	if ref.provider() != DefaultProvider {
+		if _, why := r.provider(ref); why != nil {
+			return Secret{}, why
+		}
+	}
+	if !IsName(ref.ID) {
+		return Secret{}, because("use A-Z, 0-9 and _", "%q is not the name of a stored secret", ref.ID)
+	}
+	if r.o.Store == nil {
+		return Secret{}, because("use a file or env reference", "there is no encrypted store here")
+	}
+	s, err := r.o.Store.Get(ref.ID)
+	if err == nil {
+		return s, nil
+	}
+	var locked *LockedError
+	hint := "openclaw secrets doctor"
+	switch {
+	case errors.Is(err, ErrNoStore), errors.Is(err, ErrNoSecret):
+		hint = "openclaw secrets set " + ref.ID
+	case errors.As(err, &locked):
+		hint = locked.Hint()
+	case errors.Is(err, ErrOld):
+		hint = "openclaw secrets doctor; openclaw secrets accept takes the store as it is"
+	}
+	return Secret{}, because(hint, "%s", strings.TrimPrefix(err.Error(), "vault: "))
 }
 
 func orDefault(n, def int64) int64 {

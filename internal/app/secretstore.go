@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/openclaw-go/openclaw/internal/config"
+	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/vault"
+)
+
+// Where the encrypted store and its key lie in a home.
+const (
+	StoreFile      = "vault.age"
+	StoreKeyFile   = "vault.key"
+	StoreKeySealed = "vault.key.age" // the key under a passphrase
+	// StoreCredential is the systemd credential that holds the key.
+	StoreCredential = "openclaw-vault-key"
+)
+
+// StoreOf is the encrypted store of a home. Ask types the passphrase; nil:
+// nobody is there to type it. Nothing is read before a secret is asked for.
+func StoreOf(p configfile.Paths, getenv func(string) string, ask func() (vault.Secret, error), floor func() uint64) *vault.Store {
+	path := filepath.Join(p.State, StoreFile)
+	k := vault.Keys{Keyring: vault.SystemKeyring(path), Wrapped: filepath.Join(p.State, StoreKeySealed), File: filepath.Join(p.State, StoreKeyFile), Passphrase: ask}
+	if dir := getenv("CREDENTIALS_DIRECTORY"); filepath.IsAbs(dir) {
+		k.Credential = filepath.Join(dir, StoreCredential)
+	}
+	return vault.NewStore(vault.StoreOptions{Path: path, Keys: k, Now: time.Now, Floor: floor})
+}
+
+// secretChange is what the record says of a change of the store. The entry
+// with a generation comes after the change; the one without comes before it.
+type secretChange struct {
+	Act        string   `json:"act"`
+	Names      []string `json:"names,omitempty"`
+	Generation uint64   `json:"generation,omitempty"`
+}
+
+// storeFloor finds the generation that the record has last: a store below it
+// was put back from a copy (R09).
+func storeFloor(r journal.Reader) (uint64, error) {
+	found, err := r.Search(context.Background(), journal.Filter{Events: []journal.Event{journal.SecretChange}, Text: `"generation":`, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	var c secretChange
+	if err := json.Unmarshal(found[0].Data, &c); err != nil {
+		return 0, fmt.Errorf("journal entry %d: %w", found[0].Seq, err)
+	}
+	return c.Generation, nil
+}
+
+// FloorOf reads the floor of a home's store from its record, once.
+func FloorOf(p configfile.Paths, env func(string) (string, bool)) func() uint64 {
+	return sync.OnceValue(func() uint64 {
+		n, err := storeFloor(journal.OpenReader(JournalFiles(p, env)))
+		if err != nil {
+			return 0 // journal verify says what is wrong with it
+		}
+		return n
+	})
+}
+
+// floor is the generation that the gateway's store must have at least. It is
+// looked up when the store is first needed.
+type floor struct {
+	app *App
+
+	mu     sync.Mutex
+	looked bool
+	least  uint64
+}
+
+func (f *floor) get() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.looked && f.app.journal != nil {
+		n, err := storeFloor(f.app.journal.Reader)
+		if err != nil {
+			f.app.log.Error("the record of the encrypted store was not read", "error", err)
+		}
+		f.looked, f.least = err == nil, max(n, f.least)
+	}
+	return f.least
+}
+
+// set takes what was recorded since.
+func (f *floor) set(n uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked, f.least = true, n
+}
+
+// bound gives the value of secrets.bindings.<name>: what its "secret" refers
+// to, or else the secret of the encrypted store that has the binding's name.
+// The error is a *vault.UnresolvedError.
+func (s *secrets) bound(ctx context.Context, name string) (vault.Secret, error) {
+	b := s.app.posture.config().Secrets.Bindings.Get(name)
+	key := "secrets.bindings." + name
+	if b == nil {
+		return vault.Secret{}, &vault.UnresolvedError{Key: key, Ref: name, Why: "there is no such binding"}
+	}
+	ref := b.Secret.V
+	if ref.Kind == config.NoSecret {
+		ref = config.SecretRef{Kind: config.SecretStore, Provider: vault.DefaultProvider, ID: name}
+	}
+	return s.resolve(ctx, key, ref)
+}
+
+func newSecrets(a *App, ask func() (vault.Secret, error)) *secrets {
+	s := &secrets{app: a}
+	s.floor.app = a
+	s.store = StoreOf(a.paths, a.getenv, ask, s.floor.get)
+	return s
+}
