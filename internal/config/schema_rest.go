@@ -144,6 +144,7 @@ type SecretBinding struct {
 	Methods List             `key:"methods" doc:"methods"`
 	Path    Value[string]    `key:"path" doc:"path prefix"`
 	Header  Value[string]    `key:"header" doc:"header it is put in"`
+	Agents  List             `key:"agents" doc:"agents whose programs may use it; unset: all"`
 }
 
 // Commands is commands.

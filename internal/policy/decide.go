@@ -282,7 +282,7 @@ func (r *EgressRules) judge(tool claw.ToolName, labels claw.Labels, h *Host) (Ve
 	case EgressDeny:
 		return Deny, "egress.not_listed", r.Where
 	case EgressAsk:
-		if tool == "web_fetch" && readOnlyMethod(h.Method) && !labels.Has(claw.Private) {
+		if tool == "web_fetch" && readOnlyMethod(h.Method) && !h.Body && h.URLBytes <= MaxReadURL && !labels.Has(claw.Private) {
 			return Allow, "egress.public_get", r.Where
 		}
 		return Ask, "egress.unknown_host", r.Where
@@ -308,15 +308,9 @@ func hostWords(rule RuleID, h *Host) (reason, hint string) {
 		return "a page may be read while nothing private is in the session", ""
 	case "egress.any_host":
 		return "tools.egress.mode lets any public host through", ""
-	case "egress.host_allowed":
-		return fmt.Sprintf("host %q is on the list", h.Name), ""
-	case "egress.method":
-		return fmt.Sprintf("host %q is listed for reading, not for %s", h.Name, h.Method),
-			"give the host class \"write\" in tools.egress.hosts if agents may change things there"
-	case "egress.path":
-		return fmt.Sprintf("host %q is listed for other paths than %q", h.Name, h.Path), "add the path to the host's rule in tools.egress.hosts"
-	case "egress.path_unknown":
-		return fmt.Sprintf("host %q is listed for some paths only, and the path cannot be seen through a tunnel", h.Name), "use web_fetch, or list the host without paths"
+	}
+	if reason, hint, ok := hostRuleWords(rule, h); ok {
+		return reason, hint
 	}
 	return "no egress mode is in force", ""
 }
@@ -328,21 +322,6 @@ func (h *HostRule) matches(name string) bool {
 		return len(name) > len(h.Host)-1 && strings.HasSuffix(name, h.Host[1:])
 	}
 	return h.Host == name
-}
-
-func (h *HostRule) judge(q *Host) (Verdict, RuleID, claw.ConfigRef) {
-	if len(h.Methods) > 0 && q.Method != "" && !slices.Contains(h.Methods, q.Method) ||
-		h.Class == HostRead && (q.CarriesData && q.Method != "" && !readOnlyMethod(q.Method)) {
-		return Deny, "egress.method", h.Where
-	}
-	switch {
-	case len(h.Paths) == 0 || q.Path == "" && q.Scheme == "": // a command line names hosts; its requests are judged one by one
-	case q.Path == "":
-		return Deny, "egress.path_unknown", h.Where
-	case !h.covers(q.Path):
-		return Deny, "egress.path", h.Where
-	}
-	return Allow, "egress.host_allowed", h.Where
 }
 
 // covers reports whether a path is one of the rule's, or lies below one. A

@@ -14,7 +14,7 @@ import (
 // field is written with its length, so no two requests have one form.
 func DigestOf(q Request) Digest {
 	var few [1024]byte
-	f := form{b: append(few[:0], "openclaw request v4\x00"...)}
+	f := form{b: append(few[:0], "openclaw request v5\x00"...)}
 	f.text(string(q.Agent), string(q.Session), string(q.Run), string(q.Call), string(q.Tool), q.Generation, q.Profile, q.Nonce)
 	f.json(q.Arguments)
 	p := &q.Principal
@@ -115,7 +115,8 @@ func (f *form) facts(x *Facts) bool {
 		h := &x.Hosts[i]
 		f.text(h.Name, h.Scheme, h.Method, h.Path)
 		f.num(h.Port)
-		f.b = append(f.b, flag(h.CarriesData))
+		f.num(h.URLBytes)
+		f.b = append(f.b, flag(h.CarriesData), flag(h.Body))
 	}
 	f.num(len(x.Sends))
 	for i := range x.Sends {

@@ -191,6 +191,10 @@ type Host struct {
 	// CarriesData: a method other than GET/HEAD, a body, or a URL that the
 	// operator did not give verbatim.
 	CarriesData bool `json:"carriesData,omitempty"`
+	// Body: the request has one. URLBytes is the length of its URL as sent,
+	// query included; 0 where that cannot be seen.
+	Body     bool `json:"body,omitempty"`
+	URLBytes int  `json:"urlBytes,omitempty"`
 }
 
 // Send is a message that would leave.

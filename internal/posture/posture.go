@@ -55,6 +55,9 @@ type Posture struct {
 	Notes  []Note            `json:"notes,omitempty"`
 	// Credentials are the keys and the hosts that they may be sent to.
 	Credentials []Credential `json:"credentials,omitempty"`
+	// Bindings are the places where secrets may be put into requests of
+	// programs, which see placeholders only.
+	Bindings []policy.Binding `json:"bindings,omitempty"`
 }
 
 // Agent is one agent as it takes effect. The first one answers by default.
@@ -97,6 +100,7 @@ func Of(c *config.Config, w World) Posture {
 	for i := range p.Agents {
 		b.separate(p.Agents, i)
 	}
+	p.Bindings = b.bindings()
 	p.Notes = b.notes
 	if w.Credentials != nil {
 		p.Credentials = w.Credentials(c)
