@@ -136,6 +136,9 @@ type Confinement struct {
 	ReadOnly []string    `json:"readOnly,omitempty"`
 	Network  NetworkMode `json:"network"`
 	Limits   Limits      `json:"limits"`
+	// Container is how runs in a container are made; nil means that there are
+	// none. For applies it to a session.
+	Container *Container `json:"container,omitempty"`
 }
 
 // Hash names the profile: two that differ in anything have different ones.

@@ -39,6 +39,7 @@ func Loosens(before, next Posture) []Change {
 	d.gateway(before.Gateway, next.Gateway)
 	d.credentials(before.Credentials, next.Credentials)
 	d.skills(before.Skills, next.Skills)
+	d.bindings(before.Bindings, next.Bindings)
 	for i := range next.Agents {
 		n := &next.Agents[i]
 		old, known := before.Agent(n.ID)
@@ -136,6 +137,9 @@ func (d *diff) rules(a, b policy.Rules) {
 	}
 	d.budget(a, b)
 	d.confinement(a.Confinement, b.Confinement)
+	if a.Confinement.Workspace != "" {
+		d.container(a.Confinement, b.Confinement, b.Agent)
+	}
 }
 
 // budget compares limits: one that is gone or higher lets more through.

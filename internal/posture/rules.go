@@ -314,6 +314,7 @@ func (b *builder) confinement(id claw.AgentID, own *config.Agent, guide *config.
 			c.Level = l
 		}
 	}
+	c.Container = b.container(own, writtenLevel(&b.c.Tools.Exec, x, &own.Tools.Exec))
 	c.Unconfined = c.Level == policy.LevelNone && (x.Unconfined.Or(false) || own.Tools.Exec.Unconfined.Or(false))
 	if c.Level == policy.LevelNone && c.Unconfined {
 		b.note(claw.Critical, "sandbox.unconfined", "commands of agent "+string(id)+" run without confinement", x.Level.Ref)
@@ -344,4 +345,12 @@ func (b *builder) confinement(id claw.AgentID, own *config.Agent, guide *config.
 	timeout := either(own.Tools.Exec.Timeout, x.Timeout, config.Duration(1800*1e9))
 	c.Limits.TimeoutMs = millis(timeout)
 	return c
+}
+
+// writtenLevel is the level that the configuration names, if it does.
+func writtenLevel(blocks ...*config.Exec) (out config.Value[string]) {
+	for _, e := range blocks {
+		pick(&out, e.Level)
+	}
+	return out
 }
