@@ -48,7 +48,6 @@ type RouteEvent struct {
 const (
 	routeConns = 512
 	routeIdle  = 15 * time.Minute // a model may think for long
-	routeTime  = 24 * time.Hour
 )
 
 // RouteOf is what the way out of a home lets through: the origins of the
@@ -144,7 +143,7 @@ func ServeRoute(ctx context.Context, o RouteOptions) error {
 	if o.Ready != nil {
 		o.Ready(ln.Addr().String())
 	}
-	proxy := out.Proxy(egress.ProxyOptions{Permit: permit, MaxConns: routeConns, MaxBytes: math.MaxInt64, Idle: routeIdle, MaxTime: routeTime,
+	proxy := out.Proxy(egress.ProxyOptions{Permit: permit, MaxConns: routeConns, MaxBytes: math.MaxInt64, Idle: routeIdle,
 		Decide: func(_ context.Context, h policy.Host) policy.Step { return route.Judge(h) }})
 	if err := proxy.Serve(ctx, ln); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
