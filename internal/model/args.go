@@ -26,15 +26,16 @@ func CheckArguments(raw []byte, depth int) (json.RawMessage, string) {
 	case !json.Valid(raw):
 		return nil, "arguments are not valid JSON"
 	}
-	if key, doubled := doubledKey(raw); doubled {
-		return nil, "arguments have the key " + quote(key) + " twice"
+	if why := readsApart(raw); why != "" {
+		return nil, "arguments have " + why
 	}
 	return json.RawMessage(bytes.Clone(raw)), ""
 }
 
-// doubledKey finds an object key that occurs twice in one object of valid
-// JSON, escapes decoded.
-func doubledKey(raw []byte) (string, bool) {
+// readsApart names what two readers of valid JSON may understand differently:
+// a key that occurs twice in one object, escapes decoded, or a number beyond
+// float64. Empty when there is nothing.
+func readsApart(raw []byte) string {
 	type level struct {
 		keys  map[string]bool // nil in an array
 		value bool            // the next token is a value
@@ -45,7 +46,12 @@ func doubledKey(raw []byte) (string, bool) {
 	for {
 		tok, err := dec.Token()
 		if err == io.EOF || err != nil {
-			return "", false
+			return ""
+		}
+		if n, ok := tok.(json.Number); ok {
+			if _, err := n.Float64(); err != nil {
+				return "the number " + quote(string(n)) + ", which fits no float64"
+			}
 		}
 		top := len(stack) - 1
 		if d, ok := tok.(json.Delim); ok {
@@ -72,7 +78,7 @@ func doubledKey(raw []byte) (string, bool) {
 		}
 		key, _ := tok.(string)
 		if stack[top].keys[key] {
-			return key, true
+			return "the key " + quote(key) + " twice"
 		}
 		stack[top].keys[key], stack[top].value = true, true
 	}

@@ -167,7 +167,7 @@ func TestArguments(t *testing.T) {
 	for in, ok := range map[string]bool{
 		`{}`: true, ` {"a":1} `: true, `{"a":[{"x":1},{"x":2}]}`: true, `{"a":{"a":{"a":1}}}`: true,
 		`{"a":1,"a":1}`: false, `{"a":1,"\u0061":2}`: false, `{"o":{"x":1,"y":2,"x":3}}`: false, `{"l":[[{"x":1,"x":2}]]}`: false,
-		`[]`: false, `null`: false, `"x"`: false, ``: false, `{"a":1}{"b":2}`: false, `{"a":1}x`: false, "{\"a\":\"\xff\"}": false, `{"a":1,}`: false, `{a:1}`: false,
+		`[]`: false, `null`: false, `"x"`: false, ``: false, `{"a":1}{"b":2}`: false, `{"a":1}x`: false, "{\"a\":\"\xff\"}": false, `{"a":1,}`: false, `{"a":1e308}`: true, `{"a":1e309}`: false, `{"a":[-1e999]}`: false, `{a:1}`: false,
 		strings.Repeat(`{"a":`, 63) + "1" + strings.Repeat("}", 63): true,
 		strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65): false,
 	} {
