@@ -52,6 +52,7 @@ var rules = map[string]rule{
 	"files":                 {ring: 1, may: []string{"policy"}},
 	"journal":               {ring: 1, may: []string{"chain", "atomicfile"}},
 	"store":                 {ring: 1, may: []string{"atomicfile"}},
+	"notify":                {ring: 1, may: []string{"atomicfile", "filter"}},
 	"ledger":                {ring: 1, may: []string{"atomicfile", "budget"}},
 	"model":                 {ring: 1},
 	"model/anthropic":       {ring: 1, may: []string{"model"}},

@@ -19,8 +19,10 @@ func (r *reader) cross(c *Config) {
 	r.crossNames(c)
 	r.crossBind(&c.Gateway)
 	r.crossLoops(c)
-	if at := c.Security.Nightly.At; at.Set && !isClock(at.V) {
-		r.bad(&c.Security.Nightly.At.Origin, quote(at.V), `a time of day such as "03:00"`)
+	for _, at := range []*Value[string]{&c.Security.Nightly.At, &c.Monitor.QuietHours.From, &c.Monitor.QuietHours.To} {
+		if at.Set && !isClock(at.V) {
+			r.bad(&at.Origin, quote(at.V), `a time of day such as "03:00"`)
+		}
 	}
 }
 

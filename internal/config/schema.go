@@ -49,9 +49,10 @@ type Config struct {
 	Discovery   Discovery        `key:"discovery" opt:"unbuilt" doc:"announcing on the local network; always off here"`
 	Cron        Cron             `key:"cron" opt:"unbuilt" doc:"scheduled jobs"`
 	Notify      Notify           `key:"notify" doc:"alerts out"`
-	Monitor     Raw              `key:"monitor" doc:"counters and thresholds"`
+	Monitor     Monitor          `key:"monitor" doc:"counters and thresholds"`
+	Diagnostics Diagnostics      `key:"diagnostics" doc:"metrics out"`
 	Backup      Backup           `key:"backup" doc:"encrypted backups"`
-	_           struct{}         `upstream:"meta wizard diagnostics cli update ui nodeHost broadcast audio media web canvasHost talk memory acp tts audit transcripts proxy surfaces tui bridge defaultModel image commitments crestodian"`
+	_           struct{}         `upstream:"meta wizard cli update ui nodeHost broadcast audio media web canvasHost talk memory acp tts audit transcripts proxy surfaces tui bridge defaultModel image commitments crestodian"`
 
 	root       *json5.Node
 	secrets    map[*json5.Node]bool

@@ -299,7 +299,9 @@ type Nightly struct {
 	Origin
 	Enabled  Value[bool]   `key:"enabled" def:"true" doc:"run it"`
 	At       Value[string] `key:"at" def:"03:00" doc:"local time"`
+	Deep     Value[bool]   `key:"deep" def:"true" doc:"look at the machine too"`
 	KeepDays Value[int]    `key:"keepDays" min:"1" def:"30" doc:"how long reports stay"`
+	AlertOn  Value[string] `key:"alertOn" enum:"critical,warn,info,never" def:"critical" doc:"least severity of a new finding that alerts; a failed audit always does"`
 }
 
 // Witness is security.witness.
@@ -453,13 +455,62 @@ type Notify struct {
 // NotifyTarget is notify.targets[].
 type NotifyTarget struct {
 	Origin
-	Type     Value[string]    `key:"type" enum:"telegram,pushover,webhook,ntfy,mail" doc:"kind"`
+	Name     Value[string]    `key:"name" doc:"what it is called; the type when absent"`
+	Type     Value[string]    `key:"type" enum:"telegram,pushover,webhook,ntfy,mail" also:"smtp=mail" doc:"kind"`
 	URL      Value[string]    `key:"url" doc:"address"`
 	To       Value[string]    `key:"to" opt:"ids" doc:"conversation or mailbox"`
 	From     Value[string]    `key:"from" doc:"sender of mail"`
 	User     Value[SecretRef] `key:"user" doc:"account"`
 	Token    Value[SecretRef] `key:"token" doc:"credential"`
 	Severity Value[string]    `key:"severity" enum:"critical,warn,info" def:"critical" doc:"least severity"`
+}
+
+// Monitor is monitor.
+type Monitor struct {
+	Origin
+	Enabled      Value[bool]     `key:"enabled" def:"true" doc:"watch the journal"`
+	AuthFailures MonitorAuth     `key:"authFailures" doc:"failed sign-ins in an hour"`
+	ModelCalls   Value[float64]  `key:"modelCalls" min:"1.1" def:"2" doc:"times the usual that model calls may reach in an hour"`
+	NewSessions  Value[int]      `key:"newSessions" min:"1" def:"10" doc:"new sessions in an hour that are worth a look"`
+	LearnDays    Value[int]      `key:"learnDays" min:"1" max:"60" def:"3" doc:"days with work before habits are judged"`
+	Drift        Value[Duration] `key:"driftMinutes" unit:"m" def:"10" doc:"how long a file may differ from what is in force"`
+	QuietHours   QuietHours      `key:"quietHours" doc:"when only critical alerts are sent"`
+}
+
+// MonitorAuth is monitor.authFailures.
+type MonitorAuth struct {
+	Origin
+	Normal      Value[int] `key:"normal" min:"0" def:"5" doc:"up to so many are normal"`
+	Investigate Value[int] `key:"investigate" min:"1" def:"10" doc:"above so many there is an alert"`
+}
+
+// QuietHours is monitor.quietHours.
+type QuietHours struct {
+	Origin
+	From Value[string] `key:"from" doc:"local time, for example 22:00"`
+	To   Value[string] `key:"to" doc:"local time, for example 07:00"`
+}
+
+// Diagnostics is diagnostics.
+type Diagnostics struct {
+	Origin
+	Enabled Value[bool] `key:"enabled" def:"true" doc:"export what is configured below"`
+	OTel    OTel        `key:"otel" doc:"OpenTelemetry export"`
+	_       struct{}    `upstream:"flags cacheTrace"`
+}
+
+// OTel is diagnostics.otel. Metrics alone are exported.
+type OTel struct {
+	Origin
+	Enabled  Value[bool]           `key:"enabled" def:"false" doc:"export"`
+	Endpoint Value[string]         `key:"endpoint" doc:"collector; /v1/metrics is added"`
+	MetricsE Value[string]         `key:"metricsEndpoint" doc:"whole address for metrics"`
+	Protocol Value[string]         `key:"protocol" enum:"http/json,http/protobuf" def:"http/json" doc:"both are sent as JSON"`
+	Headers  Map[Value[SecretRef]] `key:"headers" doc:"headers of each request"`
+	Service  Value[string]         `key:"serviceName" def:"openclaw" doc:"service.name"`
+	Metrics  Value[bool]           `key:"metrics" def:"true" doc:"export metrics"`
+	Flush    Value[Duration]       `key:"flushIntervalMs" unit:"ms" def:"60000" doc:"how often"`
+	_        struct{}              `upstream:"tracesEndpoint logsEndpoint traces logs sampleRate captureContent"`
 }
 
 // Backup is backup.
