@@ -39,6 +39,11 @@ type Egress struct {
 	now      func() time.Time
 	guard    guard
 
+	bindings  func() []Bound
+	secrets   func(f func(value []byte))
+	mint      mint
+	authority authority
+
 	rootsOnce sync.Once
 	roots     *x509.CertPool
 	rootsErr  error
@@ -49,7 +54,9 @@ func New(o Options) (*Egress, error) {
 	if o.Record == nil {
 		return nil, errors.New("egress: Record is required: no effect without a record")
 	}
-	e := &Egress{resolver: o.Resolver, record: o.Record, private: o.Private, caFile: o.CAFile, now: o.Now, guard: newGuard()}
+	e := &Egress{resolver: o.Resolver, record: o.Record, private: o.Private, caFile: o.CAFile, now: o.Now, guard: newGuard(),
+		bindings: o.Bindings, secrets: o.Secrets}
+	e.guard.ownPorts = o.OwnPorts
 	if e.resolver == nil {
 		e.resolver = &net.Resolver{PreferGo: true}
 	}

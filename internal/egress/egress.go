@@ -35,8 +35,9 @@ type Event struct {
 	Verdict policy.Verdict // Allow goes on to dial
 	Rule    policy.RuleID
 	Reason  string
-	// Digest of the permit, when there is one.
-	Digest policy.Digest
+	// Digest of the permit, when there is one, and the session that caused it.
+	Digest  policy.Digest
+	Session claw.SessionKey
 }
 
 // Kind says on which road a destination was met.
@@ -47,6 +48,7 @@ const (
 	KindFetch   Kind = "fetch"   // web_fetch, redirects included
 	KindProxy   Kind = "proxy"   // plain HTTP from a sandbox
 	KindConnect Kind = "connect" // CONNECT from a sandbox
+	KindInside  Kind = "inside"  // a request within a connection to a bound host
 	KindClient  Kind = "client"  // the gateway's own clients, once per connection
 )
 
@@ -68,6 +70,14 @@ type Options struct {
 	Proxy string
 	// CAFile adds roots (gateway.egress.caFile) to the system's.
 	CAFile string
+	// OwnPorts are ports of this machine that no exception opens to agents: the
+	// gateway's own (R39).
+	OwnPorts []int
+	// Bindings lists the secrets that may be put in now; nil means none.
+	// Connections to their hosts are looked into, no others.
+	Bindings func() []Bound
+	// Secrets calls f with every value in use, to be struck out of answers.
+	Secrets func(f func(value []byte))
 	// Now; nil is the clock.
 	Now func() time.Time
 }
@@ -123,4 +133,9 @@ const (
 	RuleMalformed  policy.RuleID = "egress.malformed_request"
 	RuleLimit      policy.RuleID = "egress.limit"
 	RuleForeign    policy.RuleID = "egress.host_not_bound"
+	RuleSelf       policy.RuleID = "egress.own_gateway"
+	// RulePlaceholder: somebody tried to have a secret written where others
+	// read it. It is an alert (R11).
+	RulePlaceholder policy.RuleID = "egress.placeholder_misplaced"
+	RuleEncoding    policy.RuleID = "egress.encoding"
 )

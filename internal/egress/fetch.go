@@ -34,7 +34,7 @@ func (c *Client) fetch(ctx context.Context, p policy.Permit, r FetchRequest) (Fe
 	defer cancel()
 	target, err := parseHop(r.URL)
 	if err != nil {
-		return FetchResult{}, err
+		return FetchResult{}, c.alert(ctx, p, err)
 	}
 	target.host.CarriesData = r.CarriesData
 	origin := target.host
@@ -57,7 +57,11 @@ func (c *Client) fetch(ctx context.Context, p policy.Permit, r FetchRequest) (Fe
 		if !redirects(res.StatusCode) || location == "" {
 			defer func() { _ = res.Body.Close() }()
 			out.URL = target.url.String()
-			return out, readBody(&out, res, r)
+			err := readBody(&out, res, r)
+			if s := newScrubber(c.e.secrets); !s.empty() {
+				s.clean(out.Body, true)
+			}
+			return out, err
 		}
 		_ = res.Body.Close()
 		if n == r.MaxRedirects {
@@ -121,6 +125,12 @@ func hopOf(u *url.URL) (hop, error) {
 	if err != nil {
 		return hop{}, err
 	}
+	if holdsMarker(u.String()) {
+		return hop{}, misplaced(name, "a URL")
+	}
+	if botPath(u.EscapedPath()) {
+		return hop{}, refuse(name, RuleCredential, "a bot token in a path is refused")
+	}
 	if p := u.Port(); p != "" {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
@@ -137,7 +147,7 @@ func hopOf(u *url.URL) (hop, error) {
 			clean.Host = "[" + name + "]"
 		}
 	}
-	return hop{url: &clean, host: policy.Host{Name: name, Port: port, Scheme: u.Scheme, Method: http.MethodGet, Path: sentPath(&clean)}}, nil
+	return hop{url: &clean, host: policy.Host{Name: name, Port: port, Scheme: u.Scheme, Method: http.MethodGet, Path: sentPath(&clean), URLBytes: len(clean.String())}}, nil
 }
 
 // nextHop is where a redirect leads. What a server chose was not given by the
@@ -245,6 +255,16 @@ func accepted(media string, list []string) bool {
 		return true
 	}
 	return false
+}
+
+// alert records a placeholder in a URL; other URLs that name no destination
+// are no event.
+func (c *Client) alert(ctx context.Context, p policy.Permit, err error) error {
+	var r *Refusal
+	if !errors.As(err, &r) || r.Rule != RulePlaceholder {
+		return err
+	}
+	return c.e.refused(ctx, Event{Kind: KindFetch, Agent: p.Agent(), Host: policy.Host{Name: r.Host}, Digest: p.Digest()}, r)
 }
 
 // sentPath is the path that is sent; an empty one is the root.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"code.dny.dev/ssrf"
@@ -16,6 +17,8 @@ type guard struct {
 	public *ssrf.Guardian
 	// interfaces lists the addresses of this machine.
 	interfaces func() ([]net.Addr, error)
+	// ownPorts of this machine are the gateway's.
+	ownPorts []int
 }
 
 func newGuard() guard {
@@ -37,6 +40,12 @@ var embedding = [...]netip.Prefix{
 	netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("::/96"), netip.MustParsePrefix("::ffff:0:0:0/96"),
 }
 
+// isatap reports an address that stands for the v4 address in its last bytes.
+func isatap(a netip.Addr) bool {
+	b := a.As16()
+	return a.Is6() && b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
+}
+
 // check refuses an address that is not public, belongs to this machine, or
 // stands for another one. except are the operator's exceptions.
 func (g guard) check(name string, at netip.AddrPort, except []Private) error {
@@ -55,9 +64,12 @@ func (g guard) check(name string, at netip.AddrPort, except []Private) error {
 			return refuse(name, RuleAddress, "address %s carries another address within it", addr)
 		}
 	}
+	if isatap(addr) {
+		return refuse(name, RuleAddress, "address %s carries another address within it", addr)
+	}
 	for _, p := range except {
 		if p.Prefix.Contains(addr) && (p.Port == 0 || p.Port == at.Port()) {
-			return nil
+			return g.notGateway(name, netip.AddrPortFrom(addr, at.Port()))
 		}
 	}
 	network := "tcp4"
@@ -67,14 +79,40 @@ func (g guard) check(name string, at netip.AddrPort, except []Private) error {
 	if err := g.public.Safe(network, netip.AddrPortFrom(addr, at.Port()).String(), nil); err != nil {
 		return refuse(name, RuleAddress, "address %s is not a public address", addr)
 	}
-	own, err := g.interfaces()
+	own, err := g.own(addr)
 	if err != nil {
 		return refuse(name, RuleAddress, "the addresses of this machine could not be read")
 	}
-	for _, a := range own {
+	if own {
+		return refuse(name, RuleAddress, "address %s belongs to this machine", addr)
+	}
+	return nil
+}
+
+// own reports whether an address is one of this machine's.
+func (g guard) own(addr netip.Addr) (bool, error) {
+	if addr.IsLoopback() || addr.IsUnspecified() {
+		return true, nil
+	}
+	list, err := g.interfaces()
+	if err != nil {
+		return false, err
+	}
+	for _, a := range list {
 		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap() == addr {
-			return refuse(name, RuleAddress, "address %s belongs to this machine", addr)
+			return true, nil
 		}
+	}
+	return false, nil
+}
+
+// notGateway refuses the gateway itself, which no exception is meant for.
+func (g guard) notGateway(name string, at netip.AddrPort) error {
+	if !slices.Contains(g.ownPorts, int(at.Port())) {
+		return nil
+	}
+	if own, err := g.own(at.Addr()); err != nil || own {
+		return refuse(name, RuleSelf, "%s is this gateway", at)
 	}
 	return nil
 }

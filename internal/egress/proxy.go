@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
@@ -18,10 +19,15 @@ type ProxyOptions struct {
 	Decide Decider
 	// Again judges what is open already, without asking anybody; nil is Decide.
 	Again Decider
-	// MaxConns at the same time, MaxBytes in both directions together.
+	// Session that the run belongs to: its placeholders are filled in, those of
+	// other sessions are refused.
+	Session claw.SessionKey
+	// MaxConns at the same time, MaxBytes in both directions together, MaxTime
+	// of one connection.
 	MaxConns int
 	MaxBytes int64
 	Idle     time.Duration
+	MaxTime  time.Duration
 }
 
 // Default limits of a proxy.
@@ -29,6 +35,7 @@ const (
 	DefaultProxyConns = 64
 	DefaultProxyBytes = 1 << 30
 	DefaultProxyIdle  = 2 * time.Minute
+	DefaultProxyTime  = 2 * time.Hour
 )
 
 // Proxy serves HTTP and CONNECT to sandboxed programs. It is the only network
@@ -44,6 +51,6 @@ func (e *Egress) Proxy(o ProxyOptions) *Proxy { return e.newProxy(o) }
 // closes ln and every connection. It returns nil when ctx ended.
 func (p *Proxy) Serve(ctx context.Context, ln net.Listener) error { return p.serve(ctx, ln) }
 
-// Recheck decides every open tunnel again and closes those that are no longer
-// allowed. Called when a session's labels grow or the rules change (R15).
+// Recheck decides every open tunnel and request again and closes those that
+// are no longer allowed. Called when a session's labels grow or the rules change (R15).
 func (p *Proxy) Recheck(ctx context.Context) { p.recheck(ctx) }

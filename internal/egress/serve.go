@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +34,9 @@ type proxy struct {
 	tunnels map[*tunnel]bool
 }
 
-// tunnel is one open CONNECT.
+// tunnel is one open CONNECT, or one request while it goes on.
 type tunnel struct {
+	kind     Kind
 	host     policy.Host
 	client   net.Conn
 	upstream net.Conn
@@ -56,6 +56,9 @@ func (e *Egress) newProxy(o ProxyOptions) *Proxy {
 	}
 	if o.Idle <= 0 {
 		o.Idle = DefaultProxyIdle
+	}
+	if o.MaxTime <= 0 {
+		o.MaxTime = DefaultProxyTime
 	}
 	return &Proxy{proxy: proxy{e: e, o: o, tlsPort: 443, slots: make(chan struct{}, o.MaxConns), tunnels: map[*tunnel]bool{}}}
 }
@@ -86,6 +89,8 @@ func (p *proxy) serve(ctx context.Context, ln net.Listener) error {
 		go func() {
 			defer handlers.Done()
 			defer func() { <-p.slots }()
+			ctx, cancel := context.WithTimeout(ctx, p.o.MaxTime)
+			defer cancel()
 			closeOnEnd := context.AfterFunc(ctx, func() { _ = conn.Close() })
 			defer closeOnEnd()
 			defer func() { _ = conn.Close() }()
@@ -115,7 +120,7 @@ func (p *proxy) handle(ctx context.Context, conn net.Conn) {
 }
 
 func (p *proxy) event(k Kind, h policy.Host) Event {
-	return Event{Kind: k, Agent: p.o.Permit.Agent(), Host: h, Digest: p.o.Permit.Digest()}
+	return Event{Kind: k, Agent: p.o.Permit.Agent(), Host: h, Digest: p.o.Permit.Digest(), Session: p.o.Session}
 }
 
 // reject records a refusal of the proxy's own and answers it.
@@ -198,6 +203,10 @@ func (p *proxy) connect(ctx context.Context, conn net.Conn, r *bufio.Reader, req
 		p.reject(ctx, conn, http.StatusForbidden, ev, bad)
 		return
 	}
+	if slices.Contains(p.e.boundHosts(), name) {
+		p.inside(ctx, conn, r, ev)
+		return
+	}
 	if !p.admit(ctx, conn, ev) {
 		return
 	}
@@ -206,19 +215,29 @@ func (p *proxy) connect(ctx context.Context, conn net.Conn, r *bufio.Reader, req
 		return
 	}
 	defer func() { _ = up.Close() }()
-	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+	h, ok := p.established(ctx, conn, r, ev)
+	if !ok {
 		return
+	}
+	p.tunnel(ctx, &tunnel{kind: KindConnect, host: ev.Host, client: conn, upstream: up}, r, h)
+}
+
+// established tells the client that its tunnel stands and reads its
+// ClientHello, which must be for the host that was decided.
+func (p *proxy) established(ctx context.Context, conn net.Conn, r io.Reader, ev Event) (hello, bool) {
+	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return hello{}, false
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(helloTimeout))
 	h, err := readHello(r)
-	if err == nil && h.sni != name {
-		err = notHello(RuleSNI, "the tunnel is for %q, its ClientHello names %q", name, h.sni)
+	if err == nil && h.sni != ev.Host.Name {
+		err = notHello(RuleSNI, "the tunnel is for %q, its ClientHello names %q", ev.Host.Name, h.sni)
 	}
 	if err != nil {
 		p.refuseHello(ctx, conn, ev, err)
-		return
+		return hello{}, false
 	}
-	p.tunnel(ctx, &tunnel{host: ev.Host, client: conn, upstream: up}, r, h)
+	return h, true
 }
 
 // refuseHello records why a tunnel carries nothing and ends it with a TLS
@@ -235,17 +254,7 @@ func (p *proxy) refuseHello(ctx context.Context, conn net.Conn, ev Event, err er
 
 // tunnel passes bytes until one side ends, nothing moves, or the limit is met.
 func (p *proxy) tunnel(ctx context.Context, t *tunnel, r io.Reader, h hello) {
-	p.mu.Lock()
-	p.tunnels[t] = true
-	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		delete(p.tunnels, t)
-		p.mu.Unlock()
-		t.close()
-	}()
-	stop := context.AfterFunc(ctx, t.close)
-	defer stop()
+	defer p.track(ctx, t)()
 	if !p.count(len(h.raw)) {
 		return
 	}
@@ -261,6 +270,22 @@ func (p *proxy) tunnel(ctx context.Context, t *tunnel, r io.Reader, h hello) {
 	p.pass(t.client, t.upstream, t)
 	_ = closeWrite(t.client)
 	<-done
+}
+
+// track makes t end when ctx does or a recheck refuses it. The function that it
+// returns ends t.
+func (p *proxy) track(ctx context.Context, t *tunnel) func() {
+	p.mu.Lock()
+	p.tunnels[t] = true
+	p.mu.Unlock()
+	stop := context.AfterFunc(ctx, t.close)
+	return func() {
+		stop()
+		p.mu.Lock()
+		delete(p.tunnels, t)
+		p.mu.Unlock()
+		t.close()
+	}
 }
 
 func closeWrite(c net.Conn) error {
@@ -312,114 +337,8 @@ func (p *proxy) recheck(ctx context.Context) {
 		again = p.o.Decide
 	}
 	for _, t := range open {
-		if p.e.decide(ctx, again, p.event(KindConnect, t.host), policy.Allow) != nil {
+		if p.e.decide(ctx, again, p.event(t.kind, t.host), policy.Allow) != nil {
 			t.close()
 		}
 	}
-}
-
-// forward serves a plain HTTP request.
-func (p *proxy) forward(ctx context.Context, conn net.Conn, req *http.Request) {
-	h, err := hopOf(req.URL)
-	ev := p.event(KindProxy, h.host)
-	if !req.URL.IsAbs() || req.URL.Scheme != "http" {
-		p.reject(ctx, conn, http.StatusBadRequest, ev, malformed("the proxy takes http:// URLs and CONNECT"))
-		return
-	}
-	var bad *Refusal
-	if errors.As(err, &bad) {
-		ev.Host = policy.Host{Name: strings.ToLower(req.URL.Hostname()), Scheme: "http", Method: req.Method}
-		p.reject(ctx, conn, http.StatusForbidden, ev, bad)
-		return
-	}
-	ev.Host.Method, ev.Host.CarriesData = req.Method, true
-	if what := foreignCredential(req); what != "" {
-		p.reject(ctx, conn, http.StatusForbidden, ev, refuse(h.host.Name, RuleCredential, "the request brings a credential of its own (%s)", what))
-		return
-	}
-	if !p.admit(ctx, conn, ev) {
-		return
-	}
-	up, ok := p.dialFor(ctx, conn, ev)
-	if !ok {
-		return
-	}
-	defer func() { _ = up.Close() }()
-	stop := context.AfterFunc(ctx, func() { _ = up.Close() })
-	defer stop()
-	p.exchange(conn, up, req, h)
-}
-
-// exchange sends the request with its Host as decided and passes the answer.
-func (p *proxy) exchange(conn, up net.Conn, req *http.Request, h hop) {
-	t := &tunnel{host: h.host, client: conn, upstream: up}
-	out := req.Clone(context.Background())
-	out.URL, out.Host, out.RequestURI, out.Close = h.url, h.url.Host, "", true
-	dropHopHeaders(out.Header)
-	// Neither body is closed: that would read it to its end, uncounted and
-	// however long. Its connection is closed instead.
-	if req.Body != nil {
-		out.Body = io.NopCloser(&meter{r: req.Body, p: p, t: t})
-	}
-	_ = up.SetDeadline(time.Now().Add(p.o.Idle))
-	_ = conn.SetDeadline(time.Now().Add(p.o.Idle))
-	if strings.EqualFold(out.Header.Get("Expect"), "100-continue") {
-		out.Header.Del("Expect")
-		if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
-			return
-		}
-	}
-	if err := out.Write(up); err != nil {
-		answer(conn, http.StatusBadGateway, refuse(h.host.Name, "egress.unreachable", "the request could not be sent"))
-		return
-	}
-	res, err := readResponse(up, req)
-	if err != nil {
-		answer(conn, http.StatusBadGateway, refuse(h.host.Name, "egress.bad_answer", "the answer is not HTTP"))
-		return
-	}
-	dropHopHeaders(res.Header)
-	res.Close = true
-	res.Body = io.NopCloser(&meter{r: res.Body, p: p, t: t})
-	_ = res.Write(conn)
-}
-
-// readResponse reads the head of the final answer, within bounds.
-func readResponse(up io.Reader, req *http.Request) (*http.Response, error) {
-	bounded := &io.LimitedReader{R: up, N: 4 * maxHead}
-	r := bufio.NewReaderSize(bounded, maxHead)
-	for range 5 {
-		res, err := http.ReadResponse(r, req)
-		if err != nil {
-			return nil, err
-		}
-		if res.StatusCode >= 200 {
-			bounded.N = math.MaxInt64
-			return res, nil
-		}
-		if res.StatusCode == http.StatusSwitchingProtocols {
-			break
-		}
-	}
-	return nil, errors.New("egress: no final answer")
-}
-
-// meter counts what passes and keeps the connection alive while it does.
-type meter struct {
-	r io.Reader
-	p *proxy
-	t *tunnel
-}
-
-var errByteLimit = errors.New("egress: byte limit of the run")
-
-func (m *meter) Read(b []byte) (int, error) {
-	deadline := time.Now().Add(m.p.o.Idle)
-	_ = m.t.client.SetDeadline(deadline)
-	_ = m.t.upstream.SetDeadline(deadline)
-	n, err := m.r.Read(b)
-	if !m.p.count(n) {
-		return 0, errByteLimit
-	}
-	return n, err
 }
