@@ -1,5 +1,6 @@
-// Package skill reads the folders of skills from disk. It follows no link out
-// of a folder, opens nothing that is no file, writes nothing.
+// Package skill is the skills of a home on disk: it reads, fetches, pins them.
+// It follows no link out of a folder, opens nothing that is no file, keeps
+// nothing that was not looked at as a whole, runs nothing.
 package skill
 
 import (
@@ -26,7 +27,10 @@ const (
 // Read gives the entries of a skill's folder, or the one file that dir names.
 // What cannot be read is an entry that says why; only a dir that cannot be
 // opened is an error.
-func Read(dir string) ([]skillscan.File, error) {
+func Read(dir string) ([]skillscan.File, error) { return read(dir, "") }
+
+// read is Read without the entry at the top that is called but.
+func read(dir, but string) ([]skillscan.File, error) {
 	st, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -49,13 +53,14 @@ func Read(dir string) ([]skillscan.File, error) {
 		return nil, err
 	}
 	defer root.Close()
-	r := reader{root: root}
+	r := reader{root: root, but: but}
 	r.folder(".", 0)
 	return r.out, nil
 }
 
 type reader struct {
 	root  *os.Root
+	but   string
 	out   []skillscan.File
 	total int
 	full  bool
@@ -81,6 +86,9 @@ func (r *reader) folder(name string, depth int) {
 		names, err := d.Readdirnames(256)
 		slices.Sort(names)
 		for _, n := range names {
+			if r.but != "" && name == "." && n == r.but {
+				continue
+			}
 			r.entry(path.Join(name, n), depth+1)
 			if len(r.out) > skillscan.MaxFiles {
 				r.unread(".", fmt.Sprintf("more than %d entries", skillscan.MaxFiles))

@@ -21,9 +21,12 @@ type declared struct {
 
 // metadata is the block of upstream's that says what a skill needs.
 type metadata struct {
-	Always     bool   `json:"always"`
-	PrimaryEnv string `json:"primaryEnv"`
-	Homepage   string `json:"homepage"`
+	Always     bool     `json:"always"`
+	PrimaryEnv string   `json:"primaryEnv"`
+	Homepage   string   `json:"homepage"`
+	Version    string   `json:"version"`
+	SkillKey   string   `json:"skillKey"`
+	OS         []string `json:"os"`
 	Requires   struct {
 		Bins    []string `json:"bins"`
 		AnyBins []string `json:"anyBins"`
@@ -114,6 +117,9 @@ func (s *scan) key(file string, lines []string, i, end int) {
 	case "allowed-tools", "allowed_tools", "tools", "permissions":
 		s.tools(file, n, v)
 	case "metadata":
+		if !json.Valid([]byte(v)) {
+			v = metadataBelow(lines[i:end])
+		}
 		s.metadata(file, n, v)
 	default:
 		if len(plain) > 40 {
@@ -154,12 +160,25 @@ func (s *scan) tools(file string, n int, v string) {
 	}
 }
 
+// metadataBelow is the block that begins at the first line, as JSON.
+func metadataBelow(lines []string) string {
+	to := 1
+	for to < len(lines) && (strings.TrimSpace(lines[to]) == "" || strings.ContainsAny(lines[to][:1], " \t}]-")) {
+		to++
+	}
+	root, err := parseFront(slices.Clone(lines[:to]))
+	if err != nil || root.get("metadata") == nil {
+		return ""
+	}
+	return string(root.get("metadata").json())
+}
+
 func (s *scan) metadata(file string, n int, v string) {
 	var all map[string]json.RawMessage
 	if json.Unmarshal([]byte(v), &all) != nil {
 		return
 	}
-	for _, k := range []string{"openclaw", "clawdbot", "clawdis"} {
+	for _, k := range metadataNames {
 		var m metadata
 		if json.Unmarshal(all[k], &m) != nil {
 			continue

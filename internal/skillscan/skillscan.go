@@ -205,7 +205,8 @@ func short(t string) string {
 }
 
 // Digest names a set of files by path, mode, type and bytes (R16): a file
-// more, less or different is another skill.
+// more, less or different is another skill. Of a mode counts what it lets run,
+// so that a copy that only its owner may read is the same skill.
 func Digest(files []File) string {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
@@ -216,12 +217,21 @@ func Digest(files []File) string {
 	}
 	for _, f := range files {
 		part([]byte(f.Path))
-		h.Write(binary.BigEndian.AppendUint32([]byte{byte(f.Type)}, f.Mode))
+		h.Write(binary.BigEndian.AppendUint32([]byte{byte(f.Type)}, f.runs()))
 		part([]byte(f.Target))
 		part([]byte(f.Unread))
 		part(f.Data)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// runs is the part of a mode that says what can be run, and as whom.
+func (f *File) runs() uint32 {
+	mode := f.Mode & 0o7000
+	if f.Type == Regular && f.Mode&0o111 != 0 {
+		mode |= 0o111
+	}
+	return mode
 }
 
 // file looks at one entry by what it is.
