@@ -83,6 +83,8 @@ type App struct {
 	labels    *files.Labels
 	proxies   proxies
 	egress    *egress.Egress
+	trusting  sync.Mutex
+	trusted   string // the bundle that runs with placeholders trust
 	rim       rim
 	runner    sandbox.Runner
 	programs  *gate.Programs
@@ -181,7 +183,8 @@ func (a *App) build() (err error) {
 		return err
 	}
 	c := a.posture.config()
-	if a.egress, err = egress.New(egress.Options{Record: a.record.egress, Private: privates(c), Proxy: c.Gateway.Egress.Proxy.V, CAFile: a.paths.Expand(c.Gateway.Egress.CAFile.V)}); err != nil {
+	if a.egress, err = egress.New(egress.Options{Record: a.recordEgress, Private: privates(c), Proxy: c.Gateway.Egress.Proxy.V, CAFile: a.paths.Expand(c.Gateway.Egress.CAFile.V),
+		OwnPorts: []int{a.posture.now().Gateway.Port}, Bindings: a.bound, Secrets: a.secrets.live.Each}); err != nil {
 		return err
 	}
 	if a.rim.runner == nil {
@@ -196,6 +199,7 @@ func (a *App) build() (err error) {
 	if a.runner, err = a.rim.runner(a); err != nil {
 		return err
 	}
+	a.runner = boundRunner{a.runner, a}
 	a.programs, a.sealer = gate.NewPrograms(), gate.NewSealer(filepath.Join(a.paths.State, "sandboxes", "sealed"), a.runGID)
 	a.jobs = &gate.Background{Now: time.Now}
 	a.desk = approval.NewDesk(approval.Options{Now: time.Now, NewID: func() claw.ApprovalID { return claw.ApprovalID(newID("")[:8]) }})

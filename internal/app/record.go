@@ -12,6 +12,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/egress"
 	"github.com/openclaw-go/openclaw/internal/gateway"
 	"github.com/openclaw-go/openclaw/internal/journal"
+	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // record is the journal as the gateway sees it.
@@ -115,13 +116,26 @@ func (r *record) last() gateway.JournalState {
 
 // egress records a destination before anything is dialled.
 func (r *record) egress(ctx context.Context, e egress.Event) error {
-	_, err := r.j.Append(ctx, journal.Entry{Event: journal.Egress, Agent: e.Agent, Data: struct {
+	entry := journal.Entry{Event: journal.Egress, Agent: e.Agent, Session: e.Session, Data: struct {
 		Kind    egress.Kind `json:"kind"`
 		Client  string      `json:"client,omitempty"`
 		Host    any         `json:"host"`
 		Verdict string      `json:"verdict"`
 		Rule    string      `json:"rule"`
 		Reason  string      `json:"reason,omitempty"`
-	}{e.Kind, e.Client, e.Host, e.Verdict.String(), string(e.Rule), e.Reason}})
+	}{e.Kind, e.Client, e.Host, e.Verdict.String(), string(e.Rule), e.Reason}}
+	if e.Digest != (policy.Digest{}) {
+		entry.Digest = e.Digest[:]
+	}
+	_, err := r.j.Append(ctx, entry)
 	return err
+}
+
+// recordEgress also says at once when somebody tried to have a secret written
+// where others read it.
+func (a *App) recordEgress(ctx context.Context, e egress.Event) error {
+	if e.Rule == egress.RulePlaceholder {
+		a.log.Warn("a placeholder for a secret was sent where it is never filled in", "agent", e.Agent, "session", e.Session, "host", e.Host.Name, "why", e.Reason)
+	}
+	return a.record.egress(ctx, e)
 }

@@ -139,14 +139,15 @@ func (a *App) proxy(ln net.Listener, permit policy.Permit) {
 		}
 		return labels, lineage
 	}
-	p := a.egress.Proxy(egress.ProxyOptions{Permit: permit,
+	session, known := a.gate.GrantedTo(permit)
+	p := a.egress.Proxy(egress.ProxyOptions{Permit: permit, Session: session,
 		Decide: func(ctx context.Context, h policy.Host) policy.Step { return a.gate.AskHost(ctx, permit, live, h) },
 		Again: func(_ context.Context, h policy.Host) policy.Step {
 			labels, _ := live()
 			return a.gate.JudgeHost(permit, labels, h)
 		}})
-	if key, ok := a.gate.GrantedTo(permit); ok {
-		a.proxies.add(p, key)
+	if known {
+		a.proxies.add(p, session)
 		defer a.proxies.remove(p)
 	}
 	if err := p.Serve(a.life, ln); err != nil && !errors.Is(err, net.ErrClosed) {
