@@ -16,7 +16,7 @@ import (
 // channel. "*" in it lets nobody in: pairing is one person at a time.
 func peekPaired(state string, channel claw.ChannelID, account claw.AccountID) answer.Pairing {
 	out := answer.Pairing{Known: true}
-	for _, name := range pairedFiles(channel, account) {
+	for _, name := range store.AllowFiles(channel, account) {
 		b, err := store.PeekDocument(state, store.FolderCredentials, name)
 		if err == nil && b != nil {
 			var doc struct {
@@ -38,23 +38,4 @@ func peekPaired(state string, channel claw.ChannelID, account claw.AccountID) an
 		}
 	}
 	return out
-}
-
-// pairedFiles are the documents of one account; the default account has two
-// names.
-func pairedFiles(channel claw.ChannelID, account claw.AccountID) []string {
-	safe := func(s string) string {
-		s = strings.ReplaceAll(strings.ToLower(s), "..", "_")
-		return strings.Map(func(r rune) rune {
-			if strings.ContainsRune(`\/:*?"<>|`, r) {
-				return '_'
-			}
-			return r
-		}, s)
-	}
-	own := safe(string(channel)) + "-" + safe(string(account)) + "-allowFrom.json"
-	if account != "" && account != "default" {
-		return []string{own}
-	}
-	return []string{safe(string(channel)) + "-allowFrom.json", safe(string(channel)) + "-default-allowFrom.json"}
 }

@@ -43,7 +43,9 @@ type Message struct {
 	Agent claw.AgentID
 	// Session "" is the agent's main session.
 	Session claw.SessionKey
-	Text    string
+	// Place is the conversation of a channel; nil is the sender's own.
+	Place *Place
+	Text  string
 	// Quoted is what the caller put around its message. It is data from
 	// outside whoever sent it (R61).
 	Quoted []Quote
@@ -56,6 +58,25 @@ type Message struct {
 	Lineage    []claw.Lineage
 	Unattended bool
 }
+
+// Place is the conversation of a channel that a message was written in.
+type Place struct {
+	// Key of its session, without an agent.
+	Key claw.SessionKey
+	// To is where the channel sends a reply.
+	To string
+	// Readers says who reads what is sent there.
+	Readers Readers
+}
+
+// Readers of a conversation. The zero value is anybody.
+type Readers uint8
+
+// Readers.
+const (
+	AnyReader  Readers = iota
+	SenderOnly         // nobody but who wrote
+)
 
 // Quote is one line that a caller says was said.
 type Quote struct{ Role, Text string }
@@ -122,7 +143,7 @@ func (in *Inbox) Receive(ctx context.Context, m Message) (claw.RunID, claw.Sessi
 		said = m.Text
 	}
 	run, err := in.opt.Engine.Send(agent.Turn{Said: said, Run: m.Run, Agent: id, Session: key, Principal: m.Principal, Text: text, Pictures: files.pictures, Labels: labels, From: from, Lineage: m.Lineage,
-		Unattended: m.Unattended, Audience: Audience(m.Principal, key)})
+		Unattended: m.Unattended, Audience: audience(m, key)})
 	return run, key, err
 }
 
@@ -145,6 +166,12 @@ func typed(p claw.Principal) bool {
 // conversation of their own, and no key that they name opens another one.
 func (in *Inbox) route(m Message) (claw.AgentID, claw.SessionKey, error) {
 	p := m.Principal
+	if m.Place != nil {
+		if p.Channel == "" || p.Sender == "" {
+			return "", "", fmt.Errorf("%w: a message of a channel needs its sender's id", ErrSender)
+		}
+		return in.Route(m.Agent, m.Place.Key)
+	}
 	if p.Standing == claw.Owner {
 		return in.Route(m.Agent, m.Session)
 	}
@@ -276,6 +303,17 @@ func (in *Inbox) text(m Message, l claw.Labels) string {
 		return b.String() + m.Text
 	}
 	return b.String() + in.opt.Wrap(m.Text, m.Principal.String())
+}
+
+// audience of a message's reply. In a conversation that the owner has with the
+// bot alone nobody else reads it.
+func audience(m Message, key claw.SessionKey) policy.Send {
+	s := Audience(m.Principal, key)
+	if m.Place != nil {
+		s.To = m.Place.To
+		s.OwnersOnly = m.Principal.Standing == claw.Owner && m.Place.Readers == SenderOnly
+	}
+	return s
 }
 
 // Audience says who reads the reply to a message.

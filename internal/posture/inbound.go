@@ -27,7 +27,10 @@ type Inbound struct {
 	GroupRef          claw.ConfigRef `json:"groupRef,omitzero"`
 	GroupAllowFrom    []string       `json:"groupAllowFrom,omitempty"`
 	GroupAllowFromRef claw.ConfigRef `json:"groupAllowFromRef,omitzero"`
-	Groups            []InboundGroup `json:"groups,omitempty"`
+	// GroupListed: groupAllowFrom is set, be it empty; unset falls back to
+	// AllowFrom.
+	GroupListed bool           `json:"groupListed,omitempty"`
+	Groups      []InboundGroup `json:"groups,omitempty"`
 	// RequireMention: groups must address the bot.
 	RequireMention    bool           `json:"requireMention"`
 	RequireMentionRef claw.ConfigRef `json:"requireMentionRef,omitzero"`
@@ -52,6 +55,11 @@ type InboundGroup struct {
 	PolicyRef      claw.ConfigRef `json:"policyRef,omitzero"`
 	AllowFrom      []string       `json:"allowFrom,omitempty"`
 	RequireMention bool           `json:"requireMention"`
+	// Listed: the group has a list of senders of its own, be it empty.
+	Listed bool     `json:"listed,omitempty"`
+	Roles  []string `json:"roles,omitempty"`
+	// Agent that answers there; "" leaves it to the bindings.
+	Agent claw.AgentID `json:"agent,omitempty"`
 }
 
 // Open reports whether strangers reach an agent through it, by what.
@@ -193,6 +201,7 @@ func (b *inboundBlock) inbound(channel claw.ChannelID, account claw.AccountID) I
 	in.AllowFrom, in.AllowFromRef = b.words("allowFrom", "dm.allowFrom")
 	in.Group, in.GroupRef = b.word(config.PolicyAllowlist, "groupPolicy")
 	in.GroupAllowFrom, in.GroupAllowFromRef = b.words("groupAllowFrom")
+	in.GroupListed = b.lists("groupAllowFrom")
 	in.RequireMention, in.RequireMentionRef = b.truth(true, "requireMention")
 	in.NameMatching, in.NameMatchingRef = b.truth(false, "dangerouslyAllowNameMatching")
 	in.ConfigWrites, in.ConfigWritesRef = b.truth(false, "configWrites")
@@ -203,22 +212,38 @@ func (b *inboundBlock) inbound(channel claw.ChannelID, account claw.AccountID) I
 			continue
 		}
 		for _, m := range n.Members {
-			in.group(inboundBlock{node: m.Value, path: ref.Pointer + "." + m.Key}, m.Key)
+			in.group(inboundBlock{node: m.Value, path: ref.Pointer + "." + m.Key}, m.Key, InboundGroup{Enabled: true, RequireMention: in.RequireMention})
 		}
 	}
 	return in
 }
 
-// group adds a group and what lies within it.
-func (i *Inbound) group(b inboundBlock, id string) {
+// lists reports whether one of the keys holds a list, be it empty.
+func (b *inboundBlock) lists(keys ...string) bool {
+	n, _ := b.find(keys...)
+	return n != nil
+}
+
+// group adds a group and what lies within it; above is what it inherits.
+func (i *Inbound) group(b inboundBlock, id string, above InboundGroup) {
 	if b.node.Kind != json5.Object {
 		return
 	}
 	g := InboundGroup{ID: id, Ref: refAt(b.node.Pos, b.path)}
 	g.Enabled, _ = b.truth(true, "enabled", "allow")
-	g.Policy, g.PolicyRef = b.word("", "groupPolicy", "policy")
+	g.Enabled = g.Enabled && above.Enabled
+	g.Policy, g.PolicyRef = b.word(above.Policy, "groupPolicy", "policy")
+	if g.PolicyRef.File == "" && above.Policy != "" {
+		g.PolicyRef = above.PolicyRef
+	}
 	g.AllowFrom, _ = b.words("allowFrom", "users")
-	g.RequireMention, _ = b.truth(i.RequireMention, "requireMention")
+	g.Roles, _ = b.words("roles")
+	if g.Listed = b.lists("allowFrom", "users", "roles"); !g.Listed {
+		g.AllowFrom, g.Roles, g.Listed = above.AllowFrom, above.Roles, above.Listed
+	}
+	g.RequireMention, _ = b.truth(above.RequireMention, "requireMention")
+	agent, _ := b.word(string(above.Agent), "agentId")
+	g.Agent = claw.AgentID(agent)
 	i.Groups = append(i.Groups, g)
 	for _, key := range []string{"topics", "channels"} {
 		n := b.node.Get(key)
@@ -226,7 +251,7 @@ func (i *Inbound) group(b inboundBlock, id string) {
 			continue
 		}
 		for _, m := range n.Members {
-			i.group(inboundBlock{node: m.Value, path: b.path + "." + key + "." + m.Key}, id+"/"+m.Key)
+			i.group(inboundBlock{node: m.Value, path: b.path + "." + key + "." + m.Key}, id+"/"+m.Key, g)
 		}
 	}
 }
