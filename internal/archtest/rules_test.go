@@ -55,6 +55,9 @@ var rules = map[string]rule{
 	"journal/ocsf":          {ring: 0, may: []string{"chain"}},
 	"store":                 {ring: 1, may: []string{"atomicfile"}},
 	"notify":                {ring: 1, may: []string{"atomicfile", "filter"}},
+	"channel":               {ring: 1},
+	"channel/telegram":      {ring: 1, may: []string{"channel"}},
+	"channel/channeltest":   {ring: 1, may: []string{"channel"}},
 	"ledger":                {ring: 1, may: []string{"atomicfile", "budget"}},
 	"model":                 {ring: 1},
 	"model/anthropic":       {ring: 1, may: []string{"model"}},
@@ -68,7 +71,9 @@ var rules = map[string]rule{
 	"approval": {ring: 2, may: []string{"policy"}},
 	"gate":     {ring: 2, may: []string{"budget", "policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool", "standing"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
 	"agent":    {ring: 2, may: []string{"budget", "gate", "model", "store", "filter", "policy", "tool"}},
-	"inbox":    {ring: 2, may: []string{"agent", "approval", "journal", "store", "policy"}},
+	"inbox":    {ring: 2, may: []string{"agent", "approval", "channel", "inbox/admission", "journal", "store", "policy", "posture"}},
+
+	"inbox/admission": {ring: 0, may: []string{"config", "policy", "posture"}},
 	"schedule": {ring: 2},
 
 	"gateway":         {ring: 3, may: []string{"approval", "gateway/access", "gateway/devices", "gateway/wire"}},

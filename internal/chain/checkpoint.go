@@ -265,8 +265,22 @@ func NewNotes(r io.Reader) *Notes { return &Notes{r: newLineReader(r)} }
 func (n *Notes) Offset() int64 { return n.off }
 
 // Next returns the next note, io.EOF at the end, or io.ErrUnexpectedEOF when
-// the file ends within one, as after a crash.
+// the file ends within one, as after a crash: half of it, or one with a hole of
+// zero bytes that nothing follows.
 func (n *Notes) Next() ([]byte, error) {
+	start := n.off
+	msg, err := n.read()
+	if err != nil || bytes.IndexByte(msg, 0) < 0 {
+		return msg, err
+	}
+	if _, err := n.read(); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		n.off = start
+		return nil, io.ErrUnexpectedEOF
+	}
+	return msg, nil
+}
+
+func (n *Notes) read() ([]byte, error) {
 	var msg []byte
 	off, signed := n.off, false
 	for {

@@ -17,25 +17,40 @@ const lookAhead = 64
 // classify names what happened at the current line, which is not the entry
 // that is expected here. It may read the rest of the input, since verification
 // ends with it.
-func (v *verifier) classify(line []byte, h Head, parseErr error) Damage {
+func (v *verifier) classify(h Head, parseErr error, whole bool) Damage {
 	want := v.tree.Size()
 	d := Damage{Kind: Changed, Seq: want, Through: want, File: v.name(), Line: v.line, Offset: v.offset}
 	h.Event, h.Time = nil, nil // parts of a buffer that moves on
 	file := v.file
-	rest := v.readAhead(want)
+	number := h.Seq
+	// The line that the journal was taken to begin with may be the wrong one.
+	second := v.report.First > 0 && want == v.report.First+1 && h.Seq < v.report.First
+	if second {
+		number = v.report.First
+	}
+	rest := v.readAhead(want, number)
 	switch {
 	case parseErr != nil:
 		d.Detail = parseErr.Error()
 		if continues(rest.near, want, v.prev) {
 			d.Kind, d.Detail = Inserted, "a line stands before entry "+fmt.Sprint(want)+" that is no entry: "+parseErr.Error()
 		}
-	case h.Seq > want && rest.found && !v.fits(rest.near, want, h.Seq):
-		d.Kind, d.Detail = Reordered, fmt.Sprintf("entry %d stands here, entry %d comes later", h.Seq, want)
-	case h.Seq > want && rest.found:
+	case !whole:
+		d.Detail = "the line has no end"
+	case h.Seq > want && rest.found && rest.again && continues(rest.near, want, v.prev):
 		d.Kind, d.Detail = Inserted, fmt.Sprintf("a line numbered %d stands before entry %d", h.Seq, want)
+	case h.Seq > want && rest.found:
+		d.Kind, d.Detail = Reordered, fmt.Sprintf("entry %d stands here, entry %d comes later", h.Seq, want)
 	case h.Seq > want:
 		d.Kind, d.Through = Removed, h.Seq-1
 		d.Detail = fmt.Sprintf("entry %d stands here", h.Seq)
+	case second:
+		d.Kind, d.Seq = Reordered, min(rest.least, h.Seq)
+		if rest.again {
+			d.Kind = Inserted
+		}
+		d.Through = d.Seq
+		d.Detail = fmt.Sprintf("entry %d stands before entry %d", number, h.Seq)
 	case h.Seq < want:
 		v.classifyOld(h, rest.near, &d)
 	default:
@@ -71,30 +86,15 @@ func continues(near []ahead, seq uint64, prev Hash) bool {
 	return len(near) > 0 && near[0].ok && near[0].head.Seq == seq && near[0].head.Prev == prev
 }
 
-// fits reports whether the lines behind run on from want without a gap where
-// the misplaced line's number belongs, so that the line is one too many.
-func (v *verifier) fits(near []ahead, want, number uint64) bool {
-	if !continues(near, want, v.prev) {
-		return false
-	}
-	for i, a := range near {
-		if !a.ok || a.head.Seq != want+uint64(i) {
-			return false
-		}
-		if a.head.Seq == number {
-			return true
-		}
-	}
-	return true
-}
-
 type rest struct {
 	near  []ahead
 	found bool // the wanted number stands somewhere behind
+	again bool // so does the number of the line itself
+	least uint64
 }
 
-func (v *verifier) readAhead(want uint64) rest {
-	var r rest
+func (v *verifier) readAhead(want, number uint64) rest {
+	r := rest{least: want}
 	for {
 		line, _, err := v.in.next()
 		if err != nil && len(line) == 0 {
@@ -111,5 +111,9 @@ func (v *verifier) readAhead(want uint64) rest {
 			r.near = append(r.near, ahead{ok: perr == nil, head: h})
 		}
 		r.found = r.found || perr == nil && h.Seq == want
+		r.again = r.again || perr == nil && h.Seq == number
+		if perr == nil {
+			r.least = min(r.least, h.Seq)
+		}
 	}
 }

@@ -121,21 +121,26 @@ func split(n uint64) uint64 {
 // VerifyProof checks p offline: checkpoints is the file of signed notes, root
 // the first public key. It returns the entry that is proven.
 func VerifyProof(p Proof, checkpoints io.Reader, root string) (Entry, error) {
+	e, _, err := verifyProof(p, checkpoints, root)
+	return e, err
+}
+
+func verifyProof(p Proof, checkpoints io.Reader, root string) (Entry, Checkpoint, error) {
 	e, err := Decode([]byte(p.Line))
 	if err != nil {
-		return Entry{}, err
+		return Entry{}, Checkpoint{}, err
 	}
 	if e.Seq != p.Seq || p.Seq >= p.Size || p.Size > 1<<62 {
-		return Entry{}, fmt.Errorf("chain: %w: the line is entry %d, the proof is for %d of %d", ErrProof, e.Seq, p.Seq, p.Size)
+		return Entry{}, Checkpoint{}, fmt.Errorf("chain: %w: the line is entry %d, the proof is for %d of %d", ErrProof, e.Seq, p.Seq, p.Size)
 	}
 	c, err := findCheckpoint(checkpoints, root, p.Size)
 	if err != nil {
-		return Entry{}, err
+		return Entry{}, Checkpoint{}, err
 	}
 	if err := tlog.CheckRecord(tlog.RecordProof(p.Path), int64(p.Size), c.Root, int64(p.Seq), tlog.RecordHash([]byte(p.Line))); err != nil {
-		return Entry{}, fmt.Errorf("chain: %w: %w", ErrProof, err)
+		return Entry{}, Checkpoint{}, fmt.Errorf("chain: %w: %w", ErrProof, err)
 	}
-	return e, nil
+	return e, c, nil
 }
 
 // findCheckpoint follows the keys from root to the checkpoint at size.

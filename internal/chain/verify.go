@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,6 +152,7 @@ type verifier struct {
 	notes  *Notes
 	key    string // public key of the next checkpoint
 	heads  []TreeHead
+	seen   uint64 // size of the last head that was met
 	report Report
 
 	tree Tree
@@ -248,7 +250,8 @@ func (v *verifier) advance() bool {
 	c, err := OpenCheckpoint(msg, v.key)
 	if err != nil {
 		kind := Forged
-		if !v.opened {
+		var other *note.UnverifiedNoteError
+		if !v.opened && errors.As(err, &other) {
 			kind = Foreign
 		}
 		return v.fail(Damage{Kind: kind, Seq: v.next.Size, File: "checkpoints", Offset: v.notes.Offset(), Detail: err.Error()})
@@ -277,8 +280,11 @@ func (v *verifier) begin() bool {
 		}
 	}
 	if !v.have || v.next.Size != first {
-		return v.fail(Damage{Kind: Removed, Seq: 0, Through: first - 1, File: v.name(), Line: 1,
-			Detail: fmt.Sprintf("the journal begins with entry %d and no checkpoint ends there", first)})
+		// No checkpoint ends there, so this is not where a segment began.
+		v.in, v.line = newLineReader(v.log[v.file].R), 1
+		line, whole, _ := v.in.next()
+		h, err := ParseHead(line)
+		return v.fail(v.classify(h, err, whole))
 	}
 	v.tree, _ = TreeAt(v.next.Size, v.next.Edge)
 	v.prev, v.report.First = v.next.Head, first
@@ -288,7 +294,8 @@ func (v *verifier) begin() bool {
 	return v.meet()
 }
 
-// peekFirst reads the number of the first entry and puts its bytes back.
+// peekFirst reads the number of the first entry, in v.file, and puts its bytes
+// back.
 func (v *verifier) peekFirst() (uint64, bool) {
 	for i := range v.log {
 		r := newLineReader(v.log[i].R)
@@ -297,6 +304,7 @@ func (v *verifier) peekFirst() (uint64, bool) {
 		if len(b) == 0 {
 			continue
 		}
+		v.file = i
 		var h Head
 		for j, c := range b {
 			if c == '\n' {
@@ -326,10 +334,11 @@ func (v *verifier) meet() bool {
 	}
 	for len(v.heads) > 0 && v.heads[0].Size == v.tree.Size() {
 		if v.heads[0].Root != v.tree.Root() {
-			return v.fail(Damage{Kind: RolledBack, Seq: 0, Through: v.heads[0].Size - 1, File: v.name(),
+			return v.fail(Damage{Kind: RolledBack, Seq: v.seen, Through: v.heads[0].Size - 1, File: v.name(),
 				Detail: fmt.Sprintf("a witness saw another root at size %d: this is another future of an older copy", v.heads[0].Size)})
 		}
 		v.report.Measured = true
+		v.seen = v.heads[0].Size
 		v.heads = v.heads[1:]
 	}
 	return true
@@ -343,7 +352,7 @@ func (v *verifier) entry(line []byte, whole bool) bool {
 		return v.end()
 	}
 	if err != nil || !whole || h.Seq != v.tree.Size() || h.Prev != v.prev {
-		return v.fail(v.classify(line, h, err))
+		return v.fail(v.classify(h, err, whole))
 	}
 	v.tree.Add(line)
 	v.prev = h.Hash
@@ -376,6 +385,7 @@ func (v *verifier) structure(h Head, line []byte) {
 
 // isTorn: an unfinished last write. Only the last segment can have one: a line
 // without an end, or a hole of zero bytes where blocks never reached the disk.
+// What a checkpoint was signed over had reached it.
 func (v *verifier) isTorn(line []byte, whole bool) bool {
 	if v.file != len(v.log)-1 && !v.restEmpty() {
 		return false
@@ -383,12 +393,7 @@ func (v *verifier) isTorn(line []byte, whole bool) bool {
 	if !whole {
 		return true
 	}
-	for _, c := range line {
-		if c == 0 {
-			return true
-		}
-	}
-	return false
+	return !v.have && bytes.IndexByte(line, 0) >= 0
 }
 
 func (v *verifier) restEmpty() bool {

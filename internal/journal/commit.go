@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"time"
 
 	"github.com/openclaw-go/openclaw/internal/chain"
 )
@@ -18,6 +17,7 @@ import (
 const (
 	markOpen = "open"    // intents without an outcome
 	markSeal = "posture" // the entry of the last accepted posture
+	markSkew = "clock"   // seconds that the clock was set forward, and back
 )
 
 // gatherBytes is the size of a batch from which it waits for nobody.
@@ -130,6 +130,7 @@ func (j *Journal) commit(b *batch, poison error) {
 func (j *Journal) write(b *batch) error {
 	_, err := j.f.WriteAt(b.buf, j.size)
 	if err != nil && b.urgent && j.opt.disk.remove(j.path.reserve) == nil {
+		j.freed = true
 		_, err = j.f.WriteAt(b.buf, j.size)
 	}
 	if err != nil {
@@ -231,6 +232,9 @@ func (j *Journal) checkpoint() error {
 		j.timer = nil
 	}
 	j.mu.Unlock()
+	if j.freed {
+		j.freed = j.reserve() != nil // still no room
+	}
 	if err := errors.Join(j.keys.noteSigned(c.Size), j.keys.evolve()); err != nil {
 		// The old key may still be on disk; nothing is recorded on top of that.
 		j.mu.Lock()
@@ -256,6 +260,9 @@ func (j *Journal) marks() []chain.Mark {
 	defer j.mu.Unlock()
 	if j.sealed.Hash != "" && uint64(j.sealed.At) < j.tree.Size() {
 		out = append(out, chain.Mark{Name: markSeal, Seqs: []uint64{uint64(j.sealed.At)}})
+	}
+	if j.skew != (skew{}) {
+		out = append(out, j.skew.mark())
 	}
 	return out
 }
@@ -323,6 +330,7 @@ func (j *Journal) rotate() error {
 	if err := j.beginSegment(); err != nil {
 		return err
 	}
+	j.indexLater()
 	return j.retain()
 }
 
@@ -409,37 +417,10 @@ func (j *Journal) Close() error {
 	j.mu.Unlock()
 	j.poke()
 	<-j.done
+	j.idle.Wait()
 	err = <-c
 	if j.f != nil {
 		err = errors.Join(err, j.f.Close())
 	}
 	return errors.Join(err, j.keys.close(), j.lock.Unlock())
-}
-
-// Jump is the data of a clock.jump entry: how far the clock was set.
-type Jump struct {
-	By   string    `json:"by"`
-	From time.Time `json:"from"`
-}
-
-const jumpFrom = time.Minute
-
-// jumpLocked compares the clock with time as it passes (R51). Over a stop of
-// the gateway only a step back shows.
-func (j *Journal) jumpLocked(now time.Time) (Jump, bool) {
-	el := j.opt.Elapsed()
-	by := now.Round(0).Sub(j.lastAt.Round(0))
-	from, first := j.lastAt, j.lastAt.IsZero()
-	if j.ticking {
-		by -= el - j.lastEl
-	} else if by > 0 {
-		j.jumped = by > maxGap && !first
-		by = 0
-	}
-	j.lastAt, j.lastEl, j.ticking = now, el, true
-	if first || by < jumpFrom && by > -jumpFrom {
-		return Jump{}, false
-	}
-	j.jumped = true
-	return Jump{By: by.Round(time.Second).String(), From: from}, true
 }

@@ -19,6 +19,9 @@ const (
 	Approval     Event = "approval" // a question was put; its answer is consent
 	ConfigChange Event = "config.change"
 	SkillInstall Event = "skill.install"
+	SkillPin     Event = "skill.pin"
+	SkillRemove  Event = "skill.remove"
+	SkillRefused Event = "skill.refused" // one was not installed, or no longer loads
 	SecretUse    Event = "secret.use"
 	SecretChange Event = "secret.change"
 	Lockdown     Event = "lockdown"

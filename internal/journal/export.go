@@ -1,17 +1,23 @@
 package journal
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/journal/ocsf"
 )
 
 // Format of an export. The zero value is none.
@@ -22,18 +28,19 @@ const (
 	FormatNone Format = iota
 	FormatJSONL
 	FormatCSV
+	FormatOCSF
 )
 
 // Export writes the matching entries, oldest first. JSONL gives each line as
 // it is stored, so that it can still be proven; CSV keeps spreadsheets from
-// taking a cell for a formula.
+// taking a cell for a formula; OCSF is for collectors of security events.
 func (r Reader) Export(ctx context.Context, w io.Writer, format Format, f Filter) error {
 	put, flush, err := exporter(w, format)
 	if err != nil {
 		return err
 	}
 	n := 0
-	for rec, err := range r.from(0) {
+	for line, err := range r.lines(0) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -42,6 +49,13 @@ func (r Reader) Export(ctx context.Context, w io.Writer, format Format, f Filter
 		}
 		if f.Limit > 0 && n >= f.Limit {
 			break
+		}
+		if f.Text != "" && !bytes.Contains(line, []byte(f.Text)) {
+			continue
+		}
+		rec, err := chain.Decode(line)
+		if err != nil {
+			return fmt.Errorf("journal: %q: %w", r.path, err)
 		}
 		if !f.match(&rec) {
 			continue
@@ -72,9 +86,17 @@ func exporter(w io.Writer, format Format) (put func(*Record) error, flush func()
 		err := c.Write([]string{"seq", "time", "event", "agent", "session", "surface", "standing", "channel", "sender", "device", "run", "call", "phase", "ref", "data", "hash"})
 		return func(rec *Record) error { return c.Write(csvRow(rec)) },
 			func() error { c.Flush(); return c.Error() }, err
+	case FormatOCSF:
+		return func(rec *Record) error {
+			line, err := ocsf.Event(rec)
+			if err == nil {
+				_, err = w.Write(append(line, '\n'))
+			}
+			return err
+		}, func() error { return nil }, nil
 	case FormatNone:
 	}
-	return nil, nil, fmt.Errorf("journal: export format %d is not one of jsonl, csv", format)
+	return nil, nil, fmt.Errorf("journal: export format %d is not one of jsonl, csv, ocsf", format)
 }
 
 func csvRow(e *Record) []string {
@@ -180,61 +202,51 @@ func VerifyFiles(log []string, checkpoints string, want chain.Expect) (chain.Rep
 	return chain.Verify(src, io.NewSectionReader(notes, 0, fi.Size()), want), nil
 }
 
-// Prove makes the proof that entry seq stands in the journal, against the last
-// checkpoint.
-func (j *Journal) Prove(ctx context.Context, seq uint64) (chain.Proof, error) {
-	if err := j.Checkpoint(ctx); err != nil {
-		return chain.Proof{}, err
+// Arrange puts the files of a copied journal in order, oldest first; a
+// directory stands for the files of one journal in it. checkpoints is where
+// their signatures lie when nobody says otherwise.
+func Arrange(names []string) (log []string, checkpoints string, err error) {
+	type numbered struct {
+		name  string
+		first uint64
 	}
-	return Prove(j.opt, seq, j.Head().Signed)
-}
-
-// Prove makes the proof for entry seq against the checkpoint at size.
-func Prove(opt Options, seq, size uint64) (chain.Proof, error) {
-	fs, err := Locate(opt)
-	if err != nil {
-		return chain.Proof{}, err
-	}
-	var start chain.Tree
-	var src []chain.Source
-	for i, name := range fs.Segments {
-		f, err := os.Open(name)
-		if err != nil {
-			return chain.Proof{}, fmt.Errorf("journal: %w", err)
-		}
-		defer func() { _ = f.Close() }()
-		if first, err := numberAt(f, 0); i == 0 && err == nil && first > 0 {
-			if start, err = treeAtLink(f); err != nil {
-				return chain.Proof{}, err
+	var all []numbered
+	for _, name := range names {
+		list := []string{name}
+		if fi, err := os.Stat(name); err != nil {
+			return nil, "", fmt.Errorf("journal: %w", err)
+		} else if fi.IsDir() {
+			segs, err := segments(filepath.Join(name, "audit.log"))
+			if err != nil {
+				return nil, "", err
+			}
+			if list = nil; len(segs) == 0 {
+				return nil, "", fmt.Errorf("journal: there is no audit.log in %q", name)
+			}
+			for _, s := range segs {
+				list = append(list, s.path)
 			}
 		}
-		src = append(src, chain.Source{Name: name, R: f})
+		for _, n := range list {
+			first, ok := firstSeq(n)
+			if !ok {
+				first = 1 << 62 // empty, or damaged: where it was named
+			}
+			all = append(all, numbered{n, first})
+		}
 	}
-	return chain.Prove(src, start, seq, size)
-}
-
-// treeAtLink reads the tree before a segment from the checkpoint in its first
-// entry.
-func treeAtLink(f io.ReaderAt) (chain.Tree, error) {
-	line, err := readLine(f, 0)
-	if err != nil {
-		return chain.Tree{}, fmt.Errorf("journal: first entry: %w", err)
+	if !slices.ContainsFunc(all, func(n numbered) bool { return n.first == 1<<62 }) {
+		slices.SortStableFunc(all, func(a, b numbered) int { return cmp.Compare(a.first, b.first) })
 	}
-	e, err := chain.Decode(line)
-	if err != nil {
-		return chain.Tree{}, err
+	for _, n := range all {
+		log = append(log, n.name)
 	}
-	var l chain.Link
-	if err := json.Unmarshal(e.Data, &l); err != nil {
-		return chain.Tree{}, fmt.Errorf("journal: first entry: %w", err)
+	if len(log) == 0 {
+		return nil, "", errors.New("journal: no file is named")
 	}
-	c, err := chain.PeekCheckpoint([]byte(l.Note))
-	if err != nil {
-		return chain.Tree{}, err
+	newest := log[len(log)-1]
+	if i := len(newest) - seqDigits - 1; i > 0 && newest[i] == '.' && strings.Trim(newest[i+1:], "0123456789") == "" {
+		newest = newest[:i]
 	}
-	t, ok := chain.TreeAt(c.Size, c.Edge)
-	if !ok || c.Size != e.Seq {
-		return chain.Tree{}, fmt.Errorf("journal: entry %d begins a segment, its checkpoint is over %d entries", e.Seq, c.Size)
-	}
-	return t, nil
+	return log, newest + ".checkpoints", nil
 }

@@ -82,7 +82,7 @@ func (j *Journal) Failure(ctx context.Context, source string, e Entry) error {
 	if !due.record {
 		return nil
 	}
-	_, err := j.Append(ctx, e)
+	_, err := j.append(ctx, e)
 	return err
 }
 
@@ -118,10 +118,29 @@ func (j *Journal) countFailureLocked(k failureKey) failureDue {
 	} else {
 		f.count[k] = n + 1
 	}
-	if f.cancel == nil && !f.stopped {
+	j.summarizeLaterLocked()
+	return due
+}
+
+func (j *Journal) summarizeLaterLocked() {
+	if f := &j.fails; f.cancel == nil && !f.stopped {
 		f.cancel = j.opt.After(time.Minute, j.flushFailures)
 	}
-	return due
+}
+
+// add counts what has no entry of its own.
+func (f *failures) add(now time.Time, k failureKey) {
+	if f.minute.IsZero() {
+		f.minute = now.Truncate(time.Minute)
+	}
+	if f.count == nil {
+		f.count = map[failureKey]int{}
+	}
+	if _, known := f.count[k]; !known && len(f.count) >= failureSources {
+		f.others++
+		return
+	}
+	f.count[k]++
 }
 
 // take empties the counters into a summary; nil when nothing was left out.

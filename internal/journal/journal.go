@@ -29,6 +29,8 @@ const (
 	DefaultSegmentBytes    = 50 << 20
 	DefaultKeepFor         = 365 * 24 * time.Hour
 	DefaultKeepBytes       = 5 << 30
+	// DefaultKeepAtLeast is how long entries stay however many there are.
+	DefaultKeepAtLeast = 30 * 24 * time.Hour
 	// MaxData bounds the JSON of one entry's data, MaxString one string in it.
 	MaxData   = 256 << 10
 	MaxString = 16 << 10
@@ -61,6 +63,9 @@ type Options struct {
 	SegmentBytes    int64
 	KeepFor         time.Duration
 	KeepBytes       int64
+	// KeepAtLeast comes before KeepBytes: who fills the journal does not push
+	// out what happened before (R40).
+	KeepAtLeast time.Duration
 
 	disk disk // the files underneath; tests replace it
 }
@@ -73,7 +78,7 @@ func (o *Options) validate() error {
 		return errors.New("journal: option Now is missing")
 	case o.Redact == nil:
 		return errors.New("journal: option Redact is missing")
-	case o.CheckpointEvery < 0 || o.CheckpointAfter < 0 || o.SegmentBytes < 0 || o.KeepFor < 0 || o.KeepBytes < 0:
+	case o.CheckpointEvery < 0 || o.CheckpointAfter < 0 || o.SegmentBytes < 0 || o.KeepFor < 0 || o.KeepBytes < 0 || o.KeepAtLeast < 0:
 		return errors.New("journal: a limit is negative")
 	}
 	start := time.Now()
@@ -100,6 +105,7 @@ func (o *Options) validate() error {
 	o.SegmentBytes = orDefault(o.SegmentBytes, DefaultSegmentBytes)
 	o.KeepFor = orDefault(o.KeepFor, DefaultKeepFor)
 	o.KeepBytes = orDefault(o.KeepBytes, DefaultKeepBytes)
+	o.KeepAtLeast = orDefault(o.KeepAtLeast, DefaultKeepAtLeast)
 	o.Path = o.paths().log
 	return nil
 }
@@ -197,27 +203,30 @@ type Journal struct {
 	hmac  []byte
 	start time.Duration // Elapsed at Open
 
-	mu      sync.Mutex
-	resume  *sync.Cond // signalled when hold ends
-	hold    bool       // a segment is being changed
-	seq     uint64     // of the next entry
-	prev    chain.Hash
-	pending *batch
-	durable Tip
-	wake    chan struct{} // closed and replaced when durable moves
-	asks    []chan error  // who waits for a checkpoint
-	timer   func()
-	lastAt  time.Time
-	lastEl  time.Duration
-	ticking bool // lastEl belongs to this run
-	jumped  bool
-	poison  error
-	closed  bool
-	sealed  Seal
-	fails   failures
+	mu       sync.Mutex
+	resume   *sync.Cond // signalled when hold ends
+	hold     bool       // a segment is being changed
+	seq      uint64     // of the next entry
+	prev     chain.Hash
+	pending  *batch
+	durable  Tip
+	wake     chan struct{} // closed and replaced when durable moves
+	asks     []chan error  // who waits for a checkpoint
+	timer    func()
+	lastAt   time.Time
+	lastEl   time.Duration
+	ticking  bool // lastEl belongs to this run
+	skew     skew
+	poison   error
+	closed   bool
+	sealed   Seal
+	fails    failures
+	indexing bool
+	quotas   quotas
 
 	kick chan struct{}
 	done chan struct{}
+	idle sync.WaitGroup // what indexes
 
 	// Of the committer alone.
 	f     file
@@ -229,6 +238,7 @@ type Journal struct {
 	keys  *keyring
 	last  chain.Checkpoint
 	segNo uint64
+	freed bool // the reserve is used up
 }
 
 // Tip is where the journal stands.
@@ -267,6 +277,13 @@ func (j *Journal) Append(ctx context.Context, e Entry) (Pos, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
 	}
+	if err := j.admit(&e); err != nil {
+		return 0, err
+	}
+	return j.append(ctx, e)
+}
+
+func (j *Journal) append(ctx context.Context, e Entry) (Pos, error) {
 	rec, err := j.prepare(&e)
 	if err != nil {
 		return 0, err
@@ -369,7 +386,9 @@ func (j *Journal) usableLocked() error {
 
 func (j *Journal) linkLocked(rec *chain.Entry, urgent bool) (*batch, uint64, error) {
 	rec.Time = j.opt.Now().UTC()
-	if jump, ok := j.jumpLocked(rec.Time); ok && rec.Event != EventClock.name() {
+	// A segment begins with its link, so a jump waits for the entry behind it.
+	own := rec.Event == EventClock.name() || rec.Event == EventCheckpoint.name()
+	if jump, ok := j.jumpLocked(rec.Time, own); ok {
 		note, err := j.prepare(&Entry{Event: EventClock, Data: jump})
 		if err == nil {
 			_, _, err = j.linkLocked(&note, urgent)

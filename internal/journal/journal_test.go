@@ -82,6 +82,7 @@ func intact(t testing.TB, opt Options) chain.Report {
 // crash leaves the files as the end of the process would.
 func crash(t testing.TB, j *Journal) {
 	t.Helper()
+	j.idle.Wait()
 	if err := errors.Join(j.f.Close(), j.keys.close(), j.lock.Unlock()); err != nil {
 		t.Fatal(err)
 	}
@@ -383,13 +384,14 @@ func TestFailedSyncPoisons(t *testing.T) {
 func TestRotationRetentionAndSeal(t *testing.T) {
 	c, dir := newClock(), t.TempDir()
 	opt := options(dir, c)
-	opt.SegmentBytes, opt.KeepBytes = 20<<10, 60<<10
+	opt.SegmentBytes, opt.KeepBytes, opt.KeepAtLeast = 20<<10, 60<<10, time.Hour
 	opt.Report = func(err error) { t.Error(err) }
 	j := mustOpen(t, opt)
 	if _, err := j.SealPosture(context.Background(), claw.Principal{Surface: claw.SurfaceCLI}, "hash1", json.RawMessage(`{"a":1}`)); err != nil {
 		t.Fatal(err)
 	}
 	for range 400 {
+		c.pass(2 * time.Minute)
 		add(t, j, Entry{Event: Decision, Data: fact{strings.Repeat("x", 300)}})
 	}
 	if err := j.Close(); err != nil {

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/chain"
@@ -81,11 +80,15 @@ func Open(opt Options) (_ *Journal, err error) {
 	if err != nil {
 		return nil, err
 	}
-	j.reserve()
+	if err := j.reserve(); err != nil {
+		j.freed = true
+		j.opt.Report(err) // the journal works without it
+	}
 	go j.run()
 	if err := j.boot(boot); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
+	j.indexLater()
 	return j, nil
 }
 
@@ -176,6 +179,9 @@ func (j *Journal) create() error {
 	if err := k.evolve(); err != nil {
 		return err
 	}
+	if err := j.opt.disk.syncDir(filepath.Dir(j.path.key)); err != nil {
+		return err
+	}
 	if err := atomicfile.Write(j.path.digest, []byte(hex.EncodeToString(secret)+"\n")); err != nil {
 		return err
 	}
@@ -218,8 +224,11 @@ func tailOfNotes(d disk, path string) (f file, notes [][]byte, end int64, err er
 		notes = nil
 		for {
 			msg, err := in.Next()
-			if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				break
+			}
+			if err != nil {
+				return f, nil, 0, &DamageError{File: path, Detail: err.Error()}
 			}
 			notes = append(notes, msg)
 		}
@@ -327,14 +336,15 @@ func (j *Journal) boot(b bootInfo) error {
 	return last.err
 }
 
-func (j *Journal) reserve() {
+// reserve keeps space back for entries that must get through a full disk.
+func (j *Journal) reserve() error {
 	if _, err := os.Lstat(j.path.reserve); err == nil {
-		return
+		return nil
 	}
-	// Without room for the reserve the journal still works.
 	if err := atomicfile.Write(j.path.reserve, bytes.Repeat([]byte("reserved\n"), reserveBytes/9)); err != nil {
-		j.opt.Report(fmt.Errorf("journal: reserve: %w", err))
+		return fmt.Errorf("journal: reserve: %w", err)
 	}
+	return nil
 }
 
 // Seal is the last accepted posture.
@@ -382,10 +392,4 @@ func Retire(opt Options) (suffix string, err error) {
 		}
 	}
 	return suffix, errors.Join(atomicfile.SyncDir(filepath.Dir(p.log)), atomicfile.SyncDir(filepath.Dir(p.pub)))
-}
-
-func (j *Journal) lastTime(t []byte) {
-	if at, err := time.Parse(time.RFC3339Nano, string(t)); err == nil {
-		j.lastAt = at
-	}
 }

@@ -1,10 +1,8 @@
 package journal
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/chain"
-	"github.com/openclaw-go/openclaw/internal/claw"
 )
 
 // Reader reads a log, also while somebody else writes it. It does not verify
@@ -213,196 +210,23 @@ func (r Reader) segment(s segment, seq, end uint64, yield func([]byte, error) bo
 	if err != nil {
 		return seq, true, err
 	}
-	in := bufio.NewReaderSize(io.NewSectionReader(f, off, s.size-off), int(min(64<<10, max(512, s.size-off))))
+	in := newLines(f, off, s.size)
 	for seq < end {
-		line, err := in.ReadBytes('\n')
+		line, whole, err := in.next()
+		if errors.Is(err, io.EOF) || err == nil && !whole {
+			return seq, true, nil // an unfinished line is being written
+		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil // an unfinished line is being written
-			}
 			return seq, true, err
 		}
-		n, err := chain.Number(line[:len(line)-1])
+		n, err := chain.Number(line)
 		if err != nil {
 			return seq, true, fmt.Errorf("journal: %q behind entry %d: %w", s.path, int64(seq)-1, err)
 		}
 		seq = n + 1
-		if !yield(line[:len(line)-1], nil) {
+		if !yield(bytes.Clone(line), nil) {
 			return seq, false, nil
 		}
 	}
 	return seq, true, nil
-}
-
-// Filter selects entries; empty fields select all.
-type Filter struct {
-	From, To  time.Time // From inclusive, To exclusive
-	Events    []Event
-	Agent     claw.AgentID
-	Session   claw.SessionKey
-	Run       claw.RunID
-	Rule      string // value of data.rule
-	Text      string // occurs in the line as it is written
-	BeforeSeq uint64 // 0: from the newest
-	Limit     int    // 0: all
-}
-
-// needles are byte strings of which every line that matches holds all.
-func (f Filter) needles() [][]byte {
-	var out [][]byte
-	add := func(key, value string) {
-		if value == "" {
-			return
-		}
-		raw, err := json.Marshal(value)
-		if err == nil {
-			raw, err = chain.Rewrite(nil, raw, nil)
-		}
-		if err == nil {
-			out = append(out, append([]byte(`"`+key+`":`), raw...))
-		}
-	}
-	add("session", string(f.Session))
-	add("run", string(f.Run))
-	add("rule", f.Rule)
-	if len(f.Events) == 1 {
-		add("event", string(f.Events[0]))
-	}
-	add("agent", string(f.Agent))
-	if f.Text != "" {
-		out = append(out, []byte(f.Text))
-	}
-	return out
-}
-
-// Match reports whether an entry is one of those asked for; Limit and Text do
-// not bear on a single entry.
-func (f Filter) Match(e Record) bool { return f.match(&e) }
-
-func (f Filter) match(e *Record) bool {
-	switch {
-	case !f.From.IsZero() && e.Time.Before(f.From), !f.To.IsZero() && !e.Time.Before(f.To),
-		len(f.Events) > 0 && !slices.Contains(f.Events, Event(e.Event)),
-		f.Agent != "" && e.Agent != f.Agent, f.Session != "" && e.Session != f.Session, f.Run != "" && e.Run != f.Run,
-		f.BeforeSeq > 0 && e.Seq >= f.BeforeSeq:
-		return false
-	}
-	if f.Rule != "" {
-		var d struct {
-			Rule string `json:"rule"`
-		}
-		return json.Unmarshal(e.Data, &d) == nil && d.Rule == f.Rule
-	}
-	return true
-}
-
-const searchChunk = 1 << 20
-
-// Search returns matching entries, newest first. It reads backwards and stops
-// at Limit, so recent history costs the same however long the journal is.
-func (r Reader) Search(ctx context.Context, f Filter) ([]Record, error) {
-	segs, err := segments(r.path)
-	if err != nil {
-		return nil, err
-	}
-	s := search{f: f, needles: f.needles(), end: r.bound()}
-	for i := len(segs) - 1; i >= 0 && !s.full(); i-- {
-		if err := s.file(ctx, segs[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return s.out, err
-		}
-	}
-	return s.out, nil
-}
-
-type search struct {
-	f       Filter
-	needles [][]byte
-	end     uint64
-	out     []Record
-}
-
-func (s *search) full() bool { return s.f.Limit > 0 && len(s.out) >= s.f.Limit }
-
-func (s *search) file(ctx context.Context, seg segment) error {
-	f, err := os.Open(seg.path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	end := seg.size
-	if b := s.f.BeforeSeq; b > 0 {
-		if end, err = seek(f, seg.size, b); err != nil {
-			return err
-		}
-	}
-	var rest []byte // the beginning of a line whose end was seen
-	for end > 0 && !s.full() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(end, searchChunk)
-		buf := make([]byte, n, int(n)+len(rest))
-		if _, err := f.ReadAt(buf, end-n); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		buf = append(buf, rest...)
-		end -= n
-		whole := buf
-		if end > 0 {
-			i := bytes.IndexByte(buf, '\n')
-			if i < 0 {
-				rest = buf
-				continue
-			}
-			rest, whole = slices.Clone(buf[:i+1]), buf[i+1:]
-		}
-		if err := s.chunk(whole); err != nil {
-			return fmt.Errorf("journal: %q: %w", seg.path, err)
-		}
-	}
-	return nil
-}
-
-// chunk searches whole lines. With a needle it jumps from hit to hit.
-func (s *search) chunk(b []byte) error {
-	var hits []Record
-	for len(b) > 0 {
-		start := 0
-		if len(s.needles) > 0 {
-			i := bytes.Index(b, s.needles[0])
-			if i < 0 {
-				break
-			}
-			start = bytes.LastIndexByte(b[:i], '\n') + 1
-		}
-		n := bytes.IndexByte(b[start:], '\n')
-		if n < 0 {
-			break // being written
-		}
-		line := b[start : start+n]
-		b = b[start+n+1:]
-		if !s.worth(line) {
-			continue
-		}
-		e, err := chain.Decode(line)
-		if err != nil {
-			return err
-		}
-		if e.Seq < s.end && s.f.match(&e) {
-			hits = append(hits, e)
-		}
-	}
-	for i := len(hits) - 1; i >= 0 && !s.full(); i-- {
-		s.out = append(s.out, hits[i])
-	}
-	return nil
-}
-
-func (s *search) worth(line []byte) bool {
-	for _, n := range s.needles[min(1, len(s.needles)):] {
-		if !bytes.Contains(line, n) {
-			return false
-		}
-	}
-	return true
 }

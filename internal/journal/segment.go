@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/openclaw-go/openclaw/internal/chain"
 )
@@ -95,7 +94,8 @@ func seqOf(line []byte) (uint64, bool) {
 }
 
 // seek finds the offset of the first line in f whose number is at least seq,
-// by halving: lines grow in number. It is size when there is none.
+// by halving: lines grow in number. It is size when there is none. A line
+// without a number, as a crash leaves it, counts as behind all others.
 func seek(f io.ReaderAt, size int64, seq uint64) (int64, error) {
 	const near = 8192
 	lo, hi := int64(0), size // lo starts a line that is not behind the one looked for
@@ -109,11 +109,7 @@ func seek(f io.ReaderAt, size int64, seq uint64) (int64, error) {
 			hi = mid
 			continue
 		}
-		n, err := numberAt(f, start)
-		if err != nil {
-			return 0, err
-		}
-		if n < seq {
+		if n, err := numberAt(f, start); err == nil && n < seq {
 			lo = start
 		} else {
 			hi = mid
@@ -135,7 +131,7 @@ func seek(f io.ReaderAt, size int64, seq uint64) (int64, error) {
 }
 
 // scan reads a piece of f from the line at lo on. It returns the first line
-// whose number is at least seq, or else the last line start that it saw.
+// whose number is not below seq, or else the last line start that it saw.
 func scan(f io.ReaderAt, lo, size int64, seq uint64) (at int64, found bool, err error) {
 	buf := make([]byte, min(size-lo, 8<<10))
 	if _, err := f.ReadAt(buf, lo); err != nil && !errors.Is(err, io.EOF) {
@@ -147,7 +143,7 @@ func scan(f io.ReaderAt, lo, size int64, seq uint64) (at int64, found bool, err 
 			if i > 0 && len(buf)-i < 64 && lo+int64(len(buf)) < size {
 				return lo + int64(i), false, nil // its number is in the next piece
 			}
-			return 0, false, fmt.Errorf("journal: the line at byte %d has no number", lo+int64(i))
+			return lo + int64(i), true, nil
 		}
 		if n >= seq {
 			return lo + int64(i), true, nil
@@ -205,6 +201,7 @@ func (j *Journal) recover() (bootInfo, error) {
 	for _, s := range j.last.Marked(markOpen) {
 		j.open[s] = struct{}{}
 	}
+	j.skew = skewOf(j.last)
 	segs, err := segments(j.path.log)
 	if err != nil {
 		return info, err
@@ -273,7 +270,7 @@ func (j *Journal) checkHead(segs []segment) error {
 	return j.short(j.path.log)
 }
 
-// replay takes up the entries behind the last checkpoint.
+// replay takes up the entries behind the last checkpoint, line by line.
 func (j *Journal) replay() (*RepairData, error) {
 	off := int64(0)
 	if j.first < j.last.Size {
@@ -282,19 +279,18 @@ func (j *Journal) replay() (*RepairData, error) {
 			return nil, &DamageError{File: j.path.log, Seq: j.last.Size, Detail: err.Error()}
 		}
 	}
-	buf := make([]byte, j.size-off)
-	if _, err := j.f.ReadAt(buf, off); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	for len(buf) > 0 {
-		i := bytes.IndexByte(buf, '\n')
-		line := buf
-		if i >= 0 {
-			line = buf[:i]
+	in := newLines(j.f, off, j.size)
+	for {
+		line, whole, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
 		}
 		h, err := chain.ParseHead(line)
-		if err != nil && (i < 0 || bytes.IndexByte(line, 0) >= 0) || err == nil && i < 0 {
-			return j.repair(off)
+		if !whole || err != nil && bytes.IndexByte(line, 0) >= 0 {
+			return j.repair(in.start)
 		}
 		if err != nil || h.Seq != j.tree.Size() || h.Prev != j.head {
 			detail := "it is not linked to the entry before it"
@@ -308,9 +304,7 @@ func (j *Journal) replay() (*RepairData, error) {
 		}
 		j.tree.Add(line)
 		j.head = h.Hash
-		buf, off = buf[i+1:], off+int64(i)+1
 	}
-	return nil, nil
 }
 
 // repair cuts off what a crash left behind off.
@@ -326,7 +320,8 @@ func (j *Journal) repair(off int64) (*RepairData, error) {
 // learn keeps what later entries and checkpoints need to know of this one.
 func (j *Journal) learn(h chain.Head, line []byte) error {
 	j.lastTime(h.Time)
-	if Event(h.Event) != PostureSeal && !bytes.Contains(line, []byte(`"phase":"`)) {
+	own := Event(h.Event) == PostureSeal || Event(h.Event) == EventClock
+	if !own && !bytes.Contains(line, []byte(`"phase":"`)) {
 		return nil
 	}
 	e, err := chain.Decode(line)
@@ -340,8 +335,14 @@ func (j *Journal) learn(h chain.Head, line []byte) error {
 		delete(j.open, e.Ref)
 	case chain.Single:
 	}
-	if Event(e.Event) == PostureSeal {
+	switch Event(e.Event) {
+	case PostureSeal:
 		j.sealed.At, j.sealed.Hash = Pos(e.Seq), "?"
+	case EventClock:
+		var jump Jump
+		if err := json.Unmarshal(e.Data, &jump); err == nil {
+			j.skew.add(jump.by())
+		}
 	}
 	return nil
 }
@@ -366,88 +367,6 @@ func (j *Journal) loadSeal() error {
 	}
 	j.sealed = Seal{Hash: d.Hash, Summary: d.Summary, At: Pos(at)}
 	return nil
-}
-
-// minUptime is how long a run must have lasted before it removes anything for
-// its age, and maxGap how long the journal may have been silent before it: a
-// clock that was set forward must not empty the journal (R51).
-const (
-	minUptime = time.Hour
-	maxGap    = 30 * 24 * time.Hour
-)
-
-// retain removes the oldest segments that are too old or too much. The entry
-// that says so is signed before the file goes; Verify accepts exactly that.
-func (j *Journal) retain() error {
-	segs, err := segments(j.path.log)
-	if err != nil || len(segs) < 2 {
-		return err
-	}
-	var total int64
-	for _, s := range segs {
-		total += s.size
-	}
-	drop, reason, bytes := 0, "", int64(0)
-	for i := 0; i < len(segs)-1; i++ {
-		switch {
-		case total > j.opt.KeepBytes:
-			reason = "size"
-		case j.tooOld(segs[i+1]):
-			reason = "age"
-		default:
-			i = len(segs)
-			continue
-		}
-		drop, total, bytes = i+1, total-segs[i].size, bytes+segs[i].size
-	}
-	if drop == 0 {
-		return nil
-	}
-	rec, err := j.prepareOwn(EventDrop, chain.Drop{Through: segs[drop].first - 1, Reason: reason, Bytes: bytes})
-	if err != nil {
-		return err
-	}
-	j.mu.Lock()
-	b, _, err := j.linkLocked(&rec, false)
-	if err == nil {
-		j.pending = nil
-	}
-	j.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if j.commit(b, nil); b.err != nil {
-		return b.err
-	}
-	if err := j.checkpoint(); err != nil {
-		return err
-	}
-	for _, s := range segs[:drop] {
-		if err := j.opt.disk.remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return j.opt.disk.syncDir(filepath.Dir(j.path.log))
-}
-
-// tooOld: the segment behind began longer ago than entries are kept.
-func (j *Journal) tooOld(next segment) bool {
-	j.mu.Lock()
-	jumped := j.jumped
-	j.mu.Unlock()
-	if jumped || j.opt.Elapsed()-j.start < minUptime {
-		return false
-	}
-	line, err := readLineAt(next, next.first)
-	if err != nil {
-		return false
-	}
-	h, err := chain.ParseHead(line)
-	if err != nil {
-		return false
-	}
-	at, err := time.Parse(time.RFC3339Nano, string(h.Time))
-	return err == nil && j.opt.Now().Sub(at) > j.opt.KeepFor
 }
 
 func readLineAt(s segment, seq uint64) ([]byte, error) {
