@@ -74,7 +74,7 @@ var rules = map[string]rule{
 	"inbox":    {ring: 2, may: []string{"agent", "approval", "channel", "inbox/admission", "journal", "store", "policy", "posture"}},
 
 	"inbox/admission": {ring: 0, may: []string{"config", "policy", "posture"}},
-	"schedule": {ring: 2},
+	"schedule":        {ring: 2},
 
 	"gateway":         {ring: 3, may: []string{"approval", "gateway/access", "gateway/devices", "gateway/wire"}},
 	"gateway/access":  {ring: 1},
