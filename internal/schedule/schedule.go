@@ -1,5 +1,6 @@
 // Package schedule keeps the jobs that are to run later. It refuses a job that
-// it does not understand as a whole, and runs nothing.
+// it does not understand as a whole, to run twice what is due once, and to let
+// a run that was missed or did not end pass in silence.
 package schedule
 
 import (
