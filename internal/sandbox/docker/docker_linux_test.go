@@ -3,6 +3,8 @@ package docker
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"os"
@@ -50,6 +52,8 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	t.Cleanup(func() { _ = r.Close() })
 	w.Runner = r
+	sum := sha256.Sum256(real.program)
+	r.stage = func() (string, error) { return hex.EncodeToString(sum[:]), nil }
 	w.conf = policy.Confinement{Level: policy.LevelContainer, Workspace: w.ws, WorkspaceWrite: true, Container: &policy.Container{Sessions: policy.ContainerAll, Access: policy.AccessWrite,
 		Level: policy.LevelContainer, Image: testTag, ImageID: image.ID, Private: filepath.Join(dir, "state", "private", "one"), Workdir: "/workspace", Prefix: "t-", Tmpfs: []string{"/tmp", "/var/tmp", "/run"},
 		Memory: 256 << 20, MemorySwap: 256 << 20, MilliCPUs: 1000, Pids: 128}}
@@ -178,7 +182,9 @@ func TestR62MountsOfTheRunningContainer(t *testing.T) {
 	secret := filepath.Join(w.dir, "secret")
 	must(t, os.Mkdir(secret, 0o755))
 	must(t, os.WriteFile(filepath.Join(secret, "a"), []byte("secret\n"), 0o644))
-	conf := w.change(func(_ *policy.Confinement, x *policy.Container) { x.Binds = []policy.Bind{{Source: share, Target: "/share"}} })
+	conf := w.change(func(_ *policy.Confinement, x *policy.Container) {
+		x.Binds = []policy.Bind{{Source: share, Target: "/share"}}
+	})
 	if _, out, errs, err := w.run(t, conf, sh("cat /share/a; echo x > /share/b")); err != nil || out != "shared\n" || !strings.Contains(errs, "Read-only") {
 		t.Fatalf("%q %q %v", out, errs, err)
 	}

@@ -9,13 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/openclaw-go/openclaw/internal/sandbox/attack"
 )
 
 func TestMain(m *testing.M) {
-	MaybeInside()
-	attack.MaybeInside()
 	code := m.Run()
 	real.stop()
 	os.Exit(code)
@@ -27,8 +23,11 @@ type realEngine struct {
 	socket string
 	image  Built
 	err    error
-	cmd    *exec.Cmd
-	hold   io.WriteCloser
+	// program is what the image has at InsidePath; dir holds it.
+	program []byte
+	dir     string
+	cmd     *exec.Cmd
+	hold    io.WriteCloser
 }
 
 var real realEngine
@@ -57,8 +56,17 @@ func (e *realEngine) start() {
 	if e.err = err; err != nil {
 		return
 	}
-	program, err := os.ReadFile("/proc/self/exe")
-	if e.err = err; err != nil {
+	// The program in the image is a static one, however these tests were built.
+	if e.dir, e.err = os.MkdirTemp("", "inside"); e.err != nil {
+		return
+	}
+	build := exec.Command("go", "build", "-o", e.dir+"/inside", "./testdata/inside")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		e.err = fmt.Errorf("%w: %s", err, out)
+		return
+	}
+	if e.program, e.err = os.ReadFile(e.dir + "/inside"); e.err != nil {
 		return
 	}
 	busybox, err := os.ReadFile("/bin/busybox")
@@ -66,7 +74,7 @@ func (e *realEngine) start() {
 		e.err = fmt.Errorf("%w; scripts/test-deps installs busybox-static", err)
 		return
 	}
-	e.image, e.err = r.Build(Build{Tag: testTag, Program: program, Busybox: busybox, Version: "test"})
+	e.image, e.err = r.Build(Build{Tag: testTag, Program: e.program, Busybox: busybox, Version: "test"})
 }
 
 func (e *realEngine) stop() {
@@ -75,6 +83,7 @@ func (e *realEngine) stop() {
 	}
 	_ = e.hold.Close()
 	_ = e.cmd.Wait()
+	_ = os.RemoveAll(e.dir)
 }
 
 // engineFor gives the engine's socket and the pinned image.
@@ -89,4 +98,3 @@ func engineFor(t *testing.T) (socket string, image Built) {
 	}
 	return real.socket, real.image
 }
-

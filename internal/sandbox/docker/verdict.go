@@ -88,7 +88,9 @@ func (v *verdict) engine(x *inspected) {
 			v.miss("security option %q", o)
 		}
 	}
-	v.same("no-new-privileges", slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.HasPrefix(o, "no-new-privileges") && !strings.HasSuffix(o, "false") }), true)
+	v.same("no-new-privileges", slices.ContainsFunc(h.SecurityOpt, func(o string) bool {
+		return strings.HasPrefix(o, "no-new-privileges") && !strings.HasSuffix(o, "false")
+	}), true)
 	for _, ns := range []struct{ name, mode string }{{"pid", h.PidMode}, {"uts", h.UTSMode}, {"ipc", h.IpcMode}, {"user", h.UsernsMode}} {
 		if ns.mode == "host" && ns.name != "user" || strings.HasPrefix(ns.mode, "container:") {
 			v.miss("%s namespace %q", ns.name, ns.mode)
