@@ -31,9 +31,6 @@ func (a *App) Turn(ctx context.Context, m inbox.Message) (agent.Result, error) {
 	return a.engine.Wait(context.WithoutCancel(ctx), run)
 }
 
-// RotateToken replaces the gateway's token.
-func RotateToken(p configfile.Paths) error { return writeToken(p.Secrets) }
-
 // RevealToken reads the gateway's token for the operator. The caller has had
 // the running gateway record it; without one it is recorded here first.
 func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) string, ask func() (vault.Secret, error)) (string, error) {
@@ -50,7 +47,7 @@ func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) st
 	a.secrets = &secrets{app: a, store: StoreOf(p, getenv, ask, nil)}
 	ref := l.Config.Gateway.Auth.Token.V
 	if ref.Kind == config.NoSecret {
-		ref = config.SecretRef{Kind: config.SecretFile, Provider: "default", ID: "/gateway/token"}
+		ref = homeToken
 	}
 	s, err := a.resolver(l.Config, &vault.Live{}).Resolve(ctx, "gateway.auth.token", refOf(ref))
 	if err != nil {

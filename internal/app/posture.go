@@ -323,16 +323,26 @@ func firstLine(s string) string {
 // LooserThanSealed compares a file with the posture that was accepted last,
 // without a gateway. It returns nil when nothing was ever accepted.
 func LooserThanSealed(p configfile.Paths, c *config.Config) ([]posture.Change, error) {
-	data, err := atomicfile.Read(acceptedPath(p), maxAccepted)
+	old, err := acceptedPosture(p)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var old posture.Posture
-	if err := json.Unmarshal(data, &old); err != nil {
-		return nil, fmt.Errorf("%s: %w", acceptedPath(p), err)
-	}
 	return posture.Loosens(old, posture.Of(c, World(p))), nil
+}
+
+// acceptedPosture is the posture that was accepted last. os.ErrNotExist is
+// wrapped when none was.
+func acceptedPosture(p configfile.Paths) (posture.Posture, error) {
+	var old posture.Posture
+	data, err := atomicfile.Read(acceptedPath(p), maxAccepted)
+	if err != nil {
+		return old, err
+	}
+	if err := json.Unmarshal(data, &old); err != nil {
+		return old, fmt.Errorf("%s: %w", acceptedPath(p), err)
+	}
+	return old, nil
 }

@@ -27,9 +27,9 @@ type secrets struct {
 	store *vault.Store
 	floor floor
 	live  vault.Live
-	mu   sync.Mutex
-	gen  uint64
-	red  *filter.Redactor
+	mu    sync.Mutex
+	gen   uint64
+	red   *filter.Redactor
 }
 
 // refOf says a configured reference in the vault's words.

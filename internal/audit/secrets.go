@@ -162,8 +162,8 @@ func secretChecks() []Check {
 	}
 }
 
-// maxKeyAge is the guide's quarter.
-const maxKeyAge = 90 * 24 * time.Hour
+// MaxKeyAge is the guide's quarter.
+const MaxKeyAge = 90 * 24 * time.Hour
 
 // rotationDue: a file that holds credentials and was not written for so long
 // holds none that is younger.
@@ -177,7 +177,7 @@ func rotationDue(s *Subject) Outcome {
 				continue
 			}
 			n++
-			if age := s.Snapshot.TakenAt.Sub(f.Modified); age > maxKeyAge {
+			if age := s.Snapshot.TakenAt.Sub(f.Modified); age > MaxKeyAge {
 				days := int(age.Hours() / 24)
 				short := s.Snapshot.Home.Short(f.Path)
 				found = append(found, Finding{Severity: claw.Warn, Title: fmt.Sprintf("Credentials are %d days old or older", days), Detail: fmt.Sprintf("%s was last written on %s.", short, f.Modified.UTC().Format(time.DateOnly)), Where: s.atFile(f), Observed: fmt.Sprintf("%d days", days), Expected: "at most 90 days"})

@@ -291,11 +291,11 @@ func (e *env) cmdGatewayToken() *cobra.Command {
 				return err
 			}
 			if rotate {
-				if err := app.RotateToken(p); err != nil {
-					return cannot(err, "")
+				d, err := e.secretDesk()
+				if err != nil {
+					return err
 				}
-				e.print.line("made a new token; it holds after openclaw gateway restart, then every client needs it")
-				return nil
+				return e.rotateToken(d)
 			}
 			if !reveal {
 				e.print.line("the token is in %s at /gateway/token; openclaw gateway token --reveal prints it", p.Short(p.Secrets))

@@ -65,6 +65,7 @@ func (s *Server) buildMethods() {
 	s.addPosture()
 	s.addStanding()
 	s.addDevices()
+	s.addSecrets()
 	s.addExposer()
 	s.addRuns()
 	s.addMeasures()

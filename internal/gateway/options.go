@@ -64,6 +64,8 @@ type Options struct {
 	Exposer  Exposer
 	Runs     OperatorRuns
 	Measures Measures
+	// Secrets is the encrypted store; without it its methods are absent.
+	Secrets  Secrets
 	Identity Identity
 	Devices  *devices.Book
 	// UI serves everything below /ui/ but POST /ui/login; UIHeaders puts its
