@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +19,8 @@ import (
 
 func (e *env) cmdJournal() *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: "Read and verify the record of every decision and effect"}
-	c.AddCommand(e.cmdJournalTail(), e.cmdJournalVerify(), e.cmdJournalExport(), e.cmdJournalShow())
+	c.AddCommand(e.cmdJournalTail(), e.cmdJournalSearch(), e.cmdJournalShow(), e.cmdJournalStats(), e.cmdJournalVerify(),
+		e.cmdJournalProve(), e.cmdJournalVerifyProof(), e.cmdJournalExport())
 	return c
 }
 
@@ -53,39 +54,56 @@ func noJournal(err error) error {
 }
 
 type filterFlags struct {
-	event, agent, session, text, since string
-	limit                              int
+	event, agent, session, run, rule, text, since, until string
+	limit                                                int
 }
 
 func (f *filterFlags) add(c *cobra.Command, limit int) {
 	c.Flags().StringVar(&f.event, "event", "", "only these events, comma-separated")
 	c.Flags().StringVar(&f.agent, "agent", "", "only this agent's")
 	c.Flags().StringVar(&f.session, "session", "", "only this session's")
+	c.Flags().StringVar(&f.run, "run", "", "only this run's")
+	c.Flags().StringVar(&f.rule, "rule", "", "only what this `RULE` decided")
 	c.Flags().StringVar(&f.text, "text", "", "only lines that hold this `TEXT`")
-	c.Flags().StringVar(&f.since, "since", "", "only from then on: 24h, or 2026-04-01")
-	c.Flags().IntVarP(&f.limit, "limit", "n", limit, "at most this many")
+	c.Flags().StringVar(&f.since, "since", "", "only from then on: 24h, 2026-04-01 or 2026-04-01T15:04:05Z")
+	c.Flags().StringVar(&f.until, "until", "", "only before then, in the same forms")
+	c.Flags().IntVarP(&f.limit, "limit", "n", limit, "at most this many, 0 for all")
 }
 
-func (f *filterFlags) filter() (journal.Filter, error) {
-	out := journal.Filter{Agent: claw.AgentID(f.agent), Session: claw.SessionKey(f.session), Text: f.text, Limit: f.limit}
+func (f *filterFlags) filter() (out journal.Filter, err error) {
+	out = journal.Filter{Agent: claw.AgentID(f.agent), Session: claw.SessionKey(f.session), Run: claw.RunID(f.run), Rule: f.rule, Text: f.text, Limit: f.limit}
+	if f.limit < 0 {
+		return out, usage("journal: --limit %d is below 0", f.limit)
+	}
 	for _, ev := range strings.Split(f.event, ",") {
 		if ev = strings.TrimSpace(ev); ev != "" {
 			out.Events = append(out.Events, journal.Event(ev))
 		}
 	}
-	if f.since == "" {
-		return out, nil
+	now := time.Now()
+	if out.From, err = moment("--since", f.since, now); err != nil {
+		return out, err
 	}
-	if d, err := time.ParseDuration(f.since); err == nil {
-		out.From = time.Now().Add(-d)
-		return out, nil
+	out.To, err = moment("--until", f.until, now)
+	return out, err
+}
+
+// moment reads a time: how long ago, a date of this place, or a full time.
+func moment(flag, s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
 	}
-	t, err := time.ParseInLocation("2006-01-02", f.since, time.Local)
+	if d, err := time.ParseDuration(s); err == nil {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, s, time.Local)
 	if err != nil {
-		return out, usage("journal: --since %q is neither a duration (24h) nor a date (2026-04-01)", f.since)
+		return t, usage("journal: %s %q is neither a duration (24h), a date (2026-04-01) nor a time (2026-04-01T15:04:05Z)", flag, s)
 	}
-	out.From = t
-	return out, nil
+	return t, nil
 }
 
 func (e *env) cmdJournalTail() *cobra.Command {
@@ -100,18 +118,19 @@ func (e *env) cmdJournalTail() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		recs, err := r.Search(e.ctx, f)
+		newest, err := r.Last(e.ctx, 1)
 		if err != nil {
 			return noJournal(err)
 		}
 		next := uint64(0)
-		for i := len(recs) - 1; i >= 0; i-- {
-			e.printRecord(recs[i])
-			next = max(next, recs[i].Seq+1)
+		if len(newest) > 0 {
+			next = newest[0].Seq + 1
 		}
-		if !follow {
-			return nil
+		f.BeforeSeq = next
+		if err := e.printFound(r, f); err != nil || !follow {
+			return err
 		}
+		f.BeforeSeq = 0
 		for rec, err := range r.Follow(e.ctx, next) {
 			if err != nil {
 				return noJournal(err)
@@ -125,6 +144,97 @@ func (e *env) cmdJournalTail() *cobra.Command {
 	ff.add(c, 20)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with every new entry until interrupted")
 	return c
+}
+
+// printFound prints what matches, oldest first.
+func (e *env) printFound(r journal.Reader, f journal.Filter) error {
+	recs, err := r.Search(e.ctx, f)
+	if err != nil {
+		return noJournal(err)
+	}
+	for _, rec := range slices.Backward(recs) {
+		e.printRecord(rec)
+	}
+	return nil
+}
+
+func (e *env) cmdJournalSearch() *cobra.Command {
+	var ff filterFlags
+	c := &cobra.Command{
+		Use:   "search [TEXT]",
+		Short: "Find entries by time, agent, event, rule, session or text",
+		Long: `Find entries by time, agent, event, rule, session or text, the newest ones up to
+--limit, printed oldest first. TEXT is looked for in the line as it is stored.`,
+		Example: "  openclaw journal search --since 24h --event decision --rule exec.not_on_allowlist",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				ff.text = args[0]
+			}
+			f, err := ff.filter()
+			if err != nil {
+				return err
+			}
+			r, err := e.reader()
+			if err != nil {
+				return err
+			}
+			return e.printFound(r, f)
+		}}
+	ff.add(c, 100)
+	return c
+}
+
+func (e *env) cmdJournalStats() *cobra.Command {
+	var ff filterFlags
+	c := &cobra.Command{Use: "stats", Short: "Count entries by event, agent, verdict, rule and day", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		f, err := ff.filter()
+		if err != nil {
+			return err
+		}
+		r, err := e.reader()
+		if err != nil {
+			return err
+		}
+		opt, err := e.journalOptions()
+		if err != nil {
+			return err
+		}
+		s, err := r.Stats(e.ctx, opt, f)
+		if err != nil {
+			return noJournal(err)
+		}
+		if e.print.json {
+			return e.print.value(s)
+		}
+		e.printStats(s)
+		return nil
+	}}
+	ff.add(c, 0)
+	return c
+}
+
+const statsListed = 10
+
+func (e *env) printStats(s journal.Stats) {
+	if s.Entries == 0 {
+		e.print.line("no entries; %d segments, %d bytes", s.Segments, s.Stored)
+		return
+	}
+	e.print.line("%d entries, %d bytes, from %s to %s", s.Entries, s.Bytes, s.First.Local().Format(time.DateTime), s.Last.Local().Format(time.DateTime))
+	e.print.line("%d segments of %d bytes; %d entries signed; %d begun without an outcome", s.Segments, s.Stored, s.Signed, s.Unresolved)
+	for _, l := range []struct {
+		name string
+		list []journal.Count
+	}{{"event", s.Events}, {"agent", s.Agents}, {"verdict", s.Verdicts}, {"rule", s.Rules}, {"day", s.Days[max(0, len(s.Days)-statsListed):]}} {
+		for i, c := range l.list {
+			if i == statsListed {
+				e.print.line("%-8s %8s  and %d more", l.name, "", len(l.list)-i)
+				break
+			}
+			e.print.row("%-8s %8d  %s", l.name, c.Count, c.Name)
+		}
+	}
 }
 
 func (e *env) printRecord(r journal.Record) {
@@ -174,82 +284,10 @@ func (e *env) cmdJournalShow() *cobra.Command {
 	}}
 }
 
-// verifyReport is the result of "journal verify --json".
-type verifyReport struct {
-	OK      bool   `json:"ok"`
-	Text    string `json:"text"`
-	First   uint64 `json:"first"`
-	Size    uint64 `json:"size"`
-	Signed  uint64 `json:"signed"`
-	AtLeast uint64 `json:"atLeast,omitempty"`
-	Damage  string `json:"damage,omitempty"`
-}
-
-func (e *env) cmdJournalVerify() *cobra.Command {
-	var atLeast uint64
-	var root, notes string
-	c := &cobra.Command{
-		Use:   "verify [FILE...]",
-		Short: "Check that nothing in the journal was changed, added or taken away",
-		Long: `Check that nothing in the journal was changed, added or taken away.
-
-Works with the gateway running or stopped. Without FILE the home's own journal
-is checked, against the number of signed entries that the home knows of. With
-FILE (oldest first) copies taken elsewhere are checked; --checkpoints names
-their signatures and --root their first public key. Exit status 1 when damaged.`,
-		RunE: func(_ *cobra.Command, files []string) error {
-			rep, err := e.verifyJournal(files, notes, chain.Expect{Root: root, AtLeast: atLeast})
-			if err != nil {
-				return noJournal(err)
-			}
-			out := verifyReport{OK: rep.OK(), Text: rep.String(), First: rep.First, Size: rep.Size, Signed: rep.Signed, AtLeast: rep.AtLeast}
-			if rep.Damage != nil {
-				out.Damage = rep.Damage.String()
-			}
-			if e.print.json {
-				if err := e.print.value(out); err != nil {
-					return err
-				}
-			} else {
-				e.print.line("%s", out.Text)
-			}
-			if !out.OK {
-				return silent(exitFindings)
-			}
-			return nil
-		},
-	}
-	c.Flags().Uint64Var(&atLeast, "at-least", 0, "fail when fewer than `N` entries are signed")
-	c.Flags().StringVar(&root, "root", "", "first public `KEY`; default: the home's, or FILE's neighbour journal.pub")
-	c.Flags().StringVar(&notes, "checkpoints", "", "`FILE` of signatures; default: beside the newest FILE")
-	return c
-}
-
-func (e *env) verifyJournal(files []string, notes string, want chain.Expect) (chain.Report, error) {
-	opt, err := e.journalOptions()
-	if err != nil {
-		return chain.Report{}, err
-	}
-	if len(files) == 0 {
-		return journal.Verify(opt, want)
-	}
-	if want.Root == "" {
-		fs, err := journal.Locate(opt)
-		if err != nil {
-			return chain.Report{}, fmt.Errorf("no root key: give --root: %w", err)
-		}
-		want.Root = fs.RootKey
-	}
-	if notes == "" {
-		notes = filepath.Join(filepath.Dir(files[len(files)-1]), "audit.log.checkpoints")
-	}
-	return journal.VerifyFiles(files, notes, want)
-}
-
 func (e *env) cmdJournalExport() *cobra.Command {
 	var ff filterFlags
 	var format string
-	c := &cobra.Command{Use: "export", Short: "Write entries to standard output, as JSON lines or CSV", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	c := &cobra.Command{Use: "export", Short: "Write entries to standard output, as JSON lines, CSV or OCSF", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 		f, err := ff.filter()
 		if err != nil {
 			return err
@@ -259,8 +297,10 @@ func (e *env) cmdJournalExport() *cobra.Command {
 		case "jsonl":
 		case "csv":
 			kind = journal.FormatCSV
+		case "ocsf":
+			kind = journal.FormatOCSF
 		default:
-			return usage("journal export: --format %q is not one of jsonl, csv", format)
+			return usage("journal export: --format %q is not one of jsonl, csv, ocsf", format)
 		}
 		r, err := e.reader()
 		if err != nil {
@@ -272,6 +312,6 @@ func (e *env) cmdJournalExport() *cobra.Command {
 		return nil
 	}}
 	ff.add(c, 0)
-	c.Flags().StringVar(&format, "format", "jsonl", "jsonl or csv")
+	c.Flags().StringVar(&format, "format", "jsonl", "jsonl, csv or ocsf")
 	return c
 }

@@ -84,3 +84,28 @@ func notesUpTo(path string, seq uint64) (text string, start chain.Tree, size uin
 		start, _ = chain.TreeAt(c.Size, c.Edge)
 	}
 }
+
+// ReadHeads reads checkpoints that somebody else kept of a journal, one after
+// the other as they were sent. It checks their form and not their signatures:
+// they count because of who kept them.
+func ReadHeads(r io.Reader) ([]chain.TreeHead, error) {
+	var out []chain.TreeHead
+	for in := chain.NewNotes(r); ; {
+		msg, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal: a witness's checkpoints: %w", err)
+		}
+		c, err := chain.PeekCheckpoint(msg)
+		if err != nil {
+			return nil, fmt.Errorf("journal: a witness's checkpoints: %w", err)
+		}
+		out = append(out, chain.TreeHead{Size: c.Size, Root: c.Root})
+	}
+	if len(out) == 0 {
+		return nil, errors.New("journal: a witness's checkpoints: there is none")
+	}
+	return out, nil
+}
