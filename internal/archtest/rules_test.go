@@ -69,6 +69,8 @@ var rules = map[string]rule{
 	"model/script":          {ring: 1, may: []string{"model"}},
 	"model/modeltest":       {ring: 1, may: []string{"model"}},
 
+	"channel/telegram/telegramtest": {ring: 1, may: []string{"channel", "channel/channeltest"}},
+
 	"tool":     {ring: 2, may: []string{"cmdline", "policy"}},
 	"approval": {ring: 2, may: []string{"policy"}},
 	"gate":     {ring: 2, may: []string{"budget", "policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool", "standing"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},

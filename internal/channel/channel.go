@@ -225,10 +225,7 @@ func Mask(err error, token string) error {
 	if err == nil || token == "" {
 		return err
 	}
-	text := err.Error()
-	for _, form := range forms(token) {
-		text = strings.ReplaceAll(text, form, "[redacted]")
-	}
+	text := MaskText(err.Error(), token)
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, ErrTooLarge, ErrTarget, ErrRefused} {
 		if errors.Is(err, known) {
 			return &masked{text, known}
@@ -239,6 +236,17 @@ func Mask(err error, token string) error {
 		return &Fatal{Problem: strings.TrimPrefix(text, "channel: "), Hint: fatal.Hint}
 	}
 	return errors.New(text)
+}
+
+// MaskText takes a token out of a text.
+func MaskText(text, token string) string {
+	if token == "" {
+		return text
+	}
+	for _, form := range forms(token) {
+		text = strings.ReplaceAll(text, form, "[redacted]")
+	}
+	return text
 }
 
 type masked struct {
