@@ -120,6 +120,8 @@ type Monitor struct {
 	saved  time.Duration
 	dirty  bool
 	reads  int // entries read since Open
+	// startHash is the configuration's at the start, until it was compared.
+	startHash string
 }
 
 // Open takes up what was learned before. A state that cannot be read is set
@@ -178,6 +180,13 @@ func readState(dir string) (s state, problem error) {
 		s.Sessions = empty.Sessions
 	}
 	return s, nil
+}
+
+// Started says with which configuration the gateway has started.
+func (m *Monitor) Started(hash string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.startHash = hash
 }
 
 // Set changes the thresholds.
@@ -314,6 +323,7 @@ func (m *Monitor) judge() {
 	}
 	m.judgeAuth(now)
 	m.judgeModels(now)
+	m.judgeConfig(now)
 	m.judgeDrift(now)
 	for i := range m.st.Conditions {
 		c := &m.st.Conditions[i]

@@ -461,6 +461,52 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// What the command line says it has written raises nothing, before or after
+// the gateway has seen the file.
+func TestOperatorsOwnEdits(t *testing.T) {
+	owner := claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}
+	w := newWorld(t)
+	written := func(hash string) {
+		w.entry(chain.Entry{Event: "config.change", Principal: owner}, fields{"what": "written", "hash": hash})
+	}
+	seen := func(hash string) {
+		w.entry(chain.Entry{Event: "config.change"}, fields{"what": "applied", "hash": hash})
+	}
+	written("h1")
+	seen("h1")
+	w.pass(time.Minute)
+	seen("h2")
+	w.now = w.now.Add(5 * time.Second)
+	w.m.Poll(t.Context())
+	written("h2")
+	w.pass(time.Minute)
+	if len(w.sent) != 0 {
+		t.Fatalf("%v", w.told())
+	}
+	w.m.Close()
+	w.open()
+	w.m.Started("h2")
+	w.pass(time.Minute)
+	if len(w.sent) != 0 {
+		t.Fatalf("%v", w.told())
+	}
+	w.m.Close()
+	w.open()
+	w.m.Started("h3") // somebody used an editor meanwhile
+	w.pass(2 * time.Minute)
+	if fmt.Sprint(w.told()) != "[monitor.config_changed]" || w.sent[0].Severity != claw.Warn {
+		t.Errorf("%+v", w.sent)
+	}
+	w.m.Close()
+	written("h4") // while no gateway ran
+	w.open()
+	w.m.Started("h4")
+	w.pass(2 * time.Minute)
+	if len(w.sent) != 1 {
+		t.Errorf("%v", w.told())
+	}
+}
+
 // TestR42MissingAuditIsTold: a nightly audit that does not end any more is
 // noticed although nothing of it says so.
 func TestR42MissingAuditIsTold(t *testing.T) {
@@ -503,7 +549,7 @@ func TestQuietHours(t *testing.T) {
 	w.entry(chain.Entry{Event: "config.change"}, fields{"what": "broken"})
 	w.authFailure("x", 20)
 	w.pass(time.Minute)
-	if len(w.sent) != 2 || w.sent[0].NotBefore.IsZero() || !w.sent[1].NotBefore.IsZero() {
+	if len(w.sent) != 2 || !w.sent[0].NotBefore.IsZero() || w.sent[1].NotBefore.IsZero() {
 		t.Errorf("%+v", w.sent)
 	}
 }

@@ -225,26 +225,63 @@ func family(h Happening) string {
 
 const configID = "config-outside"
 
+// settle is how long the gateway's own command line has to say that a change
+// was its own.
+const settle = 20 * time.Second
+
 // configChange takes a change of the configuration. What an operator did
 // through the gateway or its command line is on record and raises nothing; the
 // rest was done to the file.
 func (m *Monitor) configChange(h Happening, fresh bool) {
-	m.st.Posture.Changed = h.Seq
-	if h.Owner || !fresh || h.What == "standing" {
+	d := &m.st.Posture
+	if h.Hash != "" {
+		d.Hash = h.Hash
+	}
+	if h.Owner {
+		d.write(h.Hash)
 		return
 	}
-	s, title := claw.Warn, "The configuration file was changed outside"
 	switch h.What {
-	case "held":
-		s, title = claw.Critical, "The configuration file was loosened outside; it is not in force"
-	case "broken":
-		title = "The configuration file was broken outside; the last good one is in force"
-	case "applied":
-		if slices.ContainsFunc(h.Changes, blinds) {
-			s, title = claw.Critical, "What watches this home was changed outside"
-		}
+	case "held", "broken", "applied", "stopped":
 	default:
 		return
+	}
+	if fresh && !slices.Contains(d.Written, h.Hash) && len(d.Pending) < 16 {
+		d.Pending = append(d.Pending, h)
+	}
+}
+
+// judgeConfig tells of changes that nobody said were theirs.
+func (m *Monitor) judgeConfig(now time.Time) {
+	d := &m.st.Posture
+	if m.startHash != "" && m.caughtUp() {
+		if d.Hash != "" && d.Hash != m.startHash {
+			m.configChange(Happening{Seq: m.start, At: now, What: "stopped", Hash: m.startHash}, true)
+		}
+		d.Hash, m.startHash, m.dirty = m.startHash, "", true
+	}
+	later := d.Pending[:0]
+	for _, h := range d.Pending {
+		if now.Sub(h.At) < settle && !h.At.After(now) {
+			later = append(later, h)
+			continue
+		}
+		m.configAlert(h)
+	}
+	d.Pending = later
+}
+
+func (m *Monitor) configAlert(h Happening) {
+	s, title := claw.Warn, "The configuration file was changed outside"
+	switch {
+	case h.What == "held":
+		s, title = claw.Critical, "The configuration file was loosened outside; it is not in force"
+	case h.What == "broken":
+		title = "The configuration file was broken outside; the last good one is in force"
+	case h.What == "stopped":
+		title = "The configuration file was changed while the gateway was stopped"
+	case slices.ContainsFunc(h.Changes, blinds):
+		s, title = claw.Critical, "What watches this home was changed outside"
 	}
 	facts := []notify.Fact{}
 	if h.Origin != "" {
@@ -273,10 +310,28 @@ type drift struct {
 	Sealed  string    `json:"sealed,omitempty"`  // generation accepted last
 	Audited string    `json:"audited,omitempty"` // generation of the last nightly audit
 	AuditAt time.Time `json:"auditAt,omitzero"`
-	// Changed is the last entry about the configuration.
-	Changed uint64 `json:"changed,omitempty"`
+	// Hash of the configuration that was seen last, and of those that an
+	// operator has written.
+	Hash    string   `json:"hash,omitempty"`
+	Written []string `json:"written,omitempty"`
+	// Pending are changes of which it is not known yet whose they are.
+	Pending []Happening `json:"pending,omitempty"`
 	// Since the file is not in force.
 	Since time.Time `json:"since,omitzero"`
+}
+
+// write keeps that an operator wrote a configuration.
+func (d *drift) write(hash string) {
+	if hash == "" {
+		return
+	}
+	if !slices.Contains(d.Written, hash) {
+		d.Written = append(d.Written, hash)
+	}
+	if len(d.Written) > 32 {
+		d.Written = d.Written[1:]
+	}
+	d.Pending = slices.DeleteFunc(d.Pending, func(h Happening) bool { return h.Hash == hash })
 }
 
 func (d *drift) observe(h Happening) {

@@ -57,6 +57,7 @@ type Notifier struct {
 
 	mu      sync.Mutex
 	targets []Target
+	gone    []leaving
 	spool   spool
 	clients map[string]*http.Client // by origin
 	last    map[string]Attempt      // by key
@@ -78,29 +79,67 @@ func Open(o Options) (*Notifier, error) {
 	return n, nil
 }
 
-// Set replaces the targets. What waits for one that is gone is given up; what
-// waits for one that stayed is tried at once, since its credential may be new.
+// grace is how long a target that was taken off still gets what was for it:
+// that it was taken off, above all.
+const grace = time.Hour
+
+// Set replaces the targets. What waits for one that stayed is tried at once,
+// since its credential may be new; what waits for one that is gone is tried for
+// a while, then given up.
 func (n *Notifier) Set(targets []Target) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	now := n.opt.Now()
+	for _, t := range n.targets {
+		if !has(targets, t.Key()) {
+			n.gone = append(n.gone, leaving{t, now.Add(grace)})
+		}
+	}
+	n.gone = slices.DeleteFunc(n.gone, func(l leaving) bool { return has(targets, l.target.Key()) })
 	n.targets, n.clients = slices.Clone(targets), map[string]*http.Client{}
+	for i := range n.spool.Waiting {
+		for j := range n.spool.Waiting[i].To {
+			n.spool.Waiting[i].To[j].Next = time.Time{}
+		}
+	}
+	n.forgetLocked(now)
+	n.poke()
+}
+
+func has(targets []Target, key string) bool {
+	return slices.ContainsFunc(targets, func(t Target) bool { return t.Key() == key })
+}
+
+// forgetLocked gives up what waits for targets that are gone.
+func (n *Notifier) forgetLocked(now time.Time) {
+	n.gone = slices.DeleteFunc(n.gone, func(l leaving) bool { return !now.Before(l.until) || l.until.Sub(now) > grace })
+	all := n.allLocked()
 	changed := false
 	for i := range n.spool.Waiting {
 		w := &n.spool.Waiting[i]
 		before := len(w.To)
-		w.To = slices.DeleteFunc(w.To, func(l leg) bool {
-			return !slices.ContainsFunc(targets, func(t Target) bool { return t.Key() == l.Key })
-		})
+		w.To = slices.DeleteFunc(w.To, func(l leg) bool { return !has(all, l.Key) })
 		n.spool.Dropped += before - len(w.To)
 		changed = changed || before != len(w.To)
-		for j := range w.To {
-			w.To[j].Next = time.Time{}
-		}
 	}
 	if changed {
 		n.tidyLocked()
 	}
-	n.poke()
+}
+
+// allLocked are the targets and those that are leaving.
+func (n *Notifier) allLocked() []Target {
+	all := slices.Clone(n.targets)
+	for _, l := range n.gone {
+		all = append(all, l.target)
+	}
+	return all
+}
+
+// leaving is a target that was taken off.
+type leaving struct {
+	target Target
+	until  time.Time
 }
 
 // Raise takes an alert for every target that wants its severity. When it
@@ -198,8 +237,9 @@ func (n *Notifier) due() []parcel {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.opt.Now()
+	n.forgetLocked(now)
 	var out []parcel
-	for _, t := range n.targets {
+	for _, t := range n.allLocked() {
 		var mine []waiting
 		tries := 0
 		for _, w := range n.spool.Waiting {

@@ -195,6 +195,22 @@ func TestQuietHoursHoldBack(t *testing.T) {
 	}
 }
 
+// A target that is taken off still hears of what happened until then, its own
+// removal above all.
+func TestTargetThatIsTakenOffIsTold(t *testing.T) {
+	s, got := service(t, func(w http.ResponseWriter, n int) {})
+	o := &outbox{dir: t.TempDir(), clock: &clock{noon}}
+	n := o.open(t, hookTarget(s.URL))
+	raise(t, n, numbered(1, claw.Critical))
+	n.Set(nil)
+	if q, err := n.Raise(numbered(2, claw.Critical)); err != nil || q != 0 {
+		t.Errorf("a later one is taken for it: %d, %v", q, err)
+	}
+	if n.Deliver(t.Context()); len(*got) != 1 {
+		t.Errorf("%d messages", len(*got))
+	}
+}
+
 // What waits for a target goes to no other, also when the configuration
 // changes while it waits.
 func TestAlertGoesOnlyWhereItWasFor(t *testing.T) {
