@@ -73,6 +73,7 @@ const (
 	MemoryLimit                            // memory cgroup
 	PidsLimit                              // pids cgroup or effective RLIMIT_NPROC
 	UnprivilegedUID                        // not uid 0 on the host
+	CPULimit                               // cpu cgroup
 )
 
 // Guarantees of a level; what a run must have to count as that level.
@@ -95,7 +96,7 @@ func (l Level) Guarantees() Guarantees {
 }
 
 var guaranteeNames = [...]string{"clean-env", "rlimits", "no-new-privs", "no-caps", "fs-rules", "syscalls", "no-unix-socket",
-	"private-fs", "private-pid", "private-net", "private-ipc", "private-user", "private-uts", "memory-limit", "pids-limit", "unprivileged-uid"}
+	"private-fs", "private-pid", "private-net", "private-ipc", "private-user", "private-uts", "memory-limit", "pids-limit", "unprivileged-uid", "cpu-limit"}
 
 // Names lists the guarantees in a fixed order.
 func (g Guarantees) Names() []string {
@@ -158,6 +159,8 @@ type Limits struct {
 	FileBytes   int64 `json:"fileBytes,omitempty"` // RLIMIT_FSIZE
 	MemoryBytes int64 `json:"memoryBytes,omitempty"`
 	Processes   int   `json:"processes,omitempty"`
-	OpenFiles   int   `json:"openFiles,omitempty"`
-	TmpBytes    int64 `json:"tmpBytes,omitempty"`
+	// CPUPercent of one processor, 100 is one whole; it needs a cpu cgroup.
+	CPUPercent int   `json:"cpuPercent,omitempty"`
+	OpenFiles  int   `json:"openFiles,omitempty"`
+	TmpBytes   int64 `json:"tmpBytes,omitempty"`
 }

@@ -97,7 +97,7 @@ type Support struct {
 	// Stage is "embedded", or "self" when the running binary re-executes
 	// itself (works, slower).
 	Stage string `json:"stage,omitempty"`
-	// Cgroup is "v2" when runs get a cgroup of their own, else "none".
+	// Cgroup is "v2" or "v1" when runs get cgroups of their own, else "none".
 	Cgroup string `json:"cgroup"`
 	UID    int    `json:"uid"` // that programs run as, on the host
 	GID    int    `json:"gid"`

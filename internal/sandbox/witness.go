@@ -22,6 +22,16 @@ type Witness struct {
 	LandlockABI int          `json:"landlockABI"`
 	FilterHash  string       `json:"filterHash,omitempty"` // of the seccomp program
 	Probes      []Probe      `json:"probes"`
+	// Limits are what bounds the run as a whole: memory, processes, cpu.
+	Limits []Limit `json:"limits"`
+}
+
+// Limit is one thing that a run can use up. By names what holds it: "nothing"
+// when only the time of the run bounds it.
+type Limit struct {
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"`
+	By    string `json:"by"`
 }
 
 // Facts are the kernel's facts about one task.
@@ -73,7 +83,17 @@ func (w Witness) Summary() string {
 	if len(w.Outside.UIDs) > 0 {
 		uid = w.Outside.UIDs[0]
 	}
-	return fmt.Sprintf("%s: uid %d, capabilities %s, no_new_privs %d, seccomp filters %d, %d namespaces, %d mounts, %d of %d probes held",
+	unlimited := []string{}
+	for _, l := range w.Limits {
+		if l.By == "nothing" {
+			unlimited = append(unlimited, l.Name)
+		}
+	}
+	more := ""
+	if len(unlimited) > 0 {
+		more = ", without a limit as a whole: " + strings.Join(unlimited, " and ")
+	}
+	return fmt.Sprintf("%s: uid %d, capabilities %s, no_new_privs %d, seccomp filters %d, %d namespaces, %d mounts, %d of %d probes held%s",
 		w.Level, uid, strings.TrimLeft(w.Outside.CapEffective, "0")+"0", w.Outside.NoNewPrivs, w.Outside.SeccompFilters,
-		private, w.Mounts, held, len(w.Probes))
+		private, w.Mounts, held, len(w.Probes), more)
 }

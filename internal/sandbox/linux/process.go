@@ -39,6 +39,9 @@ type process struct {
 	stdin   *os.File // our end; nil without input
 	ln      net.Listener
 	group   *cgroup
+	// entering ends when the stage is in its group, or enterErr says why not.
+	entering chan struct{}
+	enterErr error
 
 	timedOut atomic.Bool
 	killed   atomic.Bool
@@ -228,7 +231,25 @@ func (p *process) finish(dying bool) {
 	p.r.mu.Unlock()
 }
 
+// enterGroup moves the stage beside what it does for itself.
+func (p *process) enterGroup() {
+	p.entering = make(chan struct{})
+	go func() {
+		defer close(p.entering)
+		p.enterErr = p.group.enter(p.pid)
+	}()
+}
+
+func (p *process) inGroup() error {
+	if p.entering == nil {
+		return nil
+	}
+	<-p.entering
+	return p.enterErr
+}
+
 func (p *process) leaveGroup() {
+	_ = p.inGroup()
 	if p.group != nil {
 		p.group.remove()
 	}

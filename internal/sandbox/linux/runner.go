@@ -35,7 +35,7 @@ type Runner struct {
 	devices      []string
 	alternatives bool
 	host         map[string]string // the gateway's own namespaces
-	cgroup       *cgroups          // nil when none is delegated
+	cgroup       *cgroups          // nil when none is given
 	log          *slog.Logger
 	steering     steering
 	slots        chan struct{} // starts in flight
@@ -117,7 +117,7 @@ func newWith(o Options, stage []byte) (*Runner, error) {
 	if r.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return nil, fmt.Errorf("sandbox: open %q: %w", os.DevNull, err)
 	}
-	r.cgroup = findCgroup(o.Cgroup)
+	r.cgroup = findCgroups(o.Cgroup)
 	r.spares = newSpares(r)
 	return r, nil
 }

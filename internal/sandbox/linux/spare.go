@@ -238,6 +238,12 @@ func (r *Runner) newSpare(l *launcher, key spareKey, early confine.Spec) (*spare
 		}
 		return nil, err
 	}
+	if x.group != nil {
+		if err := x.group.enter(x.pid); err != nil {
+			x.end()
+			return nil, err
+		}
+	}
 	return x, nil
 }
 

@@ -61,9 +61,7 @@ func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 	p.out.left.Store(pl.limits.OutputBytes)
 	if err := r.launch(ctx, l, p, j); err != nil {
 		pl.undo()
-		if p.group != nil {
-			p.group.remove()
-		}
+		p.leaveGroup()
 		return nil, err
 	}
 	return p, nil
@@ -181,6 +179,9 @@ func (r *Runner) clone(l *launcher, p *process, io *stdio) error {
 	}
 	req := confine.SpawnRequest{Level: p.plan.spec.Level, UID: r.uid, GID: r.gid, Own: p.plan.identity == sandbox.IdentityGateway}
 	p.pid, p.sock, err = r.spawn(l, req, p.plan.spec.Encode(), streams, p.group)
+	if err == nil && p.group != nil {
+		p.enterGroup()
+	}
 	var refused *spawnError
 	if errors.As(err, &refused) {
 		return p.plan.refusal(confine.Failure{Step: refused.reply.Where, Errno: refused.reply.Errno}, r.uid)
@@ -235,7 +236,7 @@ func (r *Runner) spawn(l *launcher, req confine.SpawnRequest, spec []byte, strea
 	}
 	defer unix.Close(theirs)
 	fds := []int{streams[0], streams[1], streams[2], theirs, fd}
-	if group != nil {
+	if group != nil && group.fd >= 0 {
 		req.Cgroup = true
 		fds = append(fds, group.fd)
 	}
@@ -278,6 +279,9 @@ func (r *Runner) handshake(l *launcher, p *process) (net.Listener, error) {
 	}
 	report, err := confine.DecodeReport(msg[1:])
 	if err != nil {
+		return ln, err
+	}
+	if err := p.inGroup(); err != nil {
 		return ln, err
 	}
 	outside, err := l.look(p.pid)

@@ -42,15 +42,20 @@ func (r *Runner) measured() sandbox.Support {
 			}
 		}
 	}
+	s.Cgroup = r.cgroup.String()
 	if r.cgroup != nil {
-		s.Cgroup = "v2"
 		s.Guarantees |= policy.MemoryLimit | policy.PidsLimit
 	} else {
-		why[policy.MemoryLimit] = "no cgroup v2 directory with the memory and pids controllers is delegated to the gateway"
+		why[policy.MemoryLimit] = "no cgroup with the memory and pids controllers is given to the gateway (systemd: Delegate=yes)"
 		s.Notes = append(s.Notes, "without a cgroup, memory is limited for each process, not for a run as a whole")
 		why[policy.PidsLimit] = "no cgroup, and the process limit of a uid counts for a run only in a user namespace of its own"
 	}
-	all := policy.LevelIsolated.Guarantees() | policy.MemoryLimit | policy.PidsLimit
+	if r.cgroup != nil && r.cgroup.controls("cpu") {
+		s.Guarantees |= policy.CPULimit
+	} else {
+		why[policy.CPULimit] = "no cgroup with the cpu controller is given to the gateway"
+	}
+	all := policy.LevelIsolated.Guarantees() | policy.MemoryLimit | policy.PidsLimit | policy.CPULimit
 	for _, g := range single(all &^ s.Guarantees) {
 		s.Missing = append(s.Missing, sandbox.Missing{Guarantee: g.Names()[0], Why: why[g]})
 	}

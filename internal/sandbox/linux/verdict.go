@@ -76,9 +76,67 @@ func (v *verdict) judge(outside string) (sandbox.Witness, policy.Guarantees) {
 		// Processes are counted per uid in each user namespace.
 		hold(policy.PidsLimit, held&(policy.Rlimits|policy.UnprivilegedUID|policy.PrivateUser) == policy.Rlimits|policy.UnprivilegedUID|policy.PrivateUser)
 	}
-	hold(policy.PidsLimit, v.group != nil)
-	hold(policy.MemoryLimit, v.group != nil && v.plan.limits.MemoryBytes > 0)
+	if v.group != nil {
+		for controller, g := range map[string]policy.Guarantees{"pids": policy.PidsLimit, "memory": policy.MemoryLimit, "cpu": policy.CPULimit} {
+			hold(g, v.grouped(controller, outside))
+		}
+	}
+	w.Limits = v.limits(held)
 	return w, held
+}
+
+// grouped reports whether a controller of the run's group limits it, as the
+// launcher and the kernel's own files say. A run that should be in the group of
+// a controller and is not is refused.
+func (v *verdict) grouped(controller, outside string) bool {
+	g := v.group
+	if !g.of.controls(controller) {
+		return false
+	}
+	if !g.within(controller, outside) {
+		v.miss("not in the %s group of the run", controller)
+		return false
+	}
+	switch controller {
+	case "cpu":
+		return v.plan.limits.CPUPercent > 0
+	case "memory":
+		return v.plan.limits.MemoryBytes > 0 || g.of.memory > 0
+	}
+	return true
+}
+
+// limits says what bounds a run as a whole, and by what.
+func (v *verdict) limits(held policy.Guarantees) []sandbox.Limit {
+	l := v.plan.limits
+	by := func(g policy.Guarantees) string {
+		if held&g != 0 {
+			return "cgroup " + v.group.of.String()
+		}
+		return ""
+	}
+	memory := sandbox.Limit{Name: "memory", By: "nothing"}
+	processes := sandbox.Limit{Name: "processes", Value: strconv.Itoa(l.Processes), By: "nothing"}
+	cpu := sandbox.Limit{Name: "cpu", By: "nothing"}
+	if v.group == nil {
+		if l.MemoryBytes > 0 {
+			memory.Value, memory.By = strconv.FormatInt(l.MemoryBytes, 10), "each process by itself"
+		}
+		if held&policy.PidsLimit != 0 {
+			processes.By = "user namespace"
+		}
+		return []sandbox.Limit{memory, processes, cpu}
+	}
+	if x := by(policy.MemoryLimit); x != "" {
+		memory.Value, memory.By = v.group.read("memory", "memory.max", "memory.limit_in_bytes"), x
+	}
+	if x := by(policy.PidsLimit); x != "" {
+		processes.Value, processes.By = v.group.read("pids", "pids.max"), x
+	}
+	if x := by(policy.CPULimit); x != "" {
+		cpu.Value, cpu.By = strconv.Itoa(l.CPUPercent)+"%", x
+	}
+	return []sandbox.Limit{memory, processes, cpu}
 }
 
 // bestLevel is the most confined level whose guarantees are all held.

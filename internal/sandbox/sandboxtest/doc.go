@@ -1,3 +1,3 @@
 // Package sandboxtest is the conformance suite of sandbox runners. It refuses
-// a runner from whose confinement any of its attempts escapes.
+// a runner that leaves anything of a run behind or reports less than happened.
 package sandboxtest

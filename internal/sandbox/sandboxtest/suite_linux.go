@@ -3,24 +3,19 @@ package sandboxtest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/sandbox/attack"
 )
 
 // Config of one pass of the suite.
@@ -31,9 +26,6 @@ type Config struct {
 	New func(t *testing.T, dir string, proxy sandbox.Proxy) sandbox.Runner
 	// UID and GID of runs, which own the workspace.
 	UID, GID int
-	// Seen gets the outcome of each attempt: "works", or the errno's name. It
-	// may be nil.
-	Seen func(attempt, outcome string)
 }
 
 // waitAtMost bounds what can only hang when the runner is wrong.
@@ -54,7 +46,7 @@ func Run(t *testing.T, c Config) {
 	for _, x := range []struct {
 		name string
 		test func(t *testing.T)
-	}{{"attempts", s.attempts}, {"result", s.result}, {"streams", s.streams}, {"refusals", s.refusals}, {"exec", s.execError},
+	}{{"result", s.result}, {"streams", s.streams}, {"refusals", s.refusals}, {"exec", s.execError},
 		{"output", s.output}, {"timeout", s.timeout}, {"deadline", s.deadline}, {"cancel", s.cancel}, {"kill", s.kill}, {"orphans", s.orphans},
 		{"stopped", s.stopped}, {"filesize", s.fileSize}, {"memory", s.memory}, {"processes", s.processes}, {"network", s.network}, {"many", s.many},
 		{"close", s.close}} {
@@ -137,7 +129,7 @@ func sh(script string, args ...string) sandbox.Cmd {
 }
 
 func (s *suite) probing(args ...string) sandbox.Cmd {
-	return sandbox.Cmd{Path: s.probe + "/probe", Args: append([]string{ProbeArgv0}, args...), Env: []string{"PATH=/usr/bin:/bin"}}
+	return sandbox.Cmd{Path: s.probe + "/probe", Args: append([]string{attack.Argv0}, args...), Env: []string{"PATH=/usr/bin:/bin"}}
 }
 
 // run runs c to its end and fails the test when it did not start.
@@ -152,74 +144,9 @@ func (s *suite) run(t *testing.T, conf policy.Confinement, c sandbox.Cmd) (sandb
 	return res, out.String(), errs.String()
 }
 
-func (s *suite) attempts(t *testing.T) {
-	f := s.field(t)
-	input, err := json.Marshal(f)
-	must(t, err)
-	cmd := s.probing("attempts")
-	cmd.Stdin = bytes.NewReader(input)
-	t.Setenv("OPENCLAW_MARKER", f.Marker)
-	res, out, errs := s.run(t, s.profile(), cmd)
-	if res.ExitCode != 0 {
-		t.Fatalf("probe ended with %d %s: %s", res.ExitCode, res.Signal, errs)
-	}
-	got := map[string]string{}
-	must(t, json.Unmarshal([]byte(out), &got))
-	held := 0
-	for _, a := range attempts() {
-		outcome, tried := got[a.name]
-		if s.Seen != nil {
-			s.Seen(a.name, outcomeOf(outcome))
-		}
-		fails := outcome != "worked"
-		switch {
-		case !tried:
-			t.Errorf("%s: not tried", a.name)
-		case a.from == control && fails:
-			t.Errorf("%s: %s, want it to work", a.name, outcome)
-		case !s.mustFail(a.from):
-		case !fails:
-			t.Errorf("%s: worked, want a refusal", a.name)
-		default:
-			held++
-			t.Logf("%s: %s", a.name, outcome)
-		}
-	}
-	t.Logf("level %v: %d attempts held", s.Level, held)
-	for _, name := range []string{"escape", "through", "gone"} {
-		if _, err := os.Lstat(filepath.Join(f.Open, name)); err == nil && s.mustFail(atConfined) {
-			t.Errorf("%q came into being outside", name)
-		}
-	}
-	if s.mustFail(atConfined) {
-		s.untouched(t)
-	}
-}
-
-// outcomeOf names the errno that ends a text.
-func outcomeOf(text string) string {
-	if text == "worked" {
-		return "works"
-	}
-	for e := syscall.Errno(1); e < 134; e++ {
-		if strings.HasSuffix(text, e.Error()) {
-			return unix.ErrnoName(e)
-		}
-	}
-	return "refused"
-}
-
-func (s *suite) mustFail(from strictness) bool {
-	switch from {
-	case always:
-		return true
-	case atConfined:
-		return s.Level == policy.LevelConfined || s.Level == policy.LevelIsolated
-	case atIsolated:
-		return s.Level == policy.LevelIsolated
-	case control:
-	}
-	return false
+// ruled reports whether the level has rules for files and system calls.
+func (s *suite) ruled() bool {
+	return s.Level == policy.LevelConfined || s.Level == policy.LevelIsolated
 }
 
 // untouched requires that steering files are what they were and that nothing
@@ -235,41 +162,6 @@ func (s *suite) untouched(t *testing.T) {
 			t.Errorf("%q is there after the run: %v", name, err)
 		}
 	}
-}
-
-// field plants what the attempts aim at.
-func (s *suite) field(t *testing.T) field {
-	t.Helper()
-	f := field{Workspace: s.ws, ReadRoot: s.probe, Marker: "marker-" + strconv.FormatInt(time.Now().UnixNano(), 36)}
-	outside := filepath.Join(s.dir, "outside")
-	f.Secret, f.Open = filepath.Join(outside, "secret"), filepath.Join(s.dir, "open")
-	must(t, os.Mkdir(outside, 0o755))
-	must(t, os.WriteFile(f.Secret, []byte("secret\n"), 0o644))
-	must(t, os.Mkdir(f.Open, 0o755))
-	must(t, os.WriteFile(filepath.Join(f.Open, "theirs"), []byte("theirs\n"), 0o644))
-	s.own(t, f.Open)
-	must(t, os.Chmod(f.Open, 0o777))
-	victim := exec.Command(filepath.Join(s.probe, "probe"))
-	victim.Args = []string{ProbeArgv0, "block", f.Marker}
-	if os.Geteuid() == 0 {
-		victim.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.GID)}}
-	}
-	must(t, victim.Start())
-	t.Cleanup(func() { _ = victim.Process.Kill(); _ = victim.Wait() })
-	f.Victim = victim.Process.Pid
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { _ = ln.Close() })
-	f.Port = ln.Addr().(*net.TCPAddr).Port
-	path, err := net.Listen("unix", s.ws+"/sock")
-	must(t, err)
-	must(t, os.Chmod(s.ws+"/sock", 0o777))
-	t.Cleanup(func() { _ = path.Close() })
-	f.Abstract = "@" + f.Marker
-	abstract, err := net.Listen("unix", f.Abstract)
-	must(t, err)
-	t.Cleanup(func() { _ = abstract.Close() })
-	return f
 }
 
 func (s *suite) result(t *testing.T) {
@@ -290,7 +182,7 @@ func (s *suite) result(t *testing.T) {
 			t.Errorf("probe %+v not held", p)
 		}
 	}
-	if s.mustFail(atConfined) && len(w.Probes) < 9 {
+	if s.ruled() && len(w.Probes) < 9 {
 		t.Errorf("%d probes, want at least 9", len(w.Probes))
 	}
 	again, _, _ := s.run(t, conf, sh("kill -9 $$"))

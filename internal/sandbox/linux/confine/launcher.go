@@ -234,7 +234,7 @@ func eye(p *packer, pid int) {
 	p.str("")
 	text := p.hold()
 	var path procPath
-	for _, file := range [...]string{"/status", "/limits"} {
+	for _, file := range [...]string{"/status", "/limits", "/cgroup"} {
 		n, e := readFile(path.of(pid, file, ""), p.b[p.n:])
 		if e != 0 {
 			refuse(p, e, path.of(pid, file, ""), "")

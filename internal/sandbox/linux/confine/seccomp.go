@@ -192,6 +192,12 @@ func Filter(p FilterParams) ([]unix.SockFilter, error) {
 	a[unix.SYS_IOCTL] = refuseValues(1, unix.TIOCSTI, unix.TIOCLINUX)
 	a[unix.SYS_PERSONALITY] = allowValues(0, 0, 0xffffffff)
 	a[unix.SYS_PRLIMIT64] = allowValues(0, 0)
+	a[unix.SYS_MEMFD_CREATE] = block(func(b *program) {
+		b.loadArg(1)
+		b.op(jSet, unix.MFD_NOEXEC_SEAL, 1, 0)
+		b.fail(uint32(unix.ENOSYS))
+		b.op(ret, retAllow, 0, 0)
+	})
 	if p.Guard {
 		const g = uint32(guardMark)
 		a[unix.SYS_KILL] = refuseValues(0, g, notGuardMark, ^uint32(0))
