@@ -130,6 +130,11 @@ func (h *holder) start(ctx context.Context, l *configfile.Loaded, accept Accepta
 	}
 	if !sealed || accept == AcceptLooser {
 		h.post = next
+		if accept == AcceptLooser {
+			if err := h.note(ctx, configNote{What: "written", Hash: l.Hash, by: by}); err != nil {
+				return err
+			}
+		}
 		return h.seal(ctx, next, by)
 	}
 	changes := posture.Loosens(old, next)
@@ -145,7 +150,7 @@ func (h *holder) start(ctx context.Context, l *configfile.Loaded, accept Accepta
 	h.post = old
 	h.pending = &Proposal{Changes: changes, Hash: l.Hash, cfg: l.Config, post: next}
 	h.problem = fmt.Sprintf("the file loosens %d rule(s) and waits for openclaw config accept; the last accepted rules are in force", len(changes))
-	return h.note(ctx, "held", changes)
+	return h.note(ctx, h.seenOutside("held", l, nil, changes))
 }
 
 // Acceptance is an operator's word about a looser configuration.
@@ -234,16 +239,16 @@ func (h *holder) reload(ctx context.Context, l *configfile.Loaded, loadErr error
 	}
 	if loadErr != nil {
 		h.problem = "the file does not load, the last good configuration is in force: " + firstLine(loadErr.Error())
-		return h.note(ctx, "broken", nil)
+		return h.note(ctx, h.seenOutside("broken", l, nil, nil))
 	}
 	next := posture.Of(l.Config, World(h.app.paths))
 	changes := posture.Loosens(h.post, next)
 	if len(changes) > 0 {
 		h.pending = &Proposal{Changes: changes, Hash: l.Hash, cfg: l.Config, post: next}
 		h.problem = fmt.Sprintf("the file loosens %d rule(s) and waits for openclaw config accept", len(changes))
-		return h.note(ctx, "held", changes)
+		return h.note(ctx, h.seenOutside("held", l, config.Changed(h.cfg, l.Config), changes))
 	}
-	return h.apply(ctx, l.Config, next, claw.Principal{})
+	return h.apply(ctx, l.Config, next, h.seenOutside("applied", l, nil, nil))
 }
 
 // accept puts the waiting posture in force, by an operator's word. hash names
@@ -258,7 +263,7 @@ func (h *holder) accept(ctx context.Context, hash string, by claw.Principal) ([]
 		return nil, errors.New("the file changed since it was shown; look at it again")
 	}
 	p := h.pending
-	return p.Changes, h.apply(ctx, p.cfg, p.post, by)
+	return p.Changes, h.apply(ctx, p.cfg, p.post, configNote{What: "applied", Hash: p.Hash, by: by})
 }
 
 // adopt puts a file in force that an operator's own act has just written.
@@ -266,18 +271,21 @@ func (h *holder) adopt(ctx context.Context, l *configfile.Loaded, by claw.Princi
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.look(l, nil)
-	return h.apply(ctx, l.Config, posture.Of(l.Config, World(h.app.paths)), by)
+	return h.apply(ctx, l.Config, posture.Of(l.Config, World(h.app.paths)), configNote{What: "applied", Hash: l.Hash, by: by})
 }
 
 var errNothingWaits = errors.New("no configuration waits to be accepted")
 
 // apply seals a posture, then puts it in force. The caller holds mu.
-func (h *holder) apply(ctx context.Context, c *config.Config, p posture.Posture, by claw.Principal) error {
+func (h *holder) apply(ctx context.Context, c *config.Config, p posture.Posture, n configNote) error {
+	n.Keys = config.Changed(h.cfg, c)
 	if p.Generation != h.post.Generation {
-		if err := h.seal(ctx, p, by); err != nil {
+		if err := h.seal(ctx, p, n.by); err != nil {
 			return err
 		}
-		if err := h.note(ctx, "applied", nil); err != nil {
+	}
+	if p.Generation != h.post.Generation || len(n.Keys) > 0 {
+		if err := h.note(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -287,15 +295,32 @@ func (h *holder) apply(ctx context.Context, c *config.Config, p posture.Posture,
 	return nil
 }
 
-func (h *holder) note(ctx context.Context, what string, changes []posture.Change) error {
-	lines := []string{}
-	for _, c := range changes {
-		lines = append(lines, c.String())
+// configNote is what the journal says of a change of the configuration: what
+// became of it, whose it was or whose file it stood in, and which keys.
+type configNote struct {
+	What    string   `json:"what"`
+	Changes []string `json:"changes,omitempty"`
+	Keys    []string `json:"keys,omitempty"`
+	Hash    string   `json:"hash,omitempty"`
+	File    string   `json:"file,omitempty"`
+
+	by claw.Principal
+}
+
+// seenOutside is a note of a change that was found in the file.
+func (h *holder) seenOutside(what string, l *configfile.Loaded, keys []string, changes []posture.Change) configNote {
+	n := configNote{What: what, Keys: keys, File: whose(h.app.paths.Config, h.app.paths.Short(h.app.paths.Config))}
+	if l != nil {
+		n.Hash = l.Hash
 	}
-	_, err := h.app.journal.Append(ctx, journal.Entry{Event: journal.ConfigChange, Data: struct {
-		What    string   `json:"what"`
-		Changes []string `json:"changes,omitempty"`
-	}{what, lines}})
+	for _, c := range changes {
+		n.Changes = append(n.Changes, c.String())
+	}
+	return n
+}
+
+func (h *holder) note(ctx context.Context, n configNote) error {
+	_, err := h.app.journal.Append(ctx, journal.Entry{Event: journal.ConfigChange, Principal: n.by, Data: n})
 	return err
 }
 
