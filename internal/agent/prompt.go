@@ -42,6 +42,7 @@ type PromptInput struct {
 	// Without it no file is quoted.
 	Read                   func(name string) (text string, ok bool)
 	FileChars, TotalChars  int
+	Skills                 []Skill
 	Date, Zone, GatewayVer string
 }
 
@@ -55,6 +56,9 @@ func Prompt(in PromptInput) []model.SystemPart {
 		in.TotalChars = DefaultTotalChars
 	}
 	parts := []model.SystemPart{{Text: in.fixed()}}
+	if skills := in.skills(); skills != "" {
+		parts = append(parts, model.SystemPart{Text: skills})
+	}
 	if files := in.files(); files != "" {
 		parts = append(parts, model.SystemPart{Text: files})
 	}

@@ -100,6 +100,7 @@ type App struct {
 	surface   *surface
 	models    *models
 	audits    audits
+	skills    *skillSet
 
 	// serving: the gateway listens, so that a question can be answered while a
 	// turn goes on.
@@ -206,11 +207,13 @@ func (a *App) build() (err error) {
 	a.sessions = &sessions{Store: a.store, app: a}
 	a.surface = newSurface(a)
 	a.exposer = &exposer{app: a}
+	a.skills = &skillSet{app: a}
 	if err = a.openStanding(); err != nil {
 		return err
 	}
 	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Ledger: a.ledger, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
 		Nonce: func() string { return newID("") }, Present: a.present, Now: time.Now})
+	a.record.skill = a.gate.SkillOf
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
 	return a.openQuestions()

@@ -43,6 +43,9 @@ func (a *App) confine(r policy.Rules) (policy.Confinement, error) {
 	if err := closeOff(&c, r.Files); err != nil {
 		return c, err
 	}
+	for _, g := range r.Skills {
+		c.ReadRoots = append(c.ReadRoots, g.Root)
+	}
 	c.ReadOnly = outermost(c.ReadOnly)
 	c.Masked = visible(c.Masked, append([]string{c.Workspace}, c.ReadRoots...))
 	return c, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func (a *App) seen(by claw.Principal, list []policy.LaunchConfig) error {
 // account of the runs of one call: what they can read and write.
 func (a *App) account(c gate.Call, r policy.Rules, view *files.Tree) gate.Account {
 	return gate.Account{Files: view, Labels: c.Labels, Session: c.Session, Reached: a.gate.Reached, Confined: r.Confinement.Level.Guarantees()&(policy.FSRules|policy.PrivateFS) != 0,
-		Ground: files.Ground{Workspace: r.Files.Workspace, Cache: a.cacheOf(r.Agent), ReadRoots: r.Confinement.ReadRoots}}
+		Ground: files.Ground{Workspace: r.Files.Workspace, Cache: a.cacheOf(r.Agent), ReadRoots: slices.Concat(r.Confinement.ReadRoots, strangers(r))}}
 }
 
 // accountOperator is the account of a command that the operator runs under an

@@ -19,6 +19,8 @@ import (
 type record struct {
 	j     *journal.Journal
 	paths journal.Options
+	// skill names the skill whose files a permitted run executes; nil is none.
+	skill func(policy.Digest) string
 
 	mu    sync.Mutex
 	state gateway.JournalState
@@ -123,7 +125,8 @@ func (r *record) egress(ctx context.Context, e egress.Event) error {
 		Verdict string      `json:"verdict"`
 		Rule    string      `json:"rule"`
 		Reason  string      `json:"reason,omitempty"`
-	}{e.Kind, e.Client, e.Host, e.Verdict.String(), string(e.Rule), e.Reason}}
+		Skill   string      `json:"skill,omitempty"`
+	}{e.Kind, e.Client, e.Host, e.Verdict.String(), string(e.Rule), e.Reason, r.skillOf(e.Digest)}}
 	if e.Digest != (policy.Digest{}) {
 		entry.Digest = e.Digest[:]
 	}
@@ -131,11 +134,21 @@ func (r *record) egress(ctx context.Context, e egress.Event) error {
 	return err
 }
 
+func (r *record) skillOf(d policy.Digest) string {
+	if r.skill == nil || d == (policy.Digest{}) {
+		return ""
+	}
+	return r.skill(d)
+}
+
 // recordEgress also says at once when somebody tried to have a secret written
 // where others read it.
 func (a *App) recordEgress(ctx context.Context, e egress.Event) error {
 	if e.Rule == egress.RulePlaceholder {
 		a.log.Warn("a placeholder for a secret was sent where it is never filled in", "agent", e.Agent, "session", e.Session, "host", e.Host.Name, "why", e.Reason)
+	}
+	if e.Rule == policy.RuleSkillHost {
+		a.log.Error("a skill reached for a host that it does not need", "skill", a.record.skillOf(e.Digest), "agent", e.Agent, "session", e.Session, "host", e.Host.Name)
 	}
 	return a.record.egress(ctx, e)
 }

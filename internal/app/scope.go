@@ -68,6 +68,7 @@ func (a *App) tree(r policy.Rules) (*files.Tree, error) {
 			o.Roots = append(o.Roots, files.RootSpec{Path: root, Access: files.ReadOnly})
 		}
 	}
+	o.Roots = append(o.Roots, skillRoots(r)...)
 	return files.New(o)
 }
 
@@ -98,6 +99,8 @@ func (a *App) prompt(t agent.Turn) agent.Prompted {
 	for _, s := range a.gate.Specs(t.Agent) {
 		in.Tools = append(in.Tools, s.Name)
 	}
+	a.skills.look(a.life)
+	in.Skills = a.skills.listed(t.Session, a.withSkills(ag.Rules))
 	tree, err := a.tree(ag.Rules)
 	if err != nil {
 		return agent.Prompted{Parts: agent.Prompt(in)}

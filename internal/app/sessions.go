@@ -345,6 +345,7 @@ func (s *sessions) Reset(ctx context.Context, key claw.SessionKey, reason string
 	}
 	s.app.engine.Abort(key, "")
 	s.app.desk.Forget(key)
+	s.app.skills.forget(key)
 	if _, err := s.app.journal.Append(ctx, journal.Entry{Event: journal.SessionNew, Agent: id, Session: key, Principal: by, Data: struct {
 		Reason string `json:"reason"`
 	}{"reset " + reason}}); err != nil {

@@ -14,70 +14,43 @@ import (
 	"github.com/openclaw-go/openclaw/internal/skillscan"
 )
 
-// SkillPlace is a directory that skills are looked for in.
-type SkillPlace struct {
-	// Source is workspace, agents, managed or extra.
-	Source string
-	Dir    string
-}
-
-// SkillFound is a skill on disk.
-type SkillFound struct {
-	Name   string
-	Source string
-	Dir    string
-}
-
-// SkillPlaces lists where the skills of a home lie, the first before the next.
-func SkillPlaces(p configfile.Paths, c *config.Config, workspaces []string) []SkillPlace {
-	var out []SkillPlace
+// skillPlaces lists where the skills of a home lie, the first before the next.
+func skillPlaces(p configfile.Paths, c *config.Config, workspaces []string) []skill.Place {
+	var out []skill.Place
 	for _, w := range workspaces {
-		out = append(out, SkillPlace{"workspace", filepath.Join(w, "skills")}, SkillPlace{"workspace", filepath.Join(w, ".agents", "skills")})
+		out = append(out, skill.Place{Source: "workspace", Dir: filepath.Join(w, "skills")}, skill.Place{Source: "workspace", Dir: filepath.Join(w, ".agents", "skills")})
 	}
-	out = append(out, SkillPlace{"agents", filepath.Join(p.Home, ".agents", "skills")}, SkillPlace{"managed", filepath.Join(p.State, "skills")})
+	out = append(out, skill.Place{Source: "agents", Dir: filepath.Join(p.Home, ".agents", "skills")}, skill.Place{Source: "managed", Dir: filepath.Join(p.State, "skills")})
 	if c != nil {
 		for _, d := range config.Strings(c.Skills.Load.ExtraDirs) {
-			out = append(out, SkillPlace{"extra", p.Expand(d)})
+			out = append(out, skill.Place{Source: "extra", Dir: p.Expand(d)})
 		}
 	}
-	return slices.CompactFunc(out, func(a, b SkillPlace) bool { return a.Dir == b.Dir })
+	var once []skill.Place
+	for _, x := range out {
+		if !slices.ContainsFunc(once, func(o skill.Place) bool { return o.Dir == x.Dir }) {
+			once = append(once, x)
+		}
+	}
+	return once
 }
 
-// SkillsOf lists the skills of a home.
-func SkillsOf(p configfile.Paths, c *config.Config, foreign bool) []SkillFound {
-	world := posture.World{Home: p.Home, State: p.State, Config: p.Config}
-	if foreign {
-		world.Owner = posture.Upstream
-	}
-	var workspaces []string
-	for _, a := range posture.Of(c, world).Agents {
-		if a.Workspace != "" && !slices.Contains(workspaces, a.Workspace) {
-			workspaces = append(workspaces, a.Workspace)
+// workspacesOf are the folders of the agents, each once.
+func workspacesOf(p posture.Posture) (out []string) {
+	for _, a := range p.Agents {
+		if a.Workspace != "" && !slices.Contains(out, a.Workspace) {
+			out = append(out, a.Workspace)
 		}
 	}
-	found, _ := findSkills(SkillPlaces(p, c, workspaces))
-	return found
-}
-
-func findSkills(places []SkillPlace) (found []SkillFound, partly []SkillPlace) {
-	for _, place := range places {
-		names, complete := skill.Find(place.Dir)
-		for _, n := range names {
-			found = append(found, SkillFound{Name: filepath.Base(n), Source: place.Source, Dir: filepath.Join(place.Dir, n)})
-		}
-		if !complete {
-			partly = append(partly, place)
-		}
-	}
-	return found, partly
+	return out
 }
 
 // scanSkills looks at every skill and plugin of a home, as the audit takes it.
 func scanSkills(p configfile.Paths, c *config.Config, workspaces []string) []audit.Scanned {
-	found, partly := findSkills(SkillPlaces(p, c, slices.Compact(workspaces)))
+	found, partly := skill.Locate(skillPlaces(p, c, workspaces))
 	var out []audit.Scanned
 	for _, f := range found {
-		out = append(out, scanOne("skill", f.Name, f.Dir))
+		out = append(out, scanOne("skill", f.Name, f.Folder))
 	}
 	for _, x := range partly {
 		out = append(out, audit.Scanned{Kind: "skill", Name: p.Short(x.Dir), Dir: x.Dir, Err: "not all of it could be looked at"})

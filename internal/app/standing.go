@@ -147,6 +147,7 @@ func (a *App) rulesOf(id claw.AgentID) (policy.Rules, bool) {
 	if !ok {
 		return r, false
 	}
+	r = a.withSkills(r)
 	s := a.standing
 	s.mu.Lock()
 	defer s.mu.Unlock()

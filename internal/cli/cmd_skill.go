@@ -12,16 +12,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openclaw-go/openclaw/internal/app"
-	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/configfile"
-	"github.com/openclaw-go/openclaw/internal/filter"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/skill"
 	"github.com/openclaw-go/openclaw/internal/skillscan"
 )
 
 func (e *env) cmdSkill() *cobra.Command {
-	c := &cobra.Command{Use: "skill", Aliases: []string{"skills"}, Short: "Look at skills before they are used"}
-	c.AddCommand(e.cmdSkillList(), e.cmdSkillInfo(), e.cmdSkillSource(), e.cmdSkillScan(), e.cmdSkillRules())
+	c := &cobra.Command{Use: "skill", Aliases: []string{"skills"}, Short: "Look at skills, install and pin them"}
+	c.AddCommand(e.cmdSkillList(), e.cmdSkillInfo(), e.cmdSkillSource(), e.cmdSkillScan(), e.cmdSkillRules(),
+		e.cmdSkillSearch(), e.cmdSkillInstall(), e.cmdSkillUpdate(), e.cmdSkillPin(), e.cmdSkillVerify(), e.cmdSkillDiff(), e.cmdSkillRemove())
 	return c
 }
 
@@ -167,7 +168,7 @@ func (e *env) skillFiles(arg string) (dir string, files []skillscan.File, err er
 		if err != nil {
 			return "", nil, err
 		}
-		dir = found.Dir
+		dir = found.Folder
 	}
 	files, err = skill.Read(dir)
 	if err != nil {
@@ -176,8 +177,22 @@ func (e *env) skillFiles(arg string) (dir string, files []skillscan.File, err er
 	return dir, files, nil
 }
 
-// skills of this home, the first before the next.
-func (e *env) skills() ([]app.SkillFound, error) {
+// skillStates says how every skill of this home stands.
+func (e *env) skillStates() ([]skill.Status, error) {
+	k, err := e.skillLook()
+	if err != nil {
+		return nil, err
+	}
+	var eye skill.Eye
+	all, err := eye.Look(k)
+	if err != nil {
+		return nil, cannot(err, "")
+	}
+	return all, nil
+}
+
+// skillLook is a keeper of this home that only looks.
+func (e *env) skillLook() (*skill.Keeper, error) {
 	p, err := e.paths()
 	if err != nil {
 		return nil, usage("%w", err)
@@ -191,37 +206,39 @@ func (e *env) skills() ([]app.SkillFound, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, cannot(err, "openclaw config validate")
 	}
-	return app.SkillsOf(p, l.Config, foreign), nil
+	world := app.World(p)
+	if foreign {
+		world.Owner = posture.Upstream
+	}
+	return app.LookingKeeper(p, l.Config, posture.Of(l.Config, world)), nil
 }
 
-func (e *env) skillNamed(name string) (app.SkillFound, error) {
-	all, err := e.skills()
+// skillNamed is the one skill of this home that is called so.
+func (e *env) skillNamed(name string) (skill.Status, error) {
+	all, err := e.skillStates()
 	if err != nil {
-		return app.SkillFound{}, err
+		return skill.Status{}, err
 	}
-	var found []app.SkillFound
+	var found []skill.Status
+	var at []string
 	for _, f := range all {
 		if f.Name == name {
-			found = append(found, f)
+			found, at = append(found, f), append(at, f.Folder)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return app.SkillFound{}, &failure{code: exitUsage, err: fmt.Errorf("skill: %q is neither a folder nor a skill of this home", name), hint: "openclaw skill list"}
+		return skill.Status{}, &failure{code: exitUsage, err: fmt.Errorf("skill: %q is neither a folder nor a skill of this home", name), hint: "openclaw skill list"}
 	case 1:
 		return found[0], nil
 	}
-	var at []string
-	for _, f := range found {
-		at = append(at, f.Dir)
-	}
-	return app.SkillFound{}, &failure{code: exitRefused, err: fmt.Errorf("skill: %d skills are called %q: %s", len(found), name, strings.Join(at, ", ")), hint: "name the folder"}
+	return skill.Status{}, &failure{code: exitRefused, err: fmt.Errorf("skill: %d skills are called %q: %s", len(found), name, strings.Join(at, ", ")), hint: "name the folder"}
 }
 
 func (e *env) cmdSkillList() *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "List the skills of this home with their verdicts", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			all, err := e.skills()
+			all, err := e.skillStates()
 			if err != nil {
 				return err
 			}
@@ -232,15 +249,21 @@ func (e *env) cmdSkillList() *cobra.Command {
 				BaseDir     string            `json:"baseDir"`
 				Verdict     skillscan.Verdict `json:"verdict"`
 				SHA256      string            `json:"sha256"`
+				Version     string            `json:"version,omitempty"`
+				Loads       bool              `json:"loads"`
+				Rule        policy.RuleID     `json:"rule"`
 			}
 			rows := []row{}
 			for _, f := range all {
-				files, err := skill.Read(f.Dir)
-				if err != nil {
-					return cannot(fmt.Errorf("skill: %w", err), "")
+				x := row{Name: f.Name, Source: f.Source, BaseDir: f.Folder, Version: f.Front.Version, Loads: f.Loads(), Rule: f.Step.Rule}
+				if f.Pin != nil {
+					x.Version = f.Pin.Version
 				}
-				r := skillscan.Scan(files)
-				rows = append(rows, row{f.Name, r.Manifest.Description, f.Source, f.Dir, r.Verdict, r.SHA256})
+				if files, err := skill.Read(f.Folder); err == nil {
+					r := skillscan.Scan(files)
+					x.Description, x.Verdict, x.SHA256 = r.Manifest.Description, r.Verdict, r.SHA256
+				}
+				rows = append(rows, x)
 			}
 			if e.print.json {
 				return e.print.value(rows)
@@ -249,57 +272,7 @@ func (e *env) cmdSkillList() *cobra.Command {
 				e.print.note("no skill lies where this home looks for skills")
 			}
 			for _, r := range rows {
-				e.print.row("%-7s %-24s %-10s %s", r.Verdict, r.Name, r.Source, r.Description)
-			}
-			return nil
-		}}
-}
-
-func (e *env) cmdSkillInfo() *cobra.Command {
-	return &cobra.Command{Use: "info NAME|PATH", Short: "Show what a skill is, declares and uses", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			dir, files, err := e.skillFiles(args[0])
-			if err != nil {
-				return err
-			}
-			r := skillscan.Scan(files)
-			type file struct {
-				Path string `json:"path"`
-				Size int    `json:"size"`
-			}
-			out := struct {
-				Dir      string              `json:"dir"`
-				Verdict  skillscan.Verdict   `json:"verdict"`
-				SHA256   string              `json:"sha256"`
-				Findings int                 `json:"findings"`
-				Files    []file              `json:"files"`
-				Manifest *skillscan.Manifest `json:"manifest"`
-			}{Dir: dir, Verdict: r.Verdict, SHA256: r.SHA256, Manifest: &r.Manifest, Files: []file{}}
-			for _, f := range files {
-				if f.Type != skillscan.Folder {
-					out.Files = append(out.Files, file{f.Path, len(f.Data)})
-				}
-			}
-			for _, f := range r.Findings {
-				if f.Severity > claw.Info {
-					out.Findings++
-				}
-			}
-			if e.print.json {
-				return e.print.value(out)
-			}
-			m := &r.Manifest
-			e.print.row("%s", m.Name)
-			for _, l := range [][2]string{
-				{"Description", m.Description}, {"Version", m.Version}, {"Homepage", m.Homepage}, {"Folder", dir}, {"SHA-256", r.SHA256},
-				{"Declares", "programs " + listOr(m.Declared.Programs) + "; variables " + listOr(m.Declared.Env) + "; tools " + listOr(m.Declared.Tools)},
-				{"Uses", "programs " + listOr(m.Programs) + "; hosts " + listOr(m.Hosts) + "; variables " + listOr(m.Env)},
-				{"Files", fmt.Sprint(len(out.Files))},
-				{"Verdict", fmt.Sprintf("%s, %d findings (openclaw skill scan %s)", r.Verdict, out.Findings, args[0])},
-			} {
-				if l[1] != "" {
-					e.print.row("  %-12s %s", l[0]+":", l[1])
-				}
+				e.print.row("%-7s %-24s %-10s %-22s %s", r.Verdict, r.Name, r.Source, r.Rule, r.Description)
 			}
 			return nil
 		}}
@@ -319,7 +292,7 @@ func (e *env) cmdSkillSource() *cobra.Command {
 			out := []source{}
 			for _, f := range files {
 				if f.Type != skillscan.Folder {
-					out = append(out, source{f.Path, sourceText(f)})
+					out = append(out, source{f.Path, skill.Text(f)})
 				}
 			}
 			if e.print.json {
@@ -332,21 +305,6 @@ func (e *env) cmdSkillSource() *cobra.Command {
 			}
 			return nil
 		}}
-}
-
-// sourceText is a file as text in which everything can be seen.
-func sourceText(f skillscan.File) string {
-	switch {
-	case f.Unread != "":
-		return "(not read: " + f.Unread + ")\n"
-	case f.Type == skillscan.Link:
-		return "(a link to " + filter.Visible(f.Target) + ")\n"
-	case f.Type == skillscan.Special:
-		return "(neither a file, a folder nor a link)\n"
-	case bytes.IndexByte(f.Data, 0) >= 0:
-		return fmt.Sprintf("(%d bytes that are no text)\n", len(f.Data))
-	}
-	return filter.VisibleProse(string(f.Data))
 }
 
 func (e *env) cmdSkillRules() *cobra.Command {

@@ -50,6 +50,9 @@ type RootSpec struct {
 	// Workspace: what stands here without a record is the operator's. Anywhere
 	// else it came from somebody unknown.
 	Workspace bool
+	// Vouched: only the gateway writes here, what a person has accepted; it
+	// carries nothing.
+	Vouched bool
 }
 
 // Options of a Tree.

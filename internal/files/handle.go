@@ -59,7 +59,7 @@ func (t *Tree) content(abs string, limit int64) (Content, error) {
 		return Content{}, fmt.Errorf("files: %q: %w", abs, ErrChanged)
 	}
 	out := Content{Data: data, Size: size, SHA256: sum, Linked: c.linked}
-	out.Labels, out.Origin = t.labels.Of(Subject{Path: abs, SHA256: sum, Workspace: root.Workspace, Changed: c.st.ctime})
+	out.Labels, out.Origin = t.labels.Of(Subject{Path: abs, SHA256: sum, Workspace: root.Workspace, Vouched: root.Vouched, Changed: c.st.ctime})
 	return out, nil
 }
 

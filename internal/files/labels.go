@@ -67,6 +67,7 @@ type line struct {
 type Subject struct {
 	Path, SHA256 string
 	Workspace    bool
+	Vouched      bool
 	Changed      time.Time // ctime
 }
 
@@ -296,6 +297,9 @@ const strict = claw.Untrusted | claw.Private
 
 // Of tells the labels of a content. What is not known is untrusted and private.
 func (l *Labels) Of(s Subject) (claw.Labels, Origin) {
+	if s.Vouched {
+		return 0, Recorded
+	}
 	if l == nil {
 		return strict, Unknown
 	}
@@ -414,6 +418,6 @@ func (t *Tree) expected(abs string) claw.Labels {
 	if err != nil {
 		return claw.Untrusted | claw.Private
 	}
-	labels, _ := t.labels.Of(Subject{Path: abs, Workspace: root.Workspace, Changed: st.ctime})
+	labels, _ := t.labels.Of(Subject{Path: abs, Workspace: root.Workspace, Vouched: root.Vouched, Changed: st.ctime})
 	return labels
 }

@@ -384,6 +384,9 @@ func (g *Gate) judgeHost(permit policy.Permit, labels claw.Labels, h policy.Host
 	if f := rules.Flow.Live(w.request.Labels, labels, h); f.Rule != "" && f.Verdict != policy.Allow {
 		return f, false
 	}
+	if f := policy.JudgeSkillHost(rules.Skills, &w.request.Facts, h); f.Rule != "" {
+		return f, false
+	}
 	s = policy.JudgeHost(rules.Egress, w.call.Tool, labels, h)
 	named := slices.ContainsFunc(w.request.Facts.Hosts, func(o policy.Host) bool { return o.Name == h.Name })
 	switch {
@@ -420,6 +423,21 @@ func (g *Gate) Reached(permit policy.Permit) (hosts []string, known bool) {
 	defer g.mu.Unlock()
 	w, ok := g.granted[permit.Digest()]
 	return w.hosts, ok
+}
+
+// SkillOf names the skill whose files a permitted run executes, "" for none.
+func (g *Gate) SkillOf(d policy.Digest) string {
+	g.mu.Lock()
+	w, ok := g.granted[d]
+	g.mu.Unlock()
+	if !ok || w.request.Facts.Exec == nil {
+		return ""
+	}
+	rules, _ := g.opt.Rules(w.call.Agent)
+	for _, s := range policy.SkillsOf(rules.Skills, &w.request.Facts) {
+		return s.Name
+	}
+	return ""
 }
 
 // GrantedTo names the session that a permitted run belongs to.

@@ -22,10 +22,14 @@ func (g *Gate) quote(c Call, q policy.Request, out *Outcome, content string) {
 	}
 }
 
-// instructions reports a read of nothing but steering files.
+// instructions reports a read of nothing but steering files and skills whose
+// text the operator took as instructions.
 func (g *Gate) instructions(c Call, q policy.Request) bool {
 	rules, ok := g.opt.Rules(c.Agent)
-	return ok && q.Facts.Exec == nil && len(q.Facts.Reads) > 0 && !slices.ContainsFunc(q.Facts.Reads, func(p policy.Path) bool { return !rules.Files.Steers(p.Abs) })
+	return ok && q.Facts.Exec == nil && len(q.Facts.Reads) > 0 && !slices.ContainsFunc(q.Facts.Reads, func(p policy.Path) bool {
+		s, ok := policy.SkillAt(rules.Skills, p.Abs)
+		return !rules.Files.Steers(p.Abs) && !(ok && s.Trusted)
+	})
 }
 
 // maxRules bounds the rules that a finding names.

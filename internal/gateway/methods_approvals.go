@@ -130,6 +130,9 @@ func (s *Server) addPosture() {
 	if v, ok := p.(Voucher); ok {
 		s.addVouch(v)
 	}
+	if k, ok := p.(Skills); ok {
+		s.addSkills(k)
+	}
 	if a, ok := p.(Accepter); ok {
 		s.methods["config.pending"] = method{wire.Read, none(func(c *conn) (any, error) { return a.Pending(c.ctx) })}
 		s.methods["config.accept"] = method{wire.Admin, with(func(c *conn, q struct {

@@ -14,6 +14,9 @@ import (
 // commands of one may do.
 const LayerSkill Layer = "skill"
 
+// RuleSkillHost refuses a skill a host that its files do not name.
+const RuleSkillHost RuleID = "skill.host_undeclared"
+
 // SkillPolicy is skills.policy. The zero value takes only what is listed.
 type SkillPolicy uint8
 
@@ -193,7 +196,7 @@ func (g *SkillGrant) exceeds(f *Facts) (RuleID, string) {
 	}
 	for _, h := range f.Hosts {
 		if !g.host(h.Name) {
-			return "skill.host_undeclared", fmt.Sprintf("the host %q", h.Name)
+			return RuleSkillHost, fmt.Sprintf("the host %q", h.Name)
 		}
 	}
 	for _, s := range f.Secrets {
@@ -220,7 +223,7 @@ func (g *SkillGrant) host(name string) bool {
 func JudgeSkillHost(skills []SkillGrant, f *Facts, h Host) Step {
 	for _, g := range SkillsOf(skills, f) {
 		if !g.host(h.Name) {
-			return Step{Layer: LayerSkill, Verdict: Deny, Rule: "skill.host_undeclared", Reason: fmt.Sprintf("skill %q does not need the host %q", g.Name, h.Name),
+			return Step{Layer: LayerSkill, Verdict: Deny, Rule: RuleSkillHost, Reason: fmt.Sprintf("skill %q does not need the host %q", g.Name, h.Name),
 				Hint: "openclaw skill info " + g.Name + " shows what it was pinned with"}
 		}
 	}
