@@ -211,7 +211,7 @@ func (a *App) build() (err error) {
 	if err = a.openStanding(); err != nil {
 		return err
 	}
-	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.confine, Desk: a.desk, Journal: a.journal, Ledger: a.ledger, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
+	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.profile, Desk: a.desk, Journal: a.journal, Ledger: a.ledger, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
 		Nonce: func() string { return newID("") }, Present: a.present, Now: time.Now})
 	a.record.skill = a.gate.SkillOf
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})

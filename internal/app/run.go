@@ -12,6 +12,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/sandbox/docker"
 )
 
 // RunOptions of Run.
@@ -51,16 +52,12 @@ func (a *App) Run(ctx context.Context, o RunOptions) (Ran, error) {
 	if !ok {
 		return Ran{}, &InputError{fmt.Sprintf("no agent %q", o.Agent)}
 	}
-	c, err := a.confine(ag.Rules)
-	if err != nil {
+	if err := o.place(&ag.Rules); err != nil {
 		return Ran{}, err
 	}
-	if o.Level != "" {
-		level, ok := policy.ParseLevel(o.Level)
-		if !ok {
-			return Ran{}, &InputError{fmt.Sprintf("level %q is not one of process, confined, isolated", o.Level)}
-		}
-		c.Level = level
+	c, err := a.profile(ag.Rules)
+	if err != nil {
+		return Ran{}, err
 	}
 	c.Network = policy.NetworkNone
 	prog, ok := a.programs.Find(o.Argv[0], c.ReadRoots)
@@ -94,15 +91,44 @@ func (a *App) Run(ctx context.Context, o RunOptions) (Ran, error) {
 	return Ran{ExitCode: r.ExitCode, Signal: r.Signal, TimedOut: r.TimedOut, OutputCut: r.OutputCut, Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Enforced: r.Enforced, Witness: r.Witness}, err
 }
 
+// place says where an operator's command runs: as the agent's main session
+// does, or at the level that was named.
+func (o RunOptions) place(r *policy.Rules) error {
+	c := &r.Confinement
+	if o.Level == "" {
+		*c = c.For(o.Agent, policy.MainSession(o.Agent))
+		return nil
+	}
+	level, ok := policy.ParseLevel(o.Level)
+	if !ok {
+		return &InputError{fmt.Sprintf("level %q is not one of process, confined, isolated, container", o.Level)}
+	}
+	if level != policy.LevelContainer {
+		c.Level, c.Container = level, nil
+		return nil
+	}
+	if c.Container == nil {
+		return &InputError{fmt.Sprintf("agent %q has no container: agents.defaults.sandbox.mode is off", o.Agent)}
+	}
+	in := *c.Container
+	in.Sessions, in.Level = policy.ContainerAll, level
+	c.Container = &in
+	*c = c.For(o.Agent, policy.MainSession(o.Agent))
+	return nil
+}
+
 // RunRefusal says whether an error of Run is a refusal, and what a person can
 // do about it.
 func RunRefusal(err error) (hint string, ok bool) {
 	var level *sandbox.LevelError
 	var witness *sandbox.WitnessError
 	var access *sandbox.AccessError
+	var mount *docker.MountError
 	switch {
 	case errors.As(err, &access):
 		return access.Hint, true
+	case errors.As(err, &mount):
+		return "openclaw sandbox explain", true
 	case errors.As(err, &level), errors.As(err, &witness), errors.Is(err, policy.ErrNoPermit), errors.Is(err, sandbox.ErrPermit):
 		return "openclaw sandbox test", true
 	}

@@ -126,8 +126,16 @@ type Sandbox struct {
 	WorkspaceRoot   Value[string]  `key:"workspaceRoot" doc:"where sandbox workspaces lie"`
 	Visibility      Value[string]  `key:"sessionToolsVisibility" enum:"spawned,all" def:"spawned" doc:"sessions seen from inside"`
 	Docker          Docker         `key:"docker" doc:"the container"`
+	Prune           SandboxPrune   `key:"prune" doc:"when private folders of containers go"`
 	Browser         SandboxBrowser `key:"browser" opt:"unbuilt" doc:"browser in a container"`
-	_               struct{}       `upstream:"prune ssh"`
+	_               struct{}       `upstream:"ssh"`
+}
+
+// SandboxPrune is sandbox.prune.
+type SandboxPrune struct {
+	Origin
+	IdleHours  Value[int] `key:"idleHours" min:"0" def:"24" doc:"unused for so long; 0 never"`
+	MaxAgeDays Value[int] `key:"maxAgeDays" min:"0" def:"7" doc:"older than this; 0 never"`
 }
 
 // SandboxBrowser is sandbox.browser.

@@ -271,6 +271,7 @@ func (g *Gate) prepare(ctx context.Context, c Call, nonce string) (tool.Prepared
 	}
 	q.Arguments, q.Facts = prepared.Arguments, prepared.Facts
 	if q.Facts.Exec != nil {
+		rules.Confinement = rules.Confinement.For(c.Agent, c.Session)
 		if rules.Confinement, err = g.opt.Confine(rules); err != nil {
 			return tool.Prepared{}, q, rules, err
 		}

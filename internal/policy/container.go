@@ -1,6 +1,11 @@
 package policy
 
-import "github.com/openclaw-go/openclaw/internal/claw"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/openclaw-go/openclaw/internal/claw"
+)
 
 // ContainerSessions says which sessions of an agent run their commands in a
 // container. The zero value is none.
@@ -82,7 +87,9 @@ type Container struct {
 	// only one that runs.
 	Image   string `json:"image"`
 	ImageID string `json:"imageId,omitempty"`
-	// Private is the folder of the scope, at Workdir inside.
+	// Key names the scope of a session's containers; For sets it. Private is
+	// the scope's folder, at Workdir inside.
+	Key     string `json:"key,omitempty"`
 	Private string `json:"private,omitempty"`
 	Workdir string `json:"workdir"`
 	Prefix  string `json:"prefix"`
@@ -93,15 +100,34 @@ type Container struct {
 	Tmpfs        []string `json:"tmpfs,omitempty"`
 	Env          []string `json:"env,omitempty"` // NAME=value
 	Binds        []Bind   `json:"binds,omitempty"`
-	Memory       int64    `json:"memory"`
-	MemorySwap   int64    `json:"memorySwap"`
-	MilliCPUs    int64    `json:"milliCpus"`
-	Pids         int64    `json:"pids"`
-	AppArmor     string   `json:"appArmor,omitempty"`
+	// External lets binds come from outside the workspace.
+	External   bool   `json:"external,omitempty"`
+	Memory     int64  `json:"memory"`
+	MemorySwap int64  `json:"memorySwap"`
+	MilliCPUs  int64  `json:"milliCpus"`
+	Pids       int64  `json:"pids"`
+	AppArmor   string `json:"appArmor,omitempty"`
+	// Private folders that were unused for IdleHours or are older than AgeHours
+	// go; 0 is never.
+	IdleHours int `json:"idleHours,omitempty"`
+	AgeHours  int `json:"ageHours,omitempty"`
 	// Refused is why no container is made of this configuration; Where is the
 	// key at fault.
 	Refused string         `json:"refused,omitempty"`
 	Where   claw.ConfigRef `json:"where"`
+}
+
+// key names a scope; no two agents and no two sessions have the same.
+func (s ContainerScope) key(agent claw.AgentID, session claw.SessionKey) string {
+	switch s {
+	case ScopeShared:
+		return "shared"
+	case ScopeAgent:
+		return "agent-" + string(agent)
+	case ScopeSession:
+	}
+	sum := sha256.Sum256([]byte(session))
+	return "session-" + string(agent) + "-" + hex.EncodeToString(sum[:8])
 }
 
 // MainSession is the key of an agent's main session.
@@ -126,7 +152,10 @@ func (c Confinement) For(agent claw.AgentID, session claw.SessionKey) Confinemen
 		c.Container = nil
 		return c
 	}
-	c.Level, c.Unconfined, c.Network = c.Container.Level, false, NetworkNone
+	in := *c.Container
+	in.Key = in.Scope.key(agent, session)
+	c.Container = &in
+	c.Level, c.Unconfined, c.Network = in.Level, false, NetworkNone
 	if c.Container.Access != AccessWrite {
 		c.WorkspaceWrite = false
 	}

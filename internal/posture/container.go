@@ -24,7 +24,7 @@ const (
 
 // container of an agent's runs: its own block over the defaults', key by key.
 // nil means that none of its sessions runs in one.
-func (b *builder) container(own *config.Agent, level config.Value[string]) *policy.Container {
+func (b *builder) container(own *config.Agent, workspace string, level config.Value[string]) *policy.Container {
 	m := mergeSandbox(&b.c.Agents.Defaults.Sandbox, &own.Sandbox)
 	mode := m.Mode
 	out := &policy.Container{Where: mode.Ref, Level: policy.LevelContainer}
@@ -53,7 +53,7 @@ func (b *builder) container(own *config.Agent, level config.Value[string]) *poli
 	case "rw":
 		out.Access = policy.AccessWrite
 	}
-	b.docker(out, &m.Docker)
+	b.docker(out, &m.Docker, workspace)
 	if v := m.Backend; v.Invalid || v.Set && v.V != "docker" && v.V != "podman" {
 		if out.Refused == "" {
 			out.Refused, out.Where = fmt.Sprintf("sandbox.backend %q is not built; docker and podman are", v.V), v.Ref
@@ -64,7 +64,7 @@ func (b *builder) container(own *config.Agent, level config.Value[string]) *poli
 
 // docker reads sandbox.docker. A setting that would take a guarantee away makes
 // the container refused, never weaker.
-func (b *builder) docker(out *policy.Container, d *config.Docker) {
+func (b *builder) docker(out *policy.Container, d *config.Docker, workspace string) {
 	refuse := func(o config.Origin, format string, args ...any) {
 		if out.Refused == "" {
 			out.Refused, out.Where = fmt.Sprintf(format, args...), o.Ref
@@ -85,6 +85,8 @@ func (b *builder) docker(out *policy.Container, d *config.Docker) {
 		refuse(v.Origin, "docker.apparmorProfile %q takes the host's access control away", v.V)
 	}
 	out.AppArmor = d.ApparmorProfile.V
+	prune := &b.c.Agents.Defaults.Sandbox.Prune
+	out.IdleHours, out.AgeHours = prune.IdleHours.Or(24), 24*prune.MaxAgeDays.Or(7)
 	if v := d.SetupCommand; v.Invalid || v.Set && v.V != "" {
 		refuse(v.Origin, "docker.setupCommand needs root, network and a writable root; put what it does into the image (openclaw sandbox build --from)")
 	}
@@ -96,7 +98,7 @@ func (b *builder) docker(out *policy.Container, d *config.Docker) {
 	}
 	out.WritableRoot = !d.ReadOnlyRoot.Or(true) && !d.ReadOnlyRoot.Invalid
 	b.dockerLimits(out, d, refuse)
-	b.dockerBinds(out, d, refuse)
+	b.dockerBinds(out, d, workspace, refuse)
 	for _, e := range d.Env {
 		ref := &e.V.V
 		switch {
@@ -143,7 +145,8 @@ func (b *builder) dockerLimits(out *policy.Container, d *config.Docker, refuse f
 
 // dockerBinds reads "source:target[:ro|rw]"; rw when neither is written, as
 // upstream has it.
-func (b *builder) dockerBinds(out *policy.Container, d *config.Docker, refuse func(config.Origin, string, ...any)) {
+func (b *builder) dockerBinds(out *policy.Container, d *config.Docker, workspace string, refuse func(config.Origin, string, ...any)) {
+	out.External = d.AllowExternal.Or(false)
 	for _, v := range d.Binds.V {
 		parts := strings.Split(v.V, ":")
 		bind := policy.Bind{Write: true}
@@ -160,6 +163,9 @@ func (b *builder) dockerBinds(out *policy.Container, d *config.Docker, refuse fu
 			continue
 		}
 		bind.Source = path.Clean(bind.Source)
+		if !out.External && (workspace == "" || !covers(workspace, bind.Source)) {
+			refuse(v.Origin, "docker.binds %q comes from outside the workspace (docker.dangerouslyAllowExternalBindSources)", v.V)
+		}
 		if !d.AllowReserved.Or(false) && (covers(bind.Target, out.Workdir) || covers(out.Workdir, bind.Target) || bind.Target == "/") {
 			refuse(v.Origin, "docker.binds %q shadows %s", v.V, out.Workdir)
 		}
@@ -233,6 +239,10 @@ func (d *diff) container(a, b policy.Confinement, agent claw.AgentID) {
 			continue // the level of the host is compared already
 		}
 		d.add(x.Level.Guarantees()&^y.Level.Guarantees() != 0, s.name, x.Level, y.Level, whereOf(y))
+		if y.Container == nil { // back to the host
+			d.add(y.Network > x.Network, s.name+": network", "none", "through the proxy", whereOf(x))
+			d.add(x.Container.Access != policy.AccessWrite, s.name+": workspace", x.Container.Access, "as on the host", whereOf(x))
+		}
 	}
 	y := b.Container
 	if y == nil {
@@ -245,6 +255,7 @@ func (d *diff) container(a, b policy.Confinement, agent claw.AgentID) {
 	d.add(y.Access > x.Access, "workspace in containers", x.Access, y.Access, y.Where)
 	d.add(y.Scope > x.Scope && a.Container != nil, "private folder of containers", x.Scope, y.Scope, y.Where)
 	d.add(y.Image != x.Image, "image of containers", x.Image, y.Image, y.Where)
+	d.add(y.External && !x.External, "binds from outside the workspace", "refused", "allowed", y.Where)
 	d.add(y.WritableRoot && !x.WritableRoot, "root of containers", "read-only", "writable", y.Where)
 	d.add(y.Memory > x.Memory || y.MilliCPUs > x.MilliCPUs || y.Pids > x.Pids, "limits of containers", "lower", "higher", y.Where)
 	d.add(x.AppArmor != "" && y.AppArmor != x.AppArmor, "AppArmor profile of containers", x.AppArmor, y.AppArmor, y.Where)

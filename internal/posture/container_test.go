@@ -41,11 +41,11 @@ func TestContainerDefaults(t *testing.T) {
 	got := *c.Container
 	got.Where = claw.ConfigRef{}
 	want := policy.Container{Sessions: policy.ContainerAll, Scope: policy.ScopeAgent, Level: policy.LevelContainer, Image: posture.ContainerImage, Workdir: "/workspace", Prefix: "openclaw-sbx-",
-		Tmpfs: []string{"/tmp", "/var/tmp", "/run"}, Memory: 1 << 30, MemorySwap: 1 << 30, MilliCPUs: 1000, Pids: 256}
+		Tmpfs: []string{"/tmp", "/var/tmp", "/run"}, Memory: 1 << 30, MemorySwap: 1 << 30, MilliCPUs: 1000, Pids: 256, IdleHours: 24, AgeHours: 168}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
-	c, _ = containerOf(t, `{tools: {exec: {level: "isolated"}}, agents: {defaults: {sandbox: {mode: "all", docker: {binds: ["/srv/a:/a:ro"], memory: "2g"}}},
+	c, _ = containerOf(t, `{tools: {exec: {level: "isolated"}}, agents: {defaults: {sandbox: {mode: "all", docker: {binds: ["/srv/a:/a:ro"], memory: "2g", dangerouslyAllowExternalBindSources: true}}},
 		list: [{id: "a", sandbox: {mode: "non-main", scope: "session", workspaceAccess: "rw", docker: {binds: ["/srv/b:/b"], user: "1234:5678"}}}]}}`)
 	b := c.Container
 	if b.Sessions != policy.ContainerNonMain || b.Scope != policy.ScopeSession || b.Access != policy.AccessWrite || b.Level != policy.LevelIsolated || b.Memory != 2<<30 || b.UID != 1234 || b.GID != 5678 ||
@@ -59,7 +59,7 @@ func TestContainerDefaults(t *testing.T) {
 func TestContainerRefused(t *testing.T) {
 	for _, block := range []string{`docker: {network: "host"}`, `docker: {network: "bridge"}`, `docker: {network: "container:x"}`, `docker: {seccompProfile: "unconfined"}`, `docker: {apparmorProfile: "unconfined"}`,
 		`docker: {user: "0:0"}`, `docker: {user: "root"}`, `docker: {user: "1000:0"}`, `docker: {setupCommand: "apt-get install x"}`, `docker: {dangerouslyAllowContainerNamespaceJoin: true}`, `docker: {env: {TOKEN: {"$env": "TOKEN"}}}`,
-		`docker: {binds: ["/srv"]}`, `docker: {binds: ["relative:/x"]}`, `docker: {binds: ["/srv:/workspace"]}`, `docker: {binds: ["/srv:/workspace/x:ro"]}`, `docker: {binds: ["/srv:/"]}`, `docker: {binds: ["/srv:/x:exec"]}`,
+		`docker: {binds: ["/srv"]}`, `docker: {binds: ["relative:/x"]}`, `docker: {binds: ["/srv:/workspace"]}`, `docker: {binds: ["/srv:/workspace/x:ro"]}`, `docker: {binds: ["/srv:/"]}`, `docker: {binds: ["/srv:/x:exec"]}`, `docker: {binds: ["/srv:/x:ro"]}`,
 		`docker: {workdir: "x"}`, `docker: {workdir: "/"}`, `docker: {tmpfs: ["/"]}`, `docker: {tmpfs: ["/tmp:exec"]}`, `docker: {dns: ["1.1.1.1"]}`, `docker: {memory: "1m"}`, `docker: {pidsLimit: 1}`, `backend: "ssh"`} {
 		c, _ := containerOf(t, sandboxed(`mode: "all", `+block))
 		if c.Container == nil || c.Container.Refused == "" || c.Container.Where.Pointer == "" || !strings.Contains(c.Container.Where.Pointer, "sandbox") {
@@ -79,8 +79,8 @@ func TestContainerLoosens(t *testing.T) {
 		{"from the host into a container", `{agents: {list: [{id: "a"}]}}`, base, true},
 		{"from a container back", base, `{agents: {list: [{id: "a"}]}}`, true},
 		{"from an unconfined host into a container", `{tools: {exec: {level: "process"}}, agents: {list: [{id: "a"}]}}`, base, false},
-		{"a bind", base, sandboxed(`mode: "all", docker: {binds: ["/srv/a:/a:ro"]}`), true},
-		{"a bind less", sandboxed(`mode: "all", docker: {binds: ["/srv/a:/a:ro"]}`), base, false},
+		{"a bind", base, sandboxed(`mode: "all", docker: {binds: ["/srv/a:/a:ro"], dangerouslyAllowExternalBindSources: true}`), true},
+		{"a bind less", sandboxed(`mode: "all", docker: {binds: ["/srv/a:/a:ro"], dangerouslyAllowExternalBindSources: true}`), base, false},
 		{"the workspace", base, sandboxed(`mode: "all", workspaceAccess: "ro"`), true},
 		{"another image", base, sandboxed(`mode: "all", docker: {image: "other:1"}`), true},
 		{"a writable root", base, sandboxed(`mode: "all", docker: {readOnlyRoot: false}`), true},

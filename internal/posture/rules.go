@@ -314,7 +314,7 @@ func (b *builder) confinement(id claw.AgentID, own *config.Agent, guide *config.
 			c.Level = l
 		}
 	}
-	c.Container = b.container(own, writtenLevel(&b.c.Tools.Exec, x, &own.Tools.Exec))
+	c.Container = b.container(own, r.Files.Workspace, writtenLevel(&b.c.Tools.Exec, x, &own.Tools.Exec))
 	c.Unconfined = c.Level == policy.LevelNone && (x.Unconfined.Or(false) || own.Tools.Exec.Unconfined.Or(false))
 	if c.Level == policy.LevelNone && c.Unconfined {
 		b.note(claw.Critical, "sandbox.unconfined", "commands of agent "+string(id)+" run without confinement", x.Level.Ref)

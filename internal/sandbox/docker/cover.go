@@ -55,7 +55,7 @@ func (r *Runner) cover(conf policy.Confinement, list *mounts) (undo func(), err 
 		if err != nil {
 			return undo, err
 		}
-		m, err := r.judge(mask, at, false, true)
+		m, err := r.judge(mask, at, false, asOwner, "")
 		if err != nil {
 			return undo, err
 		}
@@ -93,7 +93,7 @@ func (r *Runner) keep(ws, at string, dir bool, list *mounts) (placed []string, e
 		if slices.ContainsFunc(*list, func(m mount) bool { return m.target == at }) {
 			return placed, nil
 		}
-		m, err := r.judge(at, at, false, true)
+		m, err := r.judge(at, at, false, asOwner, "")
 		if err != nil {
 			return placed, err
 		}

@@ -5,6 +5,7 @@ package docker
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -20,9 +21,8 @@ type Options struct {
 	// Home names this gateway's home among others on the same engine.
 	Home string
 	// Forbidden are places that no mount may show: the state directory, the
-	// user's credentials. Exempt are paths beneath them that may be shown: the
-	// workspaces.
-	Forbidden, Exempt []string
+	// user's credentials. A workspace beneath them may be shown.
+	Forbidden []string
 	// UID and GID of runs.
 	UID, GID int
 	Log      *slog.Logger
@@ -77,3 +77,8 @@ type Built struct {
 }
 
 var errSystem = errors.New("containers are run from Linux only")
+
+// MountError refuses a run because of what its container would be shown.
+type MountError struct{ Source, Why string }
+
+func (e *MountError) Error() string { return fmt.Sprintf("sandbox: mount of %q: %s", e.Source, e.Why) }

@@ -323,7 +323,7 @@ func TestGatewayGone(t *testing.T) {
 		ID string `json:"Id"`
 	}
 	must(t, w.engine.call(context.Background(), http.MethodPost, "/containers/create", c, &made))
-	gone, err := w.Prune(0)
+	gone, err := w.Prune(0, 0)
 	if err != nil || !slices.Contains(gone, made.ID[:12]) {
 		t.Errorf("%v %v", gone, err)
 	}
@@ -357,7 +357,7 @@ func TestPrivateFolders(t *testing.T) {
 	}
 	old := time.Now().Add(-48 * time.Hour)
 	must(t, os.Chtimes(filepath.Join(w.dir, "state", "private", "one"), old, old))
-	if gone, err := w.Prune(24 * time.Hour); err != nil || !slices.Equal(gone, []string{"one"}) {
+	if gone, err := w.Prune(24*time.Hour, 0); err != nil || !slices.Equal(gone, []string{"one"}) {
 		t.Errorf("%v %v", gone, err)
 	}
 	if gone, err := w.Recreate(Which{Folder: "two"}); err != nil || !slices.Equal(gone, []string{"two"}) {

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // listed is one of GET /containers/json.
@@ -59,7 +61,7 @@ func (r *Runner) List() ([]Contained, error) {
 	}
 	for _, d := range dirs {
 		if info, err := d.Info(); err == nil && d.IsDir() {
-			out = append(out, Contained{Kind: "folder", Name: d.Name(), Since: info.ModTime(), Used: info.ModTime()})
+			out = append(out, Contained{Kind: "folder", Name: d.Name(), Since: bornAt(filepath.Join(r.privateDir(), d.Name()), info.ModTime()), Used: info.ModTime()})
 		}
 	}
 	return out, asked
@@ -82,11 +84,11 @@ func (r *Runner) Recreate(w Which) ([]string, error) {
 			gone = append(gone, c.ID[:min(12, len(c.ID))])
 		}
 	}
-	return r.empty(gone, func(name string, _ time.Time) bool { return w.Folder == "" || w.Folder == name })
+	return r.empty(gone, func(name string, _, _ time.Time) bool { return w.Folder == "" || w.Folder == name })
 }
 
 // empty removes private folders that match.
-func (r *Runner) empty(gone []string, match func(name string, used time.Time) bool) ([]string, error) {
+func (r *Runner) empty(gone []string, match func(name string, born, used time.Time) bool) ([]string, error) {
 	root, err := os.OpenRoot(r.privateDir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return gone, nil
@@ -101,7 +103,7 @@ func (r *Runner) empty(gone []string, match func(name string, used time.Time) bo
 	}
 	for _, d := range dirs {
 		info, err := d.Info()
-		if err != nil || !d.IsDir() || !match(d.Name(), info.ModTime()) {
+		if err != nil || !d.IsDir() || !match(d.Name(), bornAt(filepath.Join(r.privateDir(), d.Name()), info.ModTime()), info.ModTime()) {
 			continue
 		}
 		if err := root.RemoveAll(d.Name()); err != nil {
@@ -112,32 +114,40 @@ func (r *Runner) empty(gone []string, match func(name string, used time.Time) bo
 	return gone, nil
 }
 
+// bornAt is when a folder was made, as far as its file system says.
+func bornAt(dir string, otherwise time.Time) time.Time {
+	var x unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, dir, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &x); err != nil || x.Mask&unix.STATX_BTIME == 0 {
+		return otherwise
+	}
+	return time.Unix(x.Btime.Sec, int64(x.Btime.Nsec))
+}
+
 // Prune ends containers that an earlier gateway of this home left, and removes
-// private folders that were not used for long.
-func (r *Runner) Prune(idle time.Duration) ([]string, error) {
+// private folders that were not used for long or are old; 0 keeps them.
+func (r *Runner) Prune(idle, age time.Duration) ([]string, error) {
 	gone := []string{}
 	if r.opts.Socket != "" {
 		list, err := r.ours(context.Background())
 		if err != nil {
 			return gone, err
 		}
-		mine := map[string]bool{}
-		r.mu.Lock()
-		for x := range r.runs {
-			mine[x.id] = true
-		}
-		r.mu.Unlock()
 		for _, c := range list {
-			if mine[c.ID] {
+			r.mu.Lock()
+			_, mine := r.mine[c.ID]
+			r.mu.Unlock()
+			if mine {
 				continue
 			}
-			_ = r.engine.call(context.Background(), http.MethodDelete, "/containers/"+url.PathEscape(c.ID)+"?force=1&v=1", nil, nil)
+			err := r.engine.call(context.Background(), http.MethodDelete, "/containers/"+url.PathEscape(c.ID)+"?force=1&v=1", nil, nil)
+			if s := statusOf(err); err != nil && s != http.StatusNotFound && s != http.StatusConflict {
+				return gone, err
+			}
 			gone = append(gone, c.ID[:min(12, len(c.ID))])
 		}
 	}
-	if idle <= 0 {
-		return gone, nil
-	}
-	limit := r.opts.Now().Add(-idle)
-	return r.empty(gone, func(_ string, used time.Time) bool { return used.Before(limit) })
+	now := r.opts.Now()
+	return r.empty(gone, func(_ string, born, used time.Time) bool {
+		return idle > 0 && used.Before(now.Add(-idle)) || age > 0 && born.Before(now.Add(-age))
+	})
 }

@@ -17,16 +17,20 @@ import (
 	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
-// MountError refuses a run because of what its container would be shown.
-type MountError struct{ Source, Why string }
-
-func (e *MountError) Error() string { return fmt.Sprintf("sandbox: mount of %q: %s", e.Source, e.Why) }
-
 // systemPlaces belong to the system: nothing in them, and nothing that holds
 // them, is shown to a container.
 func systemPlaces() []string {
 	return []string{"/etc", "/proc", "/sys", "/dev", "/root", "/boot", "/run", "/var/run", "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/spool/cron"}
 }
+
+// standing of a mount: who asked for it. The zero value trusts nothing.
+type standing uint8
+
+const (
+	asBind  standing = iota // a line of the configuration
+	asRoot                  // what the agent may read at its own place
+	asOwner                 // its workspace, its private folder, a mask
+)
 
 // mount is one thing of the host that a container is shown. Its object was
 // opened when it was judged: what is mounted must be that very object.
@@ -48,16 +52,16 @@ func (m mounts) close() {
 
 // judge decides about a source twice, as written and as it is once links are
 // followed, and opens what it decided about.
-func (r *Runner) judge(source, target string, write bool, trusted bool) (mount, error) {
+func (r *Runner) judge(source, target string, write bool, by standing, exempt string) (mount, error) {
 	m := mount{source: source, target: target, write: write, fd: -1}
-	if why := r.barred(source, trusted); why != "" {
+	if why := r.barred(source, by, exempt); why != "" {
 		return m, &MountError{source, why}
 	}
 	real, err := filepath.EvalSymlinks(source)
 	if err != nil {
 		return m, &MountError{source, err.Error()}
 	}
-	if why := r.barred(real, trusted); why != "" {
+	if why := r.barred(real, by, exempt); why != "" {
 		return m, &MountError{source, "it leads to " + real + ": " + why}
 	}
 	m.source = real
@@ -95,28 +99,36 @@ func (m *mount) identify() error {
 }
 
 // barred says why a path may not be shown, or "". What the operator made an
-// agent's own, its workspace, may lie in a place that is barred otherwise.
-func (r *Runner) barred(path string, trusted bool) string {
+// agent's own may lie in a place that is barred otherwise, and so may what is in
+// exempt, its workspace.
+func (r *Runner) barred(path string, by standing, exempt string) string {
 	switch {
 	case !filepath.IsAbs(path) || filepath.Clean(path) != path:
 		return "it is not an absolute, clean path"
-	case path == "/" || path == "/home" || path == "/var" || path == "/usr" && !trusted:
+	case path == "/" || path == "/home" || path == "/var" || path == "/usr":
 		return "it is all of it"
-	case strings.HasSuffix(path, ".sock") && !trusted:
-		return "it is a socket"
-	}
-	own := func(p string) bool {
-		return trusted || slices.ContainsFunc(r.opts.Exempt, func(e string) bool { return within(p, e) })
 	}
 	for _, place := range slices.Concat(systemPlaces(), r.opts.Forbidden) {
 		if within(place, path) && place != path {
 			return place + " lies in it"
 		}
-		if within(path, place) && !own(path) {
+		if within(path, place) && !r.may(path, place, by, exempt) {
 			return "it belongs to " + place
 		}
 	}
 	return ""
+}
+
+// may reports whether a path beneath a barred place may be shown.
+func (r *Runner) may(path, place string, by standing, exempt string) bool {
+	switch by {
+	case asOwner:
+		return path != place
+	case asRoot:
+		return path != place && (place == "/root" || slices.Contains(r.opts.Forbidden, place))
+	case asBind:
+	}
+	return exempt != "" && within(path, exempt)
 }
 
 // within reports whether path is dir or lies beneath it.
@@ -135,8 +147,8 @@ func (r *Runner) gather(conf policy.Confinement, extra []string) (list mounts, h
 			undo()
 		}
 	}()
-	add := func(source, target string, write, trusted bool) error {
-		m, err := r.judge(source, target, write, trusted)
+	add := func(source, target string, write bool, by standing) error {
+		m, err := r.judge(source, target, write, by, conf.Workspace)
 		if err == nil {
 			list = append(list, m)
 		}
@@ -146,7 +158,7 @@ func (r *Runner) gather(conf policy.Confinement, extra []string) (list mounts, h
 		if conf.Workspace == "" {
 			return nil, nil, errors.New("sandbox: the agent has no workspace")
 		}
-		if err := add(conf.Workspace, conf.Workspace, c.Access == policy.AccessWrite && conf.WorkspaceWrite, true); err != nil {
+		if err := add(conf.Workspace, conf.Workspace, c.Access == policy.AccessWrite && conf.WorkspaceWrite, asOwner); err != nil {
 			return list, nil, err
 		}
 	}
@@ -154,18 +166,21 @@ func (r *Runner) gather(conf policy.Confinement, extra []string) (list mounts, h
 		if err := r.privateFolder(c.Private); err != nil {
 			return list, nil, err
 		}
-		if err := add(c.Private, c.Workdir, true, true); err != nil {
+		if err := add(c.Private, c.Workdir, true, asOwner); err != nil {
 			return list, nil, err
 		}
 	}
 	for _, root := range slices.Concat(conf.ReadRoots, extra) {
-		if err := add(root, root, false, false); err != nil {
+		if err := add(root, root, false, asRoot); err != nil {
 			return list, nil, err
 		}
 	}
 	for _, b := range c.Binds {
-		if err := add(b.Source, b.Target, b.Write, false); err != nil {
+		if err := add(b.Source, b.Target, b.Write, asBind); err != nil {
 			return list, nil, err
+		}
+		if real := list[len(list)-1].source; !c.External && (conf.Workspace == "" || !within(real, conf.Workspace)) {
+			return list, nil, &MountError{b.Source, "it leads to " + real + ", which is outside the workspace"}
 		}
 	}
 	if c.Access != policy.AccessNone {

@@ -31,7 +31,7 @@ func (*Refused) Recreate(Which) ([]string, error) { return nil, errSystem }
 func (*Refused) Build(Build) (Built, error) { return Built{}, errSystem }
 
 // Prune does nothing.
-func (*Refused) Prune(time.Duration) ([]string, error) { return nil, nil }
+func (*Refused) Prune(_, _ time.Duration) ([]string, error) { return nil, nil }
 
 // Pinned refuses.
 func (*Refused) Pinned(string) (Built, error) { return Built{}, errSystem }

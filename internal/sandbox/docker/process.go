@@ -64,6 +64,9 @@ func (x *process) create(ctx context.Context, name string, want created) error {
 		return err
 	}
 	x.id = made.ID
+	x.r.mu.Lock()
+	x.r.mine[x.id] = struct{}{}
+	x.r.mu.Unlock()
 	return nil
 }
 
@@ -276,6 +279,9 @@ func (x *process) remove() {
 	if s := statusOf(err); err != nil && s != http.StatusNotFound && s != http.StatusConflict {
 		x.r.opts.Log.Error("a container could not be removed", "container", x.id, "error", err)
 	}
+	x.r.mu.Lock()
+	delete(x.r.mine, x.id)
+	x.r.mu.Unlock()
 }
 
 // Pid implements sandbox.Process.

@@ -41,6 +41,8 @@ type Runner struct {
 	mu     sync.Mutex
 	closed bool
 	runs   map[*process]struct{}
+	mine   map[string]struct{} // containers that were made here
+	tidied time.Time
 
 	measure sync.Once
 	support sandbox.Support
@@ -78,7 +80,7 @@ func New(o Options) (*Runner, error) {
 		o.Dir = real
 	}
 	return &Runner{opts: o, engine: newEngine(o.Socket), filter: confine.FilterBytes(f), host: ownNamespaces(), stage: sync.OnceValues(hashSelf),
-		slots: make(chan struct{}, startsInFlight), placed: map[string]int{}, runs: map[*process]struct{}{}}, nil
+		slots: make(chan struct{}, startsInFlight), placed: map[string]int{}, runs: map[*process]struct{}{}, mine: map[string]struct{}{}}, nil
 }
 
 func hashSelf() (string, error) {
@@ -141,6 +143,7 @@ func (r *Runner) Start(ctx context.Context, p policy.Permit, c sandbox.Cmd) (san
 		return nil, ctx.Err()
 	}
 	defer func() { <-r.slots }()
+	r.tidy(conf.Container)
 	return r.start(ctx, p, conf, c)
 }
 
@@ -263,6 +266,25 @@ func nonce() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: the runtime ends the program instead
 	return hex.EncodeToString(b[:])
+}
+
+// tidyEvery is how often what is left over is looked for.
+const tidyEvery = time.Hour
+
+// tidy takes away what an earlier gateway left and what was not used for long.
+func (r *Runner) tidy(c *policy.Container) {
+	r.mu.Lock()
+	due := r.opts.Now().Sub(r.tidied) >= tidyEvery
+	if due {
+		r.tidied = r.opts.Now()
+	}
+	r.mu.Unlock()
+	if !due {
+		return
+	}
+	if _, err := r.Prune(time.Duration(c.IdleHours)*time.Hour, time.Duration(c.AgeHours)*time.Hour); err != nil {
+		r.opts.Log.Warn("left containers could not be looked for", "error", err)
+	}
 }
 
 // checkImage requires the content that was pinned, made for this program.

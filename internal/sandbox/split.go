@@ -1,0 +1,36 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+
+	"github.com/openclaw-go/openclaw/internal/policy"
+)
+
+// Split gives runs whose profile describes a container to one runner and all
+// others to another. Neither ever takes over what the other refused.
+func Split(host, container Runner) Runner { return split{host, container} }
+
+type split struct{ host, container Runner }
+
+var _ Runner = split{}
+
+func (s split) of(p policy.Permit) Runner {
+	if p.Confinement().Container != nil {
+		return s.container
+	}
+	return s.host
+}
+
+func (s split) Run(ctx context.Context, p policy.Permit, c Cmd) (Result, error) {
+	return s.of(p).Run(ctx, p, c)
+}
+
+func (s split) Start(ctx context.Context, p policy.Permit, c Cmd) (Process, error) {
+	return s.of(p).Start(ctx, p, c)
+}
+
+// Support is what the host's runner can hold.
+func (s split) Support() Support { return s.host.Support() }
+
+func (s split) Close() error { return errors.Join(s.host.Close(), s.container.Close()) }
