@@ -55,6 +55,7 @@ var rules = map[string]rule{
 	"journal":               {ring: 1, may: []string{"chain", "atomicfile", "journal/index", "journal/ocsf"}},
 	"journal/index":         {ring: 0, may: []string{"chain"}},
 	"journal/ocsf":          {ring: 0, may: []string{"chain"}},
+	"journal/witness":       {ring: 1, may: []string{"chain", "atomicfile"}},
 	"store":                 {ring: 1, may: []string{"atomicfile"}},
 	"notify":                {ring: 1, may: []string{"atomicfile", "filter"}},
 	"channel":               {ring: 1},
