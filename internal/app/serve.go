@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -79,6 +80,7 @@ func (a *App) Serve(ctx context.Context, ready func(Serving)) error {
 	a.refresh = func() { a.reread(server) }
 	a.accepted = func() { a.applied(server) }
 	a.background(server)
+	a.channels.start()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listeners, owner) }()
 	a.log.Info("gateway started", "version", a.version, "addresses", where)
@@ -107,10 +109,13 @@ func (a *App) stop(server *gateway.Server) error {
 }
 
 // background starts what goes on beside requests: the configuration is
-// watched, questions expire, the record is verified once, the home is audited
-// at night.
+// watched, questions expire, the record is verified once, the home is watched,
+// and audited at night.
 func (a *App) background(server *gateway.Server) {
-	a.wg.Go(a.nights)
+	if err := a.alerts.start(); err != nil {
+		a.log.Error("the home is not watched", "error", err)
+	}
+	a.wg.Go(a.witness)
 	a.wg.Add(3)
 	go func() {
 		defer a.wg.Done()
@@ -163,6 +168,7 @@ func (a *App) applied(server *gateway.Server) {
 		a.log.Error("a workspace was not made", "error", err)
 	}
 	a.exposer.review()
+	a.wg.Go(a.channels.reconcile)
 	a.log.Info("configuration applied", "generation", a.posture.now().Generation)
 }
 
@@ -215,7 +221,7 @@ func (a *App) server(g posture.Gateway, auth access.Config) (*gateway.Server, er
 	}
 	o := gateway.Options{Version: a.version, Auth: auth, HTTP: gateway.Exposure{Completions: g.Completions, Invoke: g.Invoke},
 		ToolsAllow: g.ToolsAllow, ToolsDeny: g.ToolsDeny, Agent: a.surface, Sessions: a.sessions, Approvals: a.desk, Standing: a.standing, Tools: toolDesk{a}, Models: a.models,
-		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Ready: a, Identity: device, Devices: book, Exposer: a.exposer, Runs: operatorRuns{a}, Measures: a, Secrets: secretNotes{a},
+		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Channels: a.channels, Ready: a, Identity: device, Devices: book, Exposer: a.exposer, Runs: operatorRuns{a}, Measures: a, Alerts: a.alerts, Metrics: http.HandlerFunc(a.alerts.serveMetrics), Secrets: secretNotes{a},
 		Now: time.Now, Random: rand.Reader, Log: a.log}
 	if g.ControlUI {
 		host, err := os.Hostname()

@@ -20,7 +20,7 @@ import (
 func (e *env) cmdJournal() *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: "Read and verify the record of every decision and effect"}
 	c.AddCommand(e.cmdJournalTail(), e.cmdJournalSearch(), e.cmdJournalShow(), e.cmdJournalStats(), e.cmdJournalVerify(),
-		e.cmdJournalProve(), e.cmdJournalVerifyProof(), e.cmdJournalExport())
+		e.cmdJournalProve(), e.cmdJournalVerifyProof(), e.cmdJournalExport(), e.cmdJournalWitness())
 	return c
 }
 

@@ -35,6 +35,11 @@ const (
 	Exposed      Event = "gateway.expose" // other addresses were opened for a time, or closed again
 	Security     Event = "security.audit"
 
+	// WitnessContradicts: who keeps checkpoints outside has seen something else
+	// than what lies here. WitnessSilent: they have not answered for long.
+	WitnessContradicts Event = "witness.contradicts"
+	WitnessSilent      Event = "witness.silent"
+
 	// PostureSeal holds the last accepted posture; SealPosture writes it.
 	PostureSeal Event = "posture.seal"
 	// Summary counts what a stranger caused and was not written one by one.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/chain"
 	"github.com/openclaw-go/openclaw/internal/journal/ocsf"
@@ -249,4 +251,38 @@ func Arrange(names []string) (log []string, checkpoints string, err error) {
 		newest = newest[:i]
 	}
 	return log, newest + ".checkpoints", nil
+}
+
+// LastCheckpoint is the newest signed checkpoint of a journal, without taking
+// its lock. Who signed it is not checked.
+func LastCheckpoint(opt Options) ([]byte, chain.Checkpoint, error) {
+	msg, err := lastNote(realDisk{}, opt.paths().notes)
+	if err != nil {
+		return nil, chain.Checkpoint{}, err
+	}
+	c, err := chain.PeekCheckpoint(msg)
+	return msg, c, err
+}
+
+// RootAt is the root that the journal's checkpoint over size entries has; false
+// when there is no such checkpoint.
+func RootAt(opt Options, size uint64) (tlog.Hash, bool, error) {
+	f, err := os.Open(opt.paths().notes)
+	if err != nil {
+		return tlog.Hash{}, false, fmt.Errorf("journal: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	for in := chain.NewNotes(f); ; {
+		msg, err := in.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return tlog.Hash{}, false, nil
+		}
+		if err != nil {
+			return tlog.Hash{}, false, err
+		}
+		c, err := chain.PeekCheckpoint(msg)
+		if err != nil || c.Size >= size {
+			return c.Root, err == nil && c.Size == size, err
+		}
+	}
 }

@@ -3,13 +3,17 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openclaw-go/openclaw/internal/chain"
+	"github.com/openclaw-go/openclaw/internal/claw"
 )
 
 // intruder holds a copy of everything in a state directory: the record, its
@@ -216,4 +220,162 @@ func seedOf(t *testing.T, dir string, epoch uint64) []byte {
 		t.Fatalf("no key of epoch %d", epoch)
 	}
 	return seed
+}
+
+// TestR40StrangersEvictNobody: what strangers cause is bounded, one by one and
+// together, and counted; the operator and approved senders are not held up; what
+// is young is never removed for its size.
+func TestR40StrangersEvictNobody(t *testing.T) {
+	c, ctx := newClock(), context.Background()
+	opt := options(t.TempDir(), c)
+	j := mustOpen(t, opt)
+	stranger := func(id string) claw.Principal {
+		return claw.Principal{Surface: claw.SurfaceChannel, Channel: "telegram", Sender: claw.SenderID(id)}
+	}
+	before := j.Head().Size
+	refused := 0
+	for i := range 5000 {
+		_, err := j.Append(ctx, Entry{Event: ChannelMessage, Principal: stranger(fmt.Sprint(i % 40)), Data: fact{"hello"}})
+		if errors.Is(err, ErrQuota) {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := j.Head().Size - before; n != strangersPerMinute || refused != 5000-strangersPerMinute {
+		t.Errorf("forty strangers wrote %d entries in a minute, %d were refused", n, refused)
+	}
+	for name, p := range map[string]claw.Principal{
+		"the operator": {Surface: claw.SurfaceCLI, Standing: claw.Owner}, "the gateway": {},
+		"an approved sender": {Surface: claw.SurfaceChannel, Standing: claw.Paired, Channel: "telegram", Sender: "7"},
+	} {
+		if _, err := j.Append(ctx, Entry{Event: ChannelMessage, Principal: p}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := j.Append(ctx, Entry{Event: Lockdown, Principal: stranger("0")}); err != nil {
+		t.Errorf("lockdown: %v", err)
+	}
+	for range memberPerMinute + 10 {
+		_, err := j.Append(ctx, Entry{Event: ChannelMessage, Principal: claw.Principal{Surface: claw.SurfaceChannel, Standing: claw.Paired, Channel: "telegram", Sender: "loop"}})
+		if err != nil && !errors.Is(err, ErrQuota) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			refused++
+		}
+	}
+	c.pass(2 * time.Minute)
+	if _, err := j.Append(ctx, Entry{Event: ChannelMessage, Principal: stranger("0")}); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var sum SummaryData
+	found, err := OpenReader(opt).Search(ctx, Filter{Events: []Event{Summary}})
+	if err != nil || len(found) != 1 || json.Unmarshal(found[0].Data, &sum) != nil || sum.Total != refused {
+		t.Errorf("%d refused, counted: %+v %v", refused, sum, err)
+	}
+	intact(t, opt)
+}
+
+// TestR40YoungEntriesStay: whoever fills the journal does not push out what
+// happened before, however small the space for it; when it is old enough, the
+// removal is an entry that a checkpoint covers.
+func TestR40YoungEntriesStay(t *testing.T) {
+	c := newClock()
+	opt := options(t.TempDir(), c)
+	opt.SegmentBytes, opt.KeepBytes = 8<<10, 16<<10
+	j := mustOpen(t, opt)
+	evidence := add(t, j, Entry{Event: ExecCommand, Data: fact{"the evidence"}})
+	fill := func() {
+		for range 100 {
+			c.pass(time.Minute)
+			add(t, j, Entry{Event: Decision, Data: fact{strings.Repeat("x", 300)}})
+		}
+	}
+	fill()
+	if _, err := j.Get(uint64(evidence)); err != nil {
+		t.Fatalf("after a flood: %v", err)
+	}
+	c.pass(DefaultKeepAtLeast + time.Hour)
+	fill()
+	if _, err := j.Get(uint64(evidence)); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("after its time: %v", err)
+	}
+	drops, err := j.Search(context.Background(), Filter{Events: []Event{EventDrop}})
+	if err != nil || len(drops) == 0 {
+		t.Fatalf("%v %v", drops, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := intact(t, opt); r.First == 0 {
+		t.Fatalf("%v", r)
+	}
+}
+
+// TestR51ClockEmptiesNothing: a clock that is set forward, in one step, over
+// restarts or at a start, makes nothing old; each step is an entry; time that
+// really passed still counts.
+func TestR51ClockEmptiesNothing(t *testing.T) {
+	c, ctx := newClock(), context.Background()
+	opt := options(t.TempDir(), c)
+	opt.SegmentBytes, opt.KeepFor = 8<<10, 365*24*time.Hour
+	set := func(d time.Duration) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.at = c.at.Add(d)
+	}
+	j := mustOpen(t, opt)
+	first := add(t, j, Entry{Event: Decision, Data: fact{"first"}})
+	run := func() {
+		t.Helper()
+		for range 60 {
+			c.pass(2 * time.Minute)
+			add(t, j, Entry{Event: Decision, Data: fact{strings.Repeat("x", 300)}})
+		}
+		if _, err := j.Get(uint64(first)); err != nil {
+			t.Fatalf("the first entry is gone: %v", err)
+		}
+	}
+	restart := func() {
+		t.Helper()
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		j = mustOpen(t, opt)
+	}
+	run()
+	set(10 * 365 * 24 * time.Hour) // while it runs
+	run()
+	restart()
+	run()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	set(10 * 365 * 24 * time.Hour) // while it does not
+	j = mustOpen(t, opt)
+	run()
+	restart()
+	set(-20 * 365 * 24 * time.Hour) // and back
+	run()
+	restart()
+	run()
+	jumps, err := j.Search(ctx, Filter{Events: []Event{EventClock}})
+	if err != nil || len(jumps) != 3 {
+		t.Fatalf("%d jumps: %v", len(jumps), err)
+	}
+	for range 60 { // a year and more, as time passes
+		c.pass(7 * 24 * time.Hour)
+		add(t, j, Entry{Event: Decision, Data: fact{strings.Repeat("x", 300)}})
+	}
+	if _, err := j.Get(uint64(first)); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("after a year: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	intact(t, opt)
 }
