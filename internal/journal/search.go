@@ -170,14 +170,14 @@ func (s *search) file(ctx context.Context, seg segment) error {
 		whole := buf
 		if end > 0 {
 			i := bytes.IndexByte(buf, '\n')
-			if i < 0 && len(buf) > searchChunk+chain.MaxLine {
-				return fmt.Errorf("journal: %q: the line before byte %d is longer than an entry can be", seg.path, end+n)
-			}
 			if i < 0 {
-				rest = buf
-				continue
+				rest, whole = buf, nil
+			} else {
+				rest, whole = slices.Clone(buf[:i+1]), buf[i+1:]
 			}
-			rest, whole = slices.Clone(buf[:i+1]), buf[i+1:]
+			if len(rest) > searchChunk+chain.MaxLine {
+				return fmt.Errorf("journal: %q: the line at byte %d is longer than an entry can be", seg.path, end)
+			}
 		}
 		if err := s.chunk(whole); err != nil {
 			return fmt.Errorf("journal: %q: %w", seg.path, err)

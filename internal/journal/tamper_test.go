@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -438,19 +437,4 @@ func TestJournalOfAnotherInstallation(t *testing.T) {
 			t.Errorf("%s of another installation: opened, %v", name, j.Close())
 		}
 	}
-}
-
-// endless is a line without an end that costs no memory to make.
-type endless struct{ left int64 }
-
-func (e *endless) Read(b []byte) (int, error) {
-	if e.left == 0 {
-		return 0, io.EOF
-	}
-	n := int(min(e.left, int64(len(b))))
-	for i := range n {
-		b[i] = 'x'
-	}
-	e.left -= int64(n)
-	return n, nil
 }
