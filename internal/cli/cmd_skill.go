@@ -177,6 +177,17 @@ func (e *env) skillFiles(arg string) (dir string, files []skillscan.File, err er
 	return dir, files, nil
 }
 
+// skillHere is skillFiles where a name means the skill of this home, although
+// a folder here is called so too.
+func (e *env) skillHere(arg string) (dir string, files []skillscan.File, err error) {
+	if skill.Name(arg) == nil {
+		if s, err := e.skillNamed(arg); err == nil && s.Source != "" {
+			return e.skillFiles(s.Folder)
+		}
+	}
+	return e.skillFiles(arg)
+}
+
 // skillStates says how every skill of this home stands.
 func (e *env) skillStates() ([]skill.Status, error) {
 	k, err := e.skillLook()
@@ -281,7 +292,7 @@ func (e *env) cmdSkillList() *cobra.Command {
 func (e *env) cmdSkillSource() *cobra.Command {
 	return &cobra.Command{Use: "source NAME|PATH", Short: "Print every file of a skill, with hidden characters made visible", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			_, files, err := e.skillFiles(args[0])
+			_, files, err := e.skillHere(args[0])
 			if err != nil {
 				return err
 			}

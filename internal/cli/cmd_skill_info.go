@@ -65,7 +65,7 @@ type contacted struct {
 }
 
 func (e *env) skillInfo(arg string) (skillInfo, error) {
-	dir, files, err := e.skillFiles(arg)
+	dir, files, err := e.skillHere(arg)
 	if err != nil {
 		return skillInfo{}, err
 	}

@@ -461,8 +461,14 @@ func (k *Keeper) Pin(ctx context.Context, name string, w Word) (Pin, error) {
 	if err != nil {
 		return Pin{}, err
 	}
+	pins, err := ReadPins(k.State)
+	if err != nil {
+		return Pin{}, err
+	}
 	o, version, known := ReadOrigin(f.Folder)
-	if !known {
+	if was, ok := pins.Skills[name]; !known && ok && was.Folder == f.Folder {
+		o = was.Origin
+	} else if !known {
 		o = Origin{Kind: FromFolder, Where: f.Folder}
 	}
 	b, err := Admit(files)
