@@ -8,13 +8,12 @@ import (
 	"github.com/openclaw-go/openclaw/internal/app"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gateway"
-	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/store"
 )
 
 func (e *env) cmdSandbox() *cobra.Command {
 	c := &cobra.Command{Use: "sandbox", Short: "Run a command in an agent's confinement, or see what this machine can hold"}
-	c.AddCommand(e.cmdSandboxRun(), e.cmdSandboxTest())
+	c.AddCommand(e.cmdSandboxRun(), e.cmdSandboxTest(), e.cmdSandboxExplain(), e.cmdSandboxList(), e.cmdSandboxRecreate(), e.cmdSandboxBuild())
 	return c
 }
 
@@ -42,7 +41,7 @@ confinement asked for could not be held.`,
 		},
 	}
 	c.Flags().StringVar(&agentID, "agent", "", "agent `ID` whose confinement holds; default: the default agent")
-	c.Flags().StringVar(&o.Level, "level", "", "process, confined or isolated; default: the agent's")
+	c.Flags().StringVar(&o.Level, "level", "", "process, confined, isolated or container; default: the agent's")
 	addAllowRoot(c, &allowRoot)
 	return c
 }
@@ -108,35 +107,4 @@ func (e *env) printRun(r app.Ran) error {
 	}
 	e.print.note("exit status %d, enforced %s, %s", r.ExitCode, r.Enforced, r.Witness.Summary())
 	return nil
-}
-
-func (e *env) cmdSandboxTest() *cobra.Command {
-	return &cobra.Command{Use: "test", Aliases: []string{"explain"}, Short: "Measure what this machine's kernel can hold", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		p, err := e.home(app.HomeOptions{})
-		if err != nil {
-			return err
-		}
-		s, err := app.MeasureSandbox(p)
-		if err != nil {
-			return cannot(err, "")
-		}
-		if e.print.json {
-			return e.print.value(s)
-		}
-		e.print.line("backend %s, kernel %s, Landlock ABI %d, cgroup %s, stage %s, runs as uid %d", s.Backend, s.Kernel, s.LandlockABI, s.Cgroup, s.Stage, s.UID)
-		for _, l := range []policy.Level{policy.LevelProcess, policy.LevelConfined, policy.LevelIsolated} {
-			state := "cannot be held"
-			if s.Supports(l) {
-				state = "held"
-			}
-			e.print.line("  %-10s %s", l, state)
-		}
-		for _, m := range s.Missing {
-			e.print.line("  missing %s: %s", m.Guarantee, m.Why)
-		}
-		for _, n := range s.Notes {
-			e.print.line("  note: %s", n)
-		}
-		return nil
-	}}
 }
