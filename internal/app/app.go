@@ -100,6 +100,7 @@ type App struct {
 	surface   *surface
 	models    *models
 	audits    audits
+	alerts    *alerts
 	skills    *skillSet
 
 	// serving: the gateway listens, so that a question can be answered while a
@@ -196,6 +197,9 @@ func (a *App) build() (err error) {
 	}
 	if a.rim.client == nil {
 		a.rim.client = a.egress.Fixed
+	}
+	if err = a.openAlerts(); err != nil {
+		return err
 	}
 	if a.runner, err = a.rim.runner(a); err != nil {
 		return err

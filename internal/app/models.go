@@ -238,7 +238,7 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 	one := candidates[0]
 	return agent.Brain{Provider: one.Provider, Ref: one.Ref, Model: one.Model, Spec: one.Spec, Next: candidates[1:], Allow: may,
 		Wrap: func(p model.Provider) model.Provider {
-			return model.Guard{Provider: model.Retry{Provider: p, Sleep: sleep, Rand: rand.Float64}, Allow: may}
+			return model.Guard{Provider: model.Retry{Provider: timed{p, m.app}, Sleep: sleep, Rand: rand.Float64}, Allow: may}
 		},
 		MaxContext: a.ContextTokens, Catalog: m.specs}, nil
 }

@@ -64,6 +64,7 @@ type Options struct {
 	Exposer  Exposer
 	Runs     OperatorRuns
 	Measures Measures
+	Alerts   Alerts
 	// Secrets is the encrypted store; without it its methods are absent.
 	Secrets  Secrets
 	Identity Identity
