@@ -204,7 +204,7 @@ func (s *scan) told(file string, ls []line, text string, kind proseKind) {
 // ordinary are signs that every skill has: it speaks to a model, about tools
 // and about what the agent keeps.
 func ordinary(rule string) bool {
-	for _, p := range [...]string{"control", "must", "model.must", "you", "user", "tool", "template", "destroy", "place", "lasting", "task.", "exact", "say", "pay", "me", "access", "rules.", "instead", "hidden.style", "from"} {
+	for _, p := range [...]string{inject.Likeness, "control", "must", "model.must", "you", "user", "tool", "template", "destroy", "place", "lasting", "task.", "exact", "say", "pay", "me", "access", "rules.", "instead", "hidden.style", "from"} {
 		if rule == p || strings.HasSuffix(p, ".") && strings.HasPrefix(rule, p) || strings.HasPrefix(rule, p+".") && p != "template" {
 			return true
 		}

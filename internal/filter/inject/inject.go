@@ -4,6 +4,7 @@
 package inject
 
 import (
+	"math"
 	"slices"
 )
 
@@ -27,8 +28,8 @@ const (
 	weakSum = 4
 )
 
-// Report is what a text shows. Score is the sum over the different signs that
-// stand near each other, at its highest.
+// Report is what a text shows. Score grows with how much its worst stretch is
+// like those that give orders.
 type Report struct {
 	Score   int      `json:"score"`
 	Signals []Signal `json:"signals"`
@@ -37,10 +38,16 @@ type Report struct {
 // Marked reports whether the text counts as an attempt.
 func (r Report) Marked() bool { return r.Score >= Threshold }
 
-// Limits. Signs add up within window words; what is encoded is decoded to
-// maxDepth; of one text maxSignals are kept.
+// Likeness is the rule of the sign that a marked text has: its worst stretch, as
+// a whole, is like those that give orders.
+const Likeness = "likeness"
+
+// plain is the sum of signs from which a stretch is not compared with others.
+const plain = 8
+
+// Limits. What is encoded is decoded to maxDepth; of one text maxSignals are
+// kept.
 const (
-	window     = 60
 	maxDepth   = 2
 	maxSignals = 256
 )
@@ -48,8 +55,8 @@ const (
 // Look reads a text once for each way in which it may be written.
 func Look(text string) Report {
 	l := &looker{}
-	l.view(text, 0)
-	return l.report()
+	t := l.look(text)
+	return l.report(t)
 }
 
 // found is a signal with the word at which it stands.
@@ -76,40 +83,51 @@ func (l *looker) add(rule string, weight, start, end, at int) {
 	l.found = append(l.found, found{Signal{Rule: rule, Start: start, End: end, Weight: weight}, at})
 }
 
-// report adds up: within each window every rule counts once, at its highest.
-func (l *looker) report() Report {
-	slices.SortStableFunc(l.found, func(a, b found) int { return a.at - b.at })
+// report judges each stretch; the worst one makes the score. A text without
+// any sign has no score, whatever kinds of words stand together in it.
+func (l *looker) report(t tokens) Report {
 	r := Report{}
-	for i := range l.found {
-		best := map[string]int{}
-		for j := i; j < len(l.found) && l.found[j].at-l.found[i].at <= window; j++ {
-			f := l.found[j]
-			best[f.Rule] = max(best[f.Rule], f.Weight)
+	for _, f := range l.found {
+		r.Signals = append(r.Signals, f.Signal)
+	}
+	worst, lo, hi := math.MinInt, 0, 0 // over the stretches
+	l.stretches(t, func(s *stretch) {
+		z := s.judge()
+		if s.score >= plain {
+			z = max(z, (s.score-plain)*weightPoint)
 		}
-		sum, weak := 0, 0
-		for _, w := range best {
-			if w >= strong {
-				sum += w
-			} else {
-				weak += w
-			}
+		if z > worst {
+			worst, lo, hi = z, s.lo, s.hi
 		}
-		if sum > 0 {
-			r.Score = max(r.Score, sum+min(weak, weakSum))
-		}
-		r.Signals = append(r.Signals, l.found[i].Signal)
+	})
+	r.Score = max(0, Threshold+worst/weightPoint)
+	switch {
+	case worst == math.MinInt:
+		return Report{}
+	case worst < 0:
+		r.Score = min(r.Score, Threshold-1)
+	case lo < hi:
+		r.Signals = append(r.Signals, Signal{Likeness, t.words[lo].start, t.words[hi-1].end, min(1+worst/weightPoint, 4)})
 	}
 	return r
 }
 
+// look reads a text and sorts what was found by its place.
+func (l *looker) look(text string) tokens {
+	t := l.view(text, 0)
+	slices.SortStableFunc(l.found, func(a, b found) int { return a.at - b.at })
+	return t
+}
+
 // view looks at the text itself.
-func (l *looker) view(text string, depth int) {
+func (l *looker) view(text string, depth int) tokens {
 	t := split(text)
 	l.rules(t)
 	l.shape(text, t)
 	if depth < maxDepth {
 		l.hidden(text, t, depth)
 	}
+	return t
 }
 
 // decoded looks at another reading of text[start:end], whose first word is the
@@ -117,7 +135,7 @@ func (l *looker) view(text string, depth int) {
 // then its having been hidden weighs too.
 func (l *looker) decoded(text string, start, end, at, depth int) {
 	sub := &looker{}
-	sub.view(text, depth)
+	_ = sub.view(text, depth)
 	score := 0
 	best := map[string]int{}
 	for _, f := range sub.found {

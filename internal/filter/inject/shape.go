@@ -283,14 +283,14 @@ func (l *looker) invisible(text string, t tokens) {
 			flag = true
 		case c >= 0xE0020 && c <= 0xE007F && !flag:
 			if tags++; tags == 4 {
-				l.add("invisible.tags", 6, first, i+n, t.wordAt(i))
+				l.add("invisible.tags", plain, first, i+n, t.wordAt(i))
 			}
 		case c >= 0xE0100 && c <= 0xE01EF || c >= 0xFE00 && c <= 0xFE0F && selectors > 0:
 			if selectors == 0 {
 				first = i
 			}
 			if selectors++; selectors == 4 {
-				l.add("invisible.selectors", 6, first, i+n, t.wordAt(i))
+				l.add("invisible.selectors", plain, first, i+n, t.wordAt(i))
 			}
 		case c == 0x202E || c == 0x202D:
 			l.add("invisible.direction", 3, i, i+n, t.wordAt(i))
