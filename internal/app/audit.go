@@ -178,32 +178,37 @@ func auditSecrets(p configfile.Paths, c *config.Config, red *filter.Redactor, o 
 		return x
 	}
 	var out []audit.Secret
-	plain := map[string]bool{}
 	c.Literals(func(ref claw.ConfigRef, value string) {
-		plain[ref.Pointer] = true
 		out = append(out, measure(audit.Secret{Pointer: ref.Pointer, File: ref.File, Line: ref.Line, Column: ref.Column, Source: "plain"}, value))
 	})
 	getenv := func(name string) string { v, _ := o.Env(name); return v }
-	res := newResolver(p, o.Env, c, StoreOf(p, getenv, nil, nil), nil)
-	for _, e := range []struct {
-		pointer string
-		v       config.Value[config.SecretRef]
-	}{{"gateway.auth.token", c.Gateway.Auth.Token}, {"gateway.auth.password", c.Gateway.Auth.Password}, {"hooks.token", c.Hooks.Token}} {
-		if plain[e.pointer] || !e.v.Set {
-			continue
+	stored := StoreOf(p, getenv, nil, nil)
+	res := newResolver(p, o.Env, c, stored, nil)
+	changed := map[string]time.Time{}
+	if l, err := stored.List(); err == nil {
+		for _, i := range l.Secrets {
+			changed[i.Name] = i.Changed
 		}
-		x := audit.Secret{Pointer: e.pointer, File: e.v.Ref.File, Line: e.v.Ref.Line, Column: e.v.Ref.Column, Source: e.v.V.Kind.String()}
-		if e.v.V.Kind == config.SecretExec {
-			x.Source, x.Why = "unresolved", "the audit starts no program"
+	}
+	for _, r := range c.References() {
+		x := audit.Secret{Pointer: r.At.Pointer, File: r.At.File, Line: r.At.Line, Column: r.At.Column, Source: r.Secret.Kind.String()}
+		if r.Secret.Kind == config.SecretExec {
+			// Whom the gateway lets in must be known; the rest is its own word.
+			if strings.HasPrefix(x.Pointer, "gateway.auth.") || x.Pointer == "hooks.token" {
+				x.Source, x.Why = "unresolved", "the audit starts no program"
+			}
 			out = append(out, x)
 			continue
 		}
-		s, err := res.Resolve(context.Background(), e.pointer, refOf(e.v.V))
+		s, err := res.Resolve(context.Background(), r.At.Pointer, refOf(r.Secret))
 		if err == nil {
 			err = s.Use(func(b []byte) error { x = measure(x, string(b)); return nil })
 		}
 		if err != nil {
 			x.Source, x.Why = "unresolved", err.Error()
+		}
+		if r.Secret.Kind == config.SecretStore {
+			x.Changed = changed[r.Secret.ID]
 		}
 		out = append(out, x)
 	}

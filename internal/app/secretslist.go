@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openclaw-go/openclaw/internal/atomicfile"
 	"github.com/openclaw-go/openclaw/internal/audit"
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
@@ -286,15 +287,29 @@ func (d SecretDesk) lastUses(ctx context.Context, rows []*secretRow) error {
 	return nil
 }
 
-// PlainCopies are earlier copies of files that may hold credentials in the
-// clear, which nothing reads any more.
+// PlainCopies are earlier copies of files that hold credentials in the clear,
+// or may: nothing reads them any more.
 func PlainCopies(p configfile.Paths) []string {
 	var out []string
 	for _, pattern := range []string{p.Config + ".bak*", filepath.Join(p.State, "config-backups", "*")} {
 		found, err := filepath.Glob(pattern)
-		if err == nil {
-			out = append(out, found...)
+		if err != nil {
+			continue
+		}
+		for _, path := range found {
+			if b, err := atomicfile.Read(path, maxPlainFile); err == nil && !strings.HasSuffix(path, ".gz") && !holdsLiteral(path, b) {
+				continue
+			}
+			out = append(out, path)
 		}
 	}
 	return out
+}
+
+// holdsLiteral reports a copy of a configuration with a credential in it.
+func holdsLiteral(path string, text []byte) bool {
+	c, _ := config.ParseBytes(filepath.Base(path), text, nil)
+	holds := false
+	c.Literals(func(claw.ConfigRef, string) { holds = true })
+	return holds
 }

@@ -73,8 +73,13 @@ func secretRows() []row {
 	keys := func(role Role, edits ...func(*File)) home {
 		return ours(`{}`, file("~/.openclaw/k", role, 0o600, append(edits, withHit)...))
 	}
+	stored := func(day int) home {
+		return ours(`{}`, secretOf(Secret{Pointer: "models.default.apiKey", Source: "store", Changed: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -day)}))
+	}
 	out := []row{
 		{id: "secrets.rotation_due", want: claw.Warn, bad: keys(RoleAuthProfile, since(91)), good: keys(RoleAuthProfile, since(89))},
+		{id: "secrets.rotation_due", want: claw.Warn, bad: stored(91), good: stored(89)},
+		{id: "secrets.rotation_due", want: claw.Info, bad: stored(-2), good: stored(0)},
 		{id: "secrets.rotation_due", want: claw.Warn, bad: keys(RoleEnv, since(400)), good: keys(RoleEnv, since(0))},
 		{id: "secrets.rotation_due", want: claw.Warn, bad: keys(RoleTokenFile, since(100)), good: keys(RoleSecrets, since(10))},
 	}
@@ -182,6 +187,9 @@ func liveRows() []row {
 	}
 	serving := "{ gateway: { port: 18789 } }"
 	listens := func(l Listener) func(*Input) { return live(Live{Listeners: []Listener{l}}) }
+	gave := func(x SelfRestriction) func(*Input) {
+		return snapshot(func(s *Snapshot) { s.Running = &Running{PID: 7, Self: &x} })
+	}
 	pair := func(id string, want claw.Severity, bad, good func(*Input)) row {
 		return row{id: id, want: want, bad: ours(serving, bad), good: ours(serving, good)}
 	}
@@ -201,6 +209,11 @@ func liveRows() []row {
 		pair("live.no_rate_limit", claw.Warn, flood(0), flood(100)),
 		pair("live.config_not_in_force", claw.Warn, live(Live{Asked: true, NotInForce: "it does not parse"}), live(Live{Asked: true})),
 		{id: "sandbox.level_unavailable", want: claw.Critical, bad: ours(exec(``), live(Live{Levels: []string{"process"}, Missing: []string{"files: no landlock"}})), good: ours(exec(``), live(Live{Levels: []string{"isolated", "process"}}))},
+		{id: "sandbox.attack_works", want: claw.Critical, bad: ours(exec(``), live(Live{Attacks: []Attack{{Name: "mount", Level: "isolated", Outcome: "not stopped"}}})), good: ours(exec(``), live(Live{Attacks: []Attack{{Name: "mount", Level: "isolated", Outcome: "blocked", Detail: "EPERM", Held: true}, {Name: "mount", Level: "process", Outcome: "not stopped"}}}))},
+		{id: "sandbox.left_open", want: claw.Info, bad: ours(exec(``), live(Live{Attacks: []Attack{{Name: "fill the workspace", Level: "isolated", Outcome: "not stopped", Held: true, Left: true}}})), good: ours(exec(``), live(Live{Attacks: []Attack{{Name: "mount", Level: "isolated", Outcome: "blocked", Held: true}}}))},
+		pair("gateway.self_restriction", claw.Warn, gave(SelfRestriction{PID: 7, Err: "no right"}), gave(SelfRestriction{PID: 7, LandlockABI: 7, Filter: true, Seccomp: 2, NoNewPrivs: 1})),
+		pair("gateway.self_restriction", claw.Warn, gave(SelfRestriction{PID: 7, Filter: true, Seccomp: 2, NoNewPrivs: 1}), gave(SelfRestriction{PID: 7, LandlockABI: 7, Filter: true, Seccomp: 2, NoNewPrivs: 1})),
+		pair("gateway.self_restriction", claw.Warn, gave(SelfRestriction{PID: 7, LandlockABI: 7, Filter: true}), gave(SelfRestriction{PID: 7, LandlockABI: 7, Filter: true, Seccomp: 2, NoNewPrivs: 1})),
 	}
 }
 

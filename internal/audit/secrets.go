@@ -184,10 +184,24 @@ func rotationDue(s *Subject) Outcome {
 			}
 		}
 	}
-	if n == 0 {
-		return notApplicable("no file holds credentials of its own")
+	for _, x := range s.Snapshot.Secrets {
+		if x.Changed.IsZero() {
+			continue
+		}
+		n++
+		age := s.Snapshot.TakenAt.Sub(x.Changed)
+		days := int(age.Hours() / 24)
+		switch {
+		case age < 0:
+			found = append(found, Finding{Severity: claw.Info, Title: "A credential was changed in the future", Detail: x.Pointer + ": the clock of this machine jumped, so its age is not known.", Where: Where{File: x.File, Line: x.Line, Column: x.Column, Pointer: x.Pointer}, Observed: x.Changed.UTC().Format(time.DateOnly), Expected: "at most 90 days"})
+		case age > MaxKeyAge:
+			found = append(found, Finding{Severity: claw.Warn, Title: fmt.Sprintf("A credential is %d days old", days), Detail: x.Pointer + ": the encrypted store has had it since " + x.Changed.UTC().Format(time.DateOnly) + ".", Where: Where{File: x.File, Line: x.Line, Column: x.Column, Pointer: x.Pointer}, Observed: fmt.Sprintf("%d days", days), Expected: "at most 90 days"})
+		}
 	}
-	return verdict(found, "%d files were written within 90 days", n)
+	if n == 0 {
+		return notApplicable("nothing holds credentials of its own")
+	}
+	return verdict(found, "%d credentials or files of them are younger than 90 days", n)
 }
 
 func hits(list []Hit) string {

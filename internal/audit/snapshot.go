@@ -169,6 +169,8 @@ type Secret struct {
 	Group int `json:"group,omitempty"`
 	// Why it is not resolved.
 	Why string `json:"why,omitempty"`
+	// Changed says when it was last replaced, where the encrypted store knows.
+	Changed time.Time `json:"changed,omitzero"`
 }
 
 // EnvVar is an environment variable that changes how programs behave or holds
