@@ -4,6 +4,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/gate"
 	"github.com/openclaw-go/openclaw/internal/model"
+	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // Kind of an event.
@@ -30,6 +31,8 @@ type Event struct {
 	Session   claw.SessionKey
 	Agent     claw.AgentID
 	Principal claw.Principal
+	// Audience is who reads the reply.
+	Audience  policy.Send
 	Seq       int
 	Text      string // delta, final reply, error
 	Call      claw.ToolCall

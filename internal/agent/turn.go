@@ -16,7 +16,7 @@ import (
 // emit sends an event of a run; seq counts within it.
 func (e *Engine) emit(r *run, ev Event) {
 	r.seq++
-	ev.Run, ev.Session, ev.Agent, ev.Principal, ev.Seq = r.id, r.turn.Session, r.turn.Agent, r.turn.Principal, r.seq
+	ev.Run, ev.Session, ev.Agent, ev.Principal, ev.Audience, ev.Seq = r.id, r.turn.Session, r.turn.Agent, r.turn.Principal, r.turn.Audience, r.seq
 	e.opt.Emit(ev)
 }
 

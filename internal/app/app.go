@@ -98,6 +98,7 @@ type App struct {
 	engine    *agent.Engine
 	inbox     *inbox.Inbox
 	surface   *surface
+	channels  *channels
 	models    *models
 	audits    audits
 	alerts    *alerts
@@ -220,6 +221,7 @@ func (a *App) build() (err error) {
 	a.record.skill = a.gate.SkillOf
 	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
+	a.openChannels()
 	return a.openQuestions()
 }
 

@@ -80,7 +80,7 @@ func (h *holder) proposal() *Proposal {
 
 // World is what configurations of a home are seen from.
 func World(p configfile.Paths) posture.World {
-	w := posture.World{Home: p.Home, State: p.State, Config: p.Config, Resolve: resolveDir, Port: p.DefaultPort, Credentials: credentials}
+	w := posture.World{Home: p.Home, State: p.State, Config: p.Config, Resolve: resolveDir, Port: p.DefaultPort, Credentials: allCredentials}
 	if p.Port.Set {
 		w.Port = p.Port.V
 	}

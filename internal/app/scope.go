@@ -164,6 +164,7 @@ func (a *App) emit(e agent.Event) {
 		a.sessions.remember(outcomeFacts(gateway.ToolFacts{Call: e.Call.ID, Tool: e.Call.Tool}, *e.Outcome))
 	}
 	a.surface.emit(e)
+	a.channels.emit(e)
 }
 
 // newID makes a random id of 128 bits with a prefix.

@@ -144,7 +144,13 @@ type TelegramAccount struct {
 	Channel
 	BotToken  Value[SecretRef] `key:"botToken,token" doc:"bot token; the guide writes token"`
 	TokenFile Value[string]    `key:"tokenFile" doc:"file with the token; wins"`
-	_         struct{}         `upstream:"webhookUrl webhookSecret webhookPath webhookHost webhookPort webhookCertPath apiRoot trustedLocalFileRoots autoTopicLabel direct groupChat pollingStallThresholdMs"`
+
+	APIRoot       Value[string]    `key:"apiRoot" opt:"guard" doc:"where the Bot API is; default https://api.telegram.org"`
+	WebhookURL    Value[string]    `key:"webhookUrl" doc:"address that Telegram calls; unset: it is polled"`
+	WebhookSecret Value[SecretRef] `key:"webhookSecret" doc:"proves those calls; 43 characters or more"`
+	WebhookPath   Value[string]    `key:"webhookPath" def:"/telegram-webhook" doc:"path of these calls on the gateway"`
+
+	_ struct{} `upstream:"webhookHost webhookPort webhookCertPath trustedLocalFileRoots autoTopicLabel direct groupChat pollingStallThresholdMs"`
 }
 
 // Discord is channels.discord.

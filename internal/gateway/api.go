@@ -405,6 +405,8 @@ type ChannelRow struct {
 	Account    claw.AccountID `json:"accountId"`
 	Configured bool           `json:"configured"`
 	Running    bool           `json:"running"`
+	State      string         `json:"state,omitempty"` // starting, connected, reconnecting, down, off, stopped
+	Name       string         `json:"name,omitempty"`  // the account's own on the service
 	Problem    string         `json:"lastError,omitempty"`
 }
 

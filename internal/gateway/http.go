@@ -53,6 +53,10 @@ func (s *Server) handler() http.Handler {
 			s.healthz(w, r)
 			return
 		}
+		if h, ok := s.channelHook(r); ok {
+			h.ServeHTTP(w, r)
+			return
+		}
 		if why := s.keeper.Load().Check(r, p.local); !why.OK() {
 			refuseHTTP(w, why.Status, why.Rule, why.Reason)
 			return

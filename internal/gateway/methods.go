@@ -69,6 +69,7 @@ func (s *Server) buildMethods() {
 	s.addExposer()
 	s.addRuns()
 	s.addMeasures()
+	s.addChannels()
 	s.addAlerts()
 	if s.opt.Tools != nil {
 		s.methods["tools.catalog"] = method{wire.Read, none(func(*conn) (any, error) { return map[string]any{"tools": s.opt.Tools.Catalog()}, nil })}

@@ -18,6 +18,8 @@ type Command struct {
 	// Agent and Session are those of the conversation.
 	Agent   claw.AgentID
 	Session claw.SessionKey
+	// To is where its answer goes.
+	To string
 }
 
 // reach says where a command may be given.
@@ -85,7 +87,7 @@ func (r *Reception) command(ctx context.Context, v visit, c Command) (bool, erro
 	if err != nil {
 		return false, r.refused(ctx, *m, "admission.no_route")
 	}
-	c.By, c.Agent, c.Session = v.principal(), id, key
+	c.By, c.Agent, c.Session, c.To = v.principal(), id, key, string(m.Chat.To)
 	if answer := r.opt.Obey(ctx, c); answer != "" {
 		r.opt.Say(*m, answer)
 	}

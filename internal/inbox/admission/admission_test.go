@@ -61,23 +61,50 @@ func TestGates(t *testing.T) {
 		"group and sender":              {set(func(i *posture.Inbound) { i.Groups, i.GroupAllowFrom, i.GroupListed = listed, []string{"42"}, true }), grp, admission.Admit, claw.Member, "admission.group_listed"},
 		"falls back to allowFrom":       {set(func(i *posture.Inbound) { i.Groups, i.AllowFrom = listed, []string{"42"} }), grp, admission.Admit, claw.Member, "admission.group_listed"},
 		"an empty list is nobody":       {set(func(i *posture.Inbound) { i.Groups, i.AllowFrom, i.GroupListed = listed, []string{"42"}, true }), grp, admission.Drop, 0, "admission.sender_not_listed"},
-		"the group's own list":          {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "-100", Enabled: true, Listed: true, AllowFrom: []string{"43"}}}; i.GroupAllowFrom, i.GroupListed = []string{"42"}, true }), grp, admission.Drop, 0, "admission.sender_not_listed"},
-		"owner in a group":              {func(r *admission.Rules) { r.Owners, r.Inbound.Groups = []string{"42"}, listed }, grp, admission.Admit, claw.Owner, "admission.owner"},
-		"owner in another group":        {func(r *admission.Rules) { r.Owners = []string{"42"} }, grp, admission.Drop, 0, "admission.group_not_listed"},
-		"not mentioned":                 {set(func(i *posture.Inbound) { i.Groups, i.AllowFrom = listed, []string{"42"} }), quiet, admission.Context, claw.Member, "admission.not_mentioned"},
-		"no mention needed":             {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "-100", Enabled: true}}; i.AllowFrom = []string{"42"} }), quiet, admission.Admit, claw.Member, "admission.group_listed"},
+		"the group's own list": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "-100", Enabled: true, Listed: true, AllowFrom: []string{"43"}}}
+			i.GroupAllowFrom, i.GroupListed = []string{"42"}, true
+		}), grp, admission.Drop, 0, "admission.sender_not_listed"},
+		"owner in a group":       {func(r *admission.Rules) { r.Owners, r.Inbound.Groups = []string{"42"}, listed }, grp, admission.Admit, claw.Owner, "admission.owner"},
+		"owner in another group": {func(r *admission.Rules) { r.Owners = []string{"42"} }, grp, admission.Drop, 0, "admission.group_not_listed"},
+		"not mentioned":          {set(func(i *posture.Inbound) { i.Groups, i.AllowFrom = listed, []string{"42"} }), quiet, admission.Context, claw.Member, "admission.not_mentioned"},
+		"no mention needed": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "-100", Enabled: true}}
+			i.AllowFrom = []string{"42"}
+		}), quiet, admission.Admit, claw.Member, "admission.group_listed"},
 		"a stranger's words as context": {set(func(i *posture.Inbound) { i.Groups, i.Visibility = listed, "all" }), grp, admission.Context, 0, "admission.context_all"},
 		"groups off":                    {set(func(i *posture.Inbound) { i.Groups, i.AllowFrom, i.Group = listed, []string{"42"}, "disabled" }), grp, admission.Drop, 0, "admission.group_disabled"},
-		"this group off":                {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "-100", Policy: "disabled", Enabled: true}}; i.AllowFrom = []string{"42"} }), grp, admission.Drop, 0, "admission.group_disabled"},
-		"this group not enabled":        {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "-100"}}; i.AllowFrom = []string{"42"} }), grp, admission.Drop, 0, "admission.group_off"},
-		"open groups":                   {set(func(i *posture.Inbound) { i.Group = "open" }), grp, admission.Admit, claw.Stranger, "admission.group_open"},
-		"open, but some are listed":     {set(func(i *posture.Inbound) { i.Group, i.Groups = "open", []posture.InboundGroup{{ID: "-200", Enabled: true}} }), grp, admission.Drop, 0, "admission.group_not_listed"},
-		"any group":                     {set(func(i *posture.Inbound) { i.Groups, i.AllowFrom = []posture.InboundGroup{{ID: "*", Enabled: true}}, []string{"42"} }), grp, admission.Admit, claw.Member, "admission.group_listed"},
-		"a topic's own block":           {set(func(i *posture.Inbound) { i.Groups = append(slices.Clone(listed), posture.InboundGroup{ID: "-100/7", Policy: "disabled", Enabled: true}); i.AllowFrom = []string{"42"} }), topic, admission.Drop, 0, "admission.group_disabled"},
-		"group without id":              {set(func(i *posture.Inbound) { i.Group = "open" }), admission.Facts{Sender: "42", Kind: admission.Group, Mentioned: true}, admission.Drop, 0, "admission.no_group_id"},
-		"server with listed channels":   {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "s", Enabled: true}, {ID: "s/other", Enabled: true}}; i.AllowFrom = []string{"42"} }), admission.Facts{Sender: "42", Kind: admission.Group, Server: "s", Chat: "c", Mentioned: true}, admission.Drop, 0, "admission.group_not_listed"},
-		"server with all its channels":  {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "s", Enabled: true}}; i.AllowFrom = []string{"42"} }), admission.Facts{Sender: "42", Kind: admission.Group, Server: "s", Chat: "c", Mentioned: true}, admission.Admit, claw.Member, "admission.group_listed"},
-		"a role of the group":           {set(func(i *posture.Inbound) { i.Groups = []posture.InboundGroup{{ID: "s", Enabled: true, Listed: true, Roles: []string{"mod"}}} }), admission.Facts{Sender: "42", Roles: []string{"mod"}, Kind: admission.Group, Server: "s", Chat: "c", Mentioned: true}, admission.Admit, claw.Member, "admission.group_listed"},
+		"this group off": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "-100", Policy: "disabled", Enabled: true}}
+			i.AllowFrom = []string{"42"}
+		}), grp, admission.Drop, 0, "admission.group_disabled"},
+		"this group not enabled": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "-100"}}
+			i.AllowFrom = []string{"42"}
+		}), grp, admission.Drop, 0, "admission.group_off"},
+		"open groups": {set(func(i *posture.Inbound) { i.Group = "open" }), grp, admission.Admit, claw.Stranger, "admission.group_open"},
+		"open, but some are listed": {set(func(i *posture.Inbound) {
+			i.Group, i.Groups = "open", []posture.InboundGroup{{ID: "-200", Enabled: true}}
+		}), grp, admission.Drop, 0, "admission.group_not_listed"},
+		"any group": {set(func(i *posture.Inbound) {
+			i.Groups, i.AllowFrom = []posture.InboundGroup{{ID: "*", Enabled: true}}, []string{"42"}
+		}), grp, admission.Admit, claw.Member, "admission.group_listed"},
+		"a topic's own block": {set(func(i *posture.Inbound) {
+			i.Groups = append(slices.Clone(listed), posture.InboundGroup{ID: "-100/7", Policy: "disabled", Enabled: true})
+			i.AllowFrom = []string{"42"}
+		}), topic, admission.Drop, 0, "admission.group_disabled"},
+		"group without id": {set(func(i *posture.Inbound) { i.Group = "open" }), admission.Facts{Sender: "42", Kind: admission.Group, Mentioned: true}, admission.Drop, 0, "admission.no_group_id"},
+		"server with listed channels": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "s", Enabled: true}, {ID: "s/other", Enabled: true}}
+			i.AllowFrom = []string{"42"}
+		}), admission.Facts{Sender: "42", Kind: admission.Group, Server: "s", Chat: "c", Mentioned: true}, admission.Drop, 0, "admission.group_not_listed"},
+		"server with all its channels": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "s", Enabled: true}}
+			i.AllowFrom = []string{"42"}
+		}), admission.Facts{Sender: "42", Kind: admission.Group, Server: "s", Chat: "c", Mentioned: true}, admission.Admit, claw.Member, "admission.group_listed"},
+		"a role of the group": {set(func(i *posture.Inbound) {
+			i.Groups = []posture.InboundGroup{{ID: "s", Enabled: true, Listed: true, Roles: []string{"mod"}}}
+		}), admission.Facts{Sender: "42", Roles: []string{"mod"}, Kind: admission.Group, Server: "s", Chat: "c", Mentioned: true}, admission.Admit, claw.Member, "admission.group_listed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := admission.Decide(telegram(c.rules), c.facts)
@@ -156,7 +183,9 @@ func TestNoPathForASenderOutsideTheLists(t *testing.T) {
 			groupOpen = groupOpen || g.Policy == "open"
 		}
 		group = append(group, in.GroupAllowFrom, in.AllowFrom)
-		star := func(ls [][]string) bool { return slices.ContainsFunc(ls, func(l []string) bool { return slices.Contains(l, "*") }) }
+		star := func(ls [][]string) bool {
+			return slices.ContainsFunc(ls, func(l []string) bool { return slices.Contains(l, "*") })
+		}
 		switch f.Kind {
 		case admission.Direct:
 			if !named(f.Sender, r.Owners, in.AllowFrom, r.Paired) && !star(every) {
