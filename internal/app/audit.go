@@ -14,6 +14,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/gateway/access"
+	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/survey"
@@ -30,8 +31,11 @@ type AuditOptions struct {
 	Now     time.Time
 	// Deep looks at the machine too: sockets, the gateway, the sandbox.
 	Deep bool
-	// Support says what the sandbox holds; nil measures it.
-	Support func() (sandbox.Support, error)
+	// Sandbox tries what the sandbox holds at levels; nil does so by one of its
+	// own.
+	Sandbox func(context.Context, []policy.Level) (SandboxTest, error)
+	// Host starts the helpers of a deep audit; nil makes one.
+	Host sandbox.Runner
 	// Compose are container deployments to judge besides.
 	Compose []string
 	// Progress is told what is being looked at.
@@ -101,7 +105,7 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (Looked, error) {
 	if o.Deep {
 		tell("the skills")
 		in.Snapshot.Scanned = scanSkills(p, l.Config, w.Workspaces)
-		in.Snapshot.Live = lookDeep(p, &in.Snapshot, now.Gateway.Port, o)
+		in.Snapshot.Live = lookDeep(p, l.Config, &in.Snapshot, now.Gateway.Port, o)
 	}
 	return in, nil
 }

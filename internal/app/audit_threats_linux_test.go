@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,7 +10,7 @@ import (
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/audit"
-	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
 // TestR44NothingLeaksByAReport: credentials of a home are in no report, no
@@ -103,7 +104,7 @@ func TestR45HostileHomes(t *testing.T) {
 	for _, owner := range []audit.HomeOwner{audit.UpstreamHome, audit.OurHome} {
 		start := time.Now()
 		in, err := LookForAudit(p, AuditOptions{Owner: owner, Env: os.LookupEnv, Environ: []string{"PATH=" + bin}, Version: "0.0.0", Now: time.UnixMilli(1), Deep: true,
-			Support: func() (sandbox.Support, error) { return sandbox.Support{}, nil }})
+			Sandbox: func(context.Context, []policy.Level) (SandboxTest, error) { return SandboxTest{}, nil }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,11 @@ import (
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/audit"
+	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/policy"
+	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/survey"
@@ -21,10 +25,10 @@ import (
 )
 
 // lookDeep looks at what the machine does.
-func lookDeep(p configfile.Paths, s *audit.Snapshot, port int, o AuditOptions) *audit.Live {
+func lookDeep(p configfile.Paths, c *config.Config, s *audit.Snapshot, port int, o AuditOptions) *audit.Live {
 	holder, _ := store.Holder(p.State)
 	owner := s.Home.Owner
-	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Firewall: s.Firewall, Engines: engine.Sockets(o.Environ, s.System.UID), Start: starter{helpers()}, Progress: o.Progress})
+	live := survey.Live(context.Background(), survey.Deep{Port: port, Holder: holder, Firewall: s.Firewall, Engines: engine.Sockets(o.Environ, s.System.UID), Start: starter{list: helpers(), host: o.Host}, Progress: o.Progress})
 	if o.Ask != nil && owner == audit.OurHome {
 		live.NotInForce, live.Asked = o.Ask()
 	}
@@ -35,15 +39,18 @@ func lookDeep(p configfile.Paths, s *audit.Snapshot, port int, o AuditOptions) *
 	if o.Progress != nil {
 		o.Progress("the sandbox")
 	}
-	measure := o.Support
+	measure := o.Sandbox
 	if measure == nil {
-		measure = func() (sandbox.Support, error) { return MeasureSandbox(p) }
+		measure = func(ctx context.Context, levels []policy.Level) (SandboxTest, error) {
+			return TestSandbox(ctx, p, levels, nil)
+		}
 	}
-	held, err := measure()
+	held, err := measure(context.Background(), levelsTried(c, p))
 	if err != nil {
 		live.SandboxErr = err.Error()
 		return live
 	}
+	live.Attacks = attacks(held.Attacks)
 	for _, l := range held.Levels {
 		live.Levels = append(live.Levels, l.String())
 	}
@@ -53,14 +60,36 @@ func lookDeep(p configfile.Paths, s *audit.Snapshot, port int, o AuditOptions) *
 	return live
 }
 
+// levelsTried are the kernel's levels that agents run commands at.
+func levelsTried(c *config.Config, p configfile.Paths) []policy.Level {
+	out := []policy.Level{}
+	for _, a := range posture.Of(c, World(p)).Agents {
+		l := a.Rules.Confinement.Level
+		if len(a.Rules.Names([]claw.ToolName{"exec"})) == 1 && slices.Contains(KernelLevels(), l) && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // nobody is the usual uid of nobody.
 const nobody = 65534
 
 // errNoHelpers: the system has no launcher to start helpers with.
 var errNoHelpers = errors.New("helpers are started on Linux only")
 
+// hoster is a sandbox that starts helpers.
+type hoster interface {
+	Host(list []sandbox.Helper) (sandbox.Host, error)
+}
+
 // starter starts helpers of a list for the deep audit.
-type starter struct{ list []sandbox.Helper }
+type starter struct {
+	list []sandbox.Helper
+	// host is a running gateway's, which may start no process by itself any
+	// more; nil makes one for the call.
+	host sandbox.Runner
+}
 
 var _ survey.Starter = starter{}
 
@@ -74,26 +103,20 @@ func (s starter) Output(ctx context.Context, helper string, args ...string) ([]b
 	if !slices.ContainsFunc(s.list[i].Paths, func(p string) bool { _, err := os.Lstat(p); return !errors.Is(err, fs.ErrNotExist) }) {
 		return nil, survey.ErrAbsent
 	}
-	dir, err := os.MkdirTemp("", "openclaw-audit")
-	if err != nil {
-		return nil, err
+	r := s.host
+	if r == nil {
+		dir, err := os.MkdirTemp("", "openclaw-audit")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		// The launcher of root wants a uid for runs; helpers here keep the caller's.
+		if r, err = kernelRunner(filepath.Join(dir, "sandboxes"), nobody, nobody, slog.New(slog.DiscardHandler)); err != nil {
+			return nil, err
+		}
+		defer func() { _ = r.Close() }()
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	a := &App{paths: configfile.Paths{State: filepath.Join(dir, "state")}, log: slog.New(slog.DiscardHandler)}
-	if os.Getuid() == 0 { // the launcher of root wants one; helpers here keep the caller's
-		a.runUID, a.runGID = nobody, nobody
-	}
-	if err := os.Mkdir(a.paths.State, 0o700); err != nil {
-		return nil, err
-	}
-	r, err := newRunner(a)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = r.Close() }()
-	hosts, ok := r.(interface {
-		Host(list []sandbox.Helper) (sandbox.Host, error)
-	})
+	hosts, ok := r.(hoster)
 	if !ok {
 		return nil, errNoHelpers
 	}

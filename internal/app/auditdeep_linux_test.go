@@ -26,7 +26,7 @@ func withTailscale(t *testing.T, text string) (starter, string) {
 	}
 	list := helpers()
 	list[0].Paths = []string{"/nonexistent/tailscale", p}
-	return starter{list}, p
+	return starter{list: list}, p
 }
 
 // TestHelperOfTheDeepAudit: the program runs as the list says, and what goes

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/agent"
@@ -12,7 +11,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/posture"
-	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/vault"
 )
@@ -92,20 +90,4 @@ func AcceptHere(ctx context.Context, p configfile.Paths, c *config.Config) ([]po
 		err = cerr
 	}
 	return changes, err
-}
-
-// MeasureSandbox says what this machine can hold for a home, without opening
-// it: nothing is recorded and a running gateway is not in the way.
-func MeasureSandbox(p configfile.Paths) (sandbox.Support, error) {
-	m, err := readMarker(p)
-	if err != nil {
-		return sandbox.Support{}, err
-	}
-	a := &App{paths: p, log: slog.New(slog.DiscardHandler), runUID: m.RunUID, runGID: m.RunGID}
-	r, err := newRunner(a)
-	if err != nil {
-		return sandbox.Support{}, err
-	}
-	s := r.Support()
-	return s, r.Close()
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/notify"
 	"github.com/openclaw-go/openclaw/internal/posture"
-	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/schedule"
 )
 
@@ -84,7 +83,7 @@ func (a *App) AuditNight(now time.Time) (path string, err error) {
 	n := posture.WatchOf(a.posture.config()).Nightly
 	o := AuditOptions{Env: a.lookupEnv, Environ: os.Environ(), Version: a.version, Now: now, Deep: n.Deep,
 		Ask:     func() (string, bool) { return a.posture.notInForce(), true },
-		Support: func() (sandbox.Support, error) { return a.runner.Support(), nil }}
+		Sandbox: a.testSandbox, Host: a.runner}
 	in, err := LookForAudit(a.paths, o)
 	if err != nil {
 		return "", err

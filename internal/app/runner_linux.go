@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/sandbox/attack"
 	"github.com/openclaw-go/openclaw/internal/sandbox/docker"
 	"github.com/openclaw-go/openclaw/internal/sandbox/linux"
 )
@@ -16,6 +17,7 @@ import (
 func MaybeStage() {
 	docker.MaybeInside()
 	linux.MaybeStage()
+	attack.MaybeInside()
 }
 
 // newRunner makes the sandbox of this machine: its kernel's, and containers for

@@ -7,7 +7,7 @@ func Catalogue() []Check {
 	return slices.Concat(
 		gatewayChecks(), authChecks(), channelChecks(), hookChecks(),
 		execChecks(), exposureChecks(), sandboxChecks(), pluginChecks(), skillChecks(), modelChecks(),
-		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(), liveChecks(), composeChecks(), containerChecks(), unitChecks(), networkChecks(), versionChecks(),
+		secretChecks(), filePermissions(), fileFacts(), configChecks(), loggingChecks(), liveChecks(), attackChecks(), composeChecks(), containerChecks(), unitChecks(), networkChecks(), versionChecks(),
 		[]Check{incomplete()}, // judges the others, so it comes last
 	)
 }

@@ -23,6 +23,8 @@ type Live struct {
 	// kernel did not give.
 	Levels  []string `json:"levels,omitempty"`
 	Missing []string `json:"missing,omitempty"`
+	// Attacks are the attempts of the attack suite at the levels that agents use.
+	Attacks []Attack `json:"attacks,omitempty"`
 	// SandboxErr says why the sandbox could not be tried.
 	SandboxErr string `json:"sandboxError,omitempty"`
 	// Engines are the container engines with a socket here.
@@ -67,6 +69,8 @@ type Running struct {
 	Unknown string   `json:"unknown,omitempty"`
 	// Replaced: the program on the disk is no longer the one that runs.
 	Replaced bool `json:"replaced,omitempty"`
+	// Self is what it gave up after its start; nil when it wrote nothing down.
+	Self *SelfRestriction `json:"self,omitempty"`
 }
 
 // ran judges the gateway that holds the home.

@@ -108,6 +108,7 @@ type Exec struct {
 	Level        Value[string]       `key:"level" enum:"isolated,confined,process,container,none" def:"isolated" doc:"confinement that a run must have"`
 	Unconfined   Value[bool]         `key:"dangerouslyUnconfined" def:"false" doc:"required for level none"`
 	ReadRoots    List                `key:"readRoots" doc:"further directories that runs may read"`
+	Limits       ExecLimits          `key:"limits" doc:"what one run may use up"`
 	SafeBins     List                `key:"safeBins" doc:"stdin-only programs, upstream's form"`
 	SafeBinDirs  List                `key:"safeBinTrustedDirs" doc:"where those may lie"`
 	PathPrepend  List                `key:"pathPrepend" doc:"directories put before PATH"`
@@ -118,6 +119,14 @@ type Exec struct {
 	StrictEval   Value[bool]         `key:"strictInlineEval" def:"true" doc:"inline code always asks"`
 	ApplyPatch   ApplyPatch          `key:"applyPatch" doc:"the apply_patch tool"`
 	_            struct{}            `upstream:"node safeBinProfiles notifyOnExitEmptySuccess approvalRunningNoticeMs commandHighlighting reviewer"`
+}
+
+// ExecLimits is tools.exec.limits.
+type ExecLimits struct {
+	Origin
+	MemoryMB   Value[int] `key:"memoryMb" min:"16" doc:"memory of a run as a whole where there is a cgroup, else of each process"`
+	Processes  Value[int] `key:"processes" min:"8" def:"512" doc:"processes of a run at once"`
+	CPUPercent Value[int] `key:"cpuPercent" min:"1" doc:"of one processor, 200 is two whole ones; needs a cgroup"`
 }
 
 // ExecElevated is tools.exec.elevated.

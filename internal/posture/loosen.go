@@ -207,6 +207,13 @@ func (d *diff) confinement(a, b policy.Confinement) {
 	d.add(!a.WorkspaceWrite && b.WorkspaceWrite, "workspace for commands", "read-only", "writable", claw.ConfigRef{})
 	d.add(b.Network > a.Network, "network of commands", "none", "through the proxy", claw.ConfigRef{})
 	d.each(gained(a.ReadRoots, b.ReadRoots), "commands read", claw.ConfigRef{})
+	for _, l := range []struct {
+		what string
+		a, b int64
+	}{{"memory of commands, bytes", a.Limits.MemoryBytes, b.Limits.MemoryBytes}, {"processes of commands", int64(a.Limits.Processes), int64(b.Limits.Processes)},
+		{"processor of commands, percent", int64(a.Limits.CPUPercent), int64(b.Limits.CPUPercent)}} {
+		d.add(l.a != 0 && (l.b == 0 || l.b > l.a), l.what, l.a, l.b, claw.ConfigRef{})
+	}
 }
 
 func patterns(ps []policy.PathPattern) []string {

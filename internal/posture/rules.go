@@ -344,6 +344,17 @@ func (b *builder) confinement(id claw.AgentID, own *config.Agent, guide *config.
 	}
 	timeout := either(own.Tools.Exec.Timeout, x.Timeout, config.Duration(1800*1e9))
 	c.Limits.TimeoutMs = millis(timeout)
+	for _, e := range []*config.Exec{&b.c.Tools.Exec, &guide.Exec, &own.Tools.Exec} {
+		if e.Limits.MemoryMB.Set {
+			c.Limits.MemoryBytes = int64(e.Limits.MemoryMB.V) << 20
+		}
+		if e.Limits.Processes.Set {
+			c.Limits.Processes = e.Limits.Processes.V
+		}
+		if e.Limits.CPUPercent.Set {
+			c.Limits.CPUPercent = e.Limits.CPUPercent.V
+		}
+	}
 	return c
 }
 

@@ -34,3 +34,14 @@ func (s split) Start(ctx context.Context, p policy.Permit, c Cmd) (Process, erro
 func (s split) Support() Support { return s.host.Support() }
 
 func (s split) Close() error { return errors.Join(s.host.Close(), s.container.Close()) }
+
+// Host gives the host's helpers: none of them runs in a container.
+func (s split) Host(list []Helper) (Host, error) {
+	h, ok := s.host.(interface {
+		Host(list []Helper) (Host, error)
+	})
+	if !ok {
+		return nil, &HelperError{Why: "the sandbox of this system starts no helpers"}
+	}
+	return h.Host(list)
+}
