@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -37,10 +38,29 @@ func (r *record) Append(ctx context.Context, n gateway.Note) error {
 	}
 	e := journal.Entry{Event: journal.Event(n.Event), Principal: n.Principal, Data: fields}
 	if e.Event == journal.AuthFailure {
-		return r.j.Failure(ctx, fields["source"], e)
+		return r.failures(ctx, fields, e)
 	}
 	_, err := r.j.Append(ctx, e)
 	return err
+}
+
+// maxFailures bounds what one tally counts.
+const maxFailures = 100_000
+
+// failures records a tally as so many failures: counted as one, a burst would
+// look like a slip of the finger.
+func (r *record) failures(ctx context.Context, fields map[string]string, e journal.Entry) error {
+	n, err := strconv.Atoi(fields["count"])
+	if err != nil {
+		n = 1
+	}
+	fields["count"] = "1"
+	for range min(max(n, 1), maxFailures) {
+		if err := r.j.Failure(ctx, fields["source"], e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const maxTail = 500

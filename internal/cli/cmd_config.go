@@ -102,6 +102,9 @@ func (e *env) configEdit(path, value string, edit func(configfile.Paths, json5.P
 		return &failure{code: code, err: err, hint: "the file was left as it was"}
 	}
 	e.warnings(ps)
+	if err := e.tellWritten(p); err != nil {
+		e.print.note("the change is not on record as yours, so the monitor may report it: %v", err)
+	}
 	if err := e.acceptEdit(p, path, value); err != nil {
 		e.print.note("%v", err)
 	}
@@ -127,6 +130,25 @@ func (e *env) configEdit(path, value string, edit func(configfile.Paths, json5.P
 func (e *env) auditNow(p configfile.Paths) (audit.Report, bool) {
 	_, r, err := e.look(auditFlags{}, p)
 	return r, err == nil
+}
+
+// tellWritten puts on record that the operator has written what the file says
+// now, so that the monitor does not take it for somebody else's.
+func (e *env) tellWritten(p configfile.Paths) error {
+	state, err := app.LookHome(p)
+	if err != nil || state != app.HomeOurs {
+		return err
+	}
+	l, err := configfile.Load(p, configfile.Options{Env: e.lookup})
+	if err != nil {
+		return err
+	}
+	if _, held := store.Holder(p.State); !held {
+		return app.NoteWritten(e.ctx, p, l.Config, l.Hash)
+	}
+	return e.withGateway(func(ctx context.Context, c *client) error {
+		return c.call(ctx, "config.written", map[string]string{"hash": l.Hash}, nil)
+	})
 }
 
 // acceptEdit accepts the posture of a change that the operator just made with

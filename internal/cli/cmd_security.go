@@ -19,7 +19,7 @@ import (
 
 func (e *env) cmdSecurity() *cobra.Command {
 	c := &cobra.Command{Use: "security", Short: "Audit a home"}
-	c.AddCommand(e.cmdSecurityAudit(), e.cmdSecurityChecks(), e.cmdSecurityChecklist(), e.cmdPolicyMatrix())
+	c.AddCommand(e.cmdSecurityAudit(), e.cmdSecurityChecks(), e.cmdSecurityChecklist(), e.cmdSecuritySchedule(), e.cmdPolicyMatrix())
 	return c
 }
 
