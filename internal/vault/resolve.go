@@ -142,19 +142,27 @@ func (r *Resolver) env(ref Ref) (Secret, *reason) {
 // provider finds the configured provider of ref, or the built-in default.
 func (r *Resolver) provider(ref Ref) (Provider, *reason) {
 	name := ref.provider()
-	for _, p := range r.o.Providers {
-		if p.Name == name {
-			if p.Source != ref.Source {
-				return Provider{}, because("", "the provider %q is of source %q, the reference says %q", name, string(p.Source), string(ref.Source))
-			}
-			return p, nil
+	var namesake *Provider
+	for i := range r.o.Providers {
+		p := &r.o.Providers[i]
+		if p.Name != name {
+			continue
 		}
+		if p.Source == ref.Source {
+			return *p, nil
+		}
+		namesake = p
 	}
+	// The home's own file provider has the default's name too, and does not
+	// hide the environment.
 	if name == DefaultProvider && ref.Source == SourceEnv {
 		return Provider{Name: name, Source: SourceEnv}, nil
 	}
 	if name == DefaultProvider && ref.Source == SourceFile && r.o.Credentials != "" {
 		return Provider{Name: name, Source: SourceFile, Path: r.o.Credentials}, nil
+	}
+	if namesake != nil {
+		return Provider{}, because("", "the provider %q is of source %q, the reference says %q", name, string(namesake.Source), string(ref.Source))
 	}
 	return Provider{}, because("define it under secrets.providers", "there is no provider %q for source %q", name, string(ref.Source))
 }
