@@ -15,9 +15,10 @@ import (
 // Marks of a checkpoint: what the next start needs to know without reading
 // everything.
 const (
-	markOpen = "open"    // intents without an outcome
-	markSeal = "posture" // the entry of the last accepted posture
-	markSkew = "clock"   // seconds that the clock was set forward, and back
+	markOpen  = "open"    // intents without an outcome
+	markSeal  = "posture" // the entry of the last accepted posture
+	markSkew  = "clock"   // seconds that the clock was set forward, and back
+	markState = "state"   // the entries that tell of files
 )
 
 // gatherBytes is the size of a batch from which it waits for nobody.
@@ -102,6 +103,12 @@ func (j *Journal) commit(b *batch, poison error) {
 	defer j.mu.Unlock()
 	b.err = err
 	if err == nil {
+		for _, f := range b.then {
+			f()
+		}
+		if j.dueIn == b {
+			j.due, j.dueIn = false, nil
+		}
 		j.durable.Size, j.durable.Head = b.last+1, b.prev
 		close(b.done)
 		close(j.wake)
@@ -115,6 +122,7 @@ func (j *Journal) commit(b *batch, poison error) {
 		j.poison = err
 	}
 	// Entries linked behind the failed ones go with them.
+	j.dueIn = nil
 	j.seq, j.prev = j.durable.Size, j.durable.Head
 	close(b.done)
 	if p := j.pending; p != nil {
@@ -264,6 +272,9 @@ func (j *Journal) marks() []chain.Mark {
 	if j.skew != (skew{}) {
 		out = append(out, j.skew.mark())
 	}
+	if m, ok := j.stateMark(); ok {
+		out = append(out, m)
+	}
 	return out
 }
 
@@ -348,33 +359,55 @@ func (j *Journal) openSegment() error {
 	return nil
 }
 
-// beginSegment links the first entry of a segment and seals the accepted
-// posture in it again, so that dropping old segments loses neither.
+// beginSegment writes the first entries of a segment. When that fails the next
+// writer's batch begins with them.
 func (j *Journal) beginSegment() error {
+	j.mu.Lock()
+	j.due = true
+	err := j.beginLocked()
+	b := j.pending
+	j.pending = nil
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	j.commit(b, nil)
+	return b.err
+}
+
+// beginLocked links the first entries of a segment: the checkpoint that ended
+// the one before, and again the accepted posture and what is known of files, so
+// that dropping old segments loses neither.
+func (j *Journal) beginLocked() error {
+	if !j.due || j.dueIn != nil {
+		return nil
+	}
 	msg, err := lastNote(j.opt.disk, j.path.notes)
 	if err != nil {
 		return err
 	}
-	link, err := j.prepareOwn(EventCheckpoint, chain.Link{Segment: j.segNo, Epoch: j.last.Epoch, Size: j.last.Size, Note: string(msg)})
+	c, err := chain.PeekCheckpoint(msg)
 	if err != nil {
 		return err
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if _, _, err := j.linkLocked(&link, false); err != nil {
+	link, err := j.prepareOwn(EventCheckpoint, chain.Link{Segment: j.segNo, Epoch: c.Epoch, Size: c.Size, Note: string(msg)})
+	if err != nil {
 		return err
 	}
-	if j.sealed.Hash == "" {
-		return nil
+	b, _, err := j.linkLocked(&link, false)
+	if err != nil {
+		return err
+	}
+	j.dueIn = b
+	if err := j.statesAgainLocked(b); err != nil || j.sealed.Hash == "" {
+		return err
 	}
 	seal, err := j.prepareOwn(PostureSeal, sealData{Hash: j.sealed.Hash, Summary: j.sealed.Summary, Again: true})
 	if err != nil {
 		return err
 	}
 	_, seq, err := j.linkLocked(&seal, false)
-	if err == nil {
-		j.sealed.At = Pos(seq)
-	}
+	b.then = append(b.then, func() { j.sealed.At = max(j.sealed.At, Pos(seq)) })
 	return err
 }
 

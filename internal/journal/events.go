@@ -34,11 +34,18 @@ const (
 	GatewayStop  Event = "gateway.stop"
 	Exposed      Event = "gateway.expose" // other addresses were opened for a time, or closed again
 	Security     Event = "security.audit"
+	// MachineChange: an operator has openclaw change the machine around it, its
+	// firewall for example. It is written before.
+	MachineChange Event = "machine.change"
 
 	// WitnessContradicts: who keeps checkpoints outside has seen something else
 	// than what lies here. WitnessSilent: they have not answered for long.
 	WitnessContradicts Event = "witness.contradicts"
 	WitnessSilent      Event = "witness.silent"
+
+	// StateWrite tells of a file that must not go back to an older content
+	// unseen; KeepState writes it.
+	StateWrite Event = "state.write"
 
 	// PostureSeal holds the last accepted posture; SealPosture writes it.
 	PostureSeal Event = "posture.seal"

@@ -67,10 +67,7 @@ func (j *Journal) Failure(ctx context.Context, source string, e Entry) error {
 	if due.summary != nil {
 		rec, err := j.prepare(&Entry{Event: Summary, Data: *due.summary})
 		if err == nil {
-			for j.hold {
-				j.resume.Wait()
-			}
-			_, _, err = j.linkLocked(&rec, false)
+			_, _, err = j.enqueueLocked(&rec, false)
 		}
 		if err != nil {
 			j.mu.Unlock()

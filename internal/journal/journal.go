@@ -203,6 +203,8 @@ type Journal struct {
 	hmac  []byte
 	start time.Duration // Elapsed at Open
 
+	stateMu sync.Mutex // one state file at a time
+
 	mu       sync.Mutex
 	resume   *sync.Cond // signalled when hold ends
 	hold     bool       // a segment is being changed
@@ -223,6 +225,10 @@ type Journal struct {
 	fails    failures
 	indexing bool
 	quotas   quotas
+	states   map[string]stateAt
+	due      bool          // the segment has no first entry yet
+	dueIn    *batch        // that brings it
+	replayed []chain.Entry // at the start
 
 	kick chan struct{}
 	done chan struct{}
@@ -256,6 +262,7 @@ type batch struct {
 	opened []uint64
 	closed []uint64
 	urgent bool
+	then   []func() // called with mu held once it is durable
 	done   chan struct{}
 	err    error
 }
@@ -369,6 +376,9 @@ func (j *Journal) enqueueLocked(rec *chain.Entry, urgent bool) (*batch, uint64, 
 		j.resume.Wait()
 	}
 	if err := j.usableLocked(); err != nil {
+		return nil, 0, err
+	}
+	if err := j.beginLocked(); err != nil {
 		return nil, 0, err
 	}
 	return j.linkLocked(rec, urgent)

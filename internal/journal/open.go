@@ -295,12 +295,8 @@ type bootInfo struct {
 
 // boot writes the first entries of this run.
 func (j *Journal) boot(b bootInfo) error {
-	if b.fresh {
-		if err := j.beginSegment(); err != nil {
-			return err
-		}
-	}
 	j.mu.Lock()
+	j.due = b.fresh
 	var list []Entry
 	if b.repair != nil {
 		list = append(list, Entry{Event: EventRepair, Data: *b.repair})

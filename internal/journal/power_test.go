@@ -311,7 +311,10 @@ func TestPowerLossAtEveryOperation(t *testing.T) {
 	if total < 150 {
 		t.Fatalf("only %d operations", total)
 	}
-	step := part(1, 4)
+	step := 1
+	if !*soak {
+		step = 7
+	}
 	for left := 0; left <= total; left += step {
 		for draw := range uint64(part(12, 1)) {
 			acked, r := acknowledged{}, rand.New(rand.NewPCG(uint64(left), draw))

@@ -239,7 +239,7 @@ func (j *Journal) recover() (bootInfo, error) {
 	}
 	j.seq, j.prev = j.tree.Size(), j.head
 	j.durable = Tip{Size: j.seq, Head: j.head, Signed: j.last.Size, Epoch: j.last.Epoch}
-	return info, j.loadSeal()
+	return info, errors.Join(j.loadSeal(), j.loadStates())
 }
 
 func (j *Journal) short(file string) error {
@@ -320,7 +320,8 @@ func (j *Journal) repair(off int64) (*RepairData, error) {
 // learn keeps what later entries and checkpoints need to know of this one.
 func (j *Journal) learn(h chain.Head, line []byte) error {
 	j.lastTime(h.Time)
-	own := Event(h.Event) == PostureSeal || Event(h.Event) == EventClock
+	ev := Event(h.Event)
+	own := ev == PostureSeal || ev == EventClock || ev == StateWrite
 	if !own && !bytes.Contains(line, []byte(`"phase":"`)) {
 		return nil
 	}
@@ -338,6 +339,9 @@ func (j *Journal) learn(h chain.Head, line []byte) error {
 	switch Event(e.Event) {
 	case PostureSeal:
 		j.sealed.At, j.sealed.Hash = Pos(e.Seq), "?"
+	case StateWrite:
+		e.Data = bytes.Clone(e.Data)
+		j.replayed = append(j.replayed, e)
 	case EventClock:
 		var jump Jump
 		if err := json.Unmarshal(e.Data, &jump); err == nil {
