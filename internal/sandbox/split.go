@@ -45,3 +45,11 @@ func (s split) Host(list []Helper) (Host, error) {
 	}
 	return h.Host(list)
 }
+
+// RestrictSelf is the host's to do.
+func (s split) RestrictSelf(o Own) (Restricted, error) {
+	if h, ok := s.host.(SelfRestrictor); ok {
+		return h.RestrictSelf(o)
+	}
+	return Restricted{}, ErrNoSelfRestriction
+}

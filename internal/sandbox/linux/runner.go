@@ -52,6 +52,7 @@ type Runner struct {
 	mu       sync.Mutex
 	closed   bool
 	launcher *launcher
+	fixed    bool // this process has given up the right to start a launcher
 	runs     map[*process]struct{}
 	proven   map[int64]bool // filters whose foreign calls were seen to kill
 
@@ -258,6 +259,9 @@ func (r *Runner) current() (*launcher, error) {
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, sandbox.ErrClosed
+	}
+	if r.launcher == nil && r.fixed {
+		return nil, errFixed
 	}
 	if r.launcher == nil {
 		l, err := startLauncher(r.stage)

@@ -35,6 +35,22 @@ const (
 	deviceRights = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
 
+// PlainFileRights are those that a rule for a file can have.
+const PlainFileRights = fileRights
+
+// FileRights are all that an ABI knows of files, from the first on.
+func FileRights(abi int) uint64 {
+	switch {
+	case abi >= 3:
+		return handled(abi)
+	case abi == 2:
+		return 1<<14 - 1
+	case abi == 1:
+		return 1<<13 - 1
+	}
+	return 0
+}
+
 // handled are all rights that an ABI knows.
 func handled(abi int) uint64 {
 	switch {

@@ -203,6 +203,11 @@ func Filter(p FilterParams) ([]unix.SockFilter, error) {
 		a[unix.SYS_KILL] = refuseValues(0, g, notGuardMark, ^uint32(0))
 		a.all([]uint32{unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN}, refuseValues(0, g))
 	}
+	return a.filter()
+}
+
+// filter is the whole program: other interfaces than the native one kill.
+func (a answers) filter() (program, error) {
 	tree, err := halve(a.spans())
 	if err != nil {
 		return nil, err
