@@ -42,6 +42,7 @@ func (s *scan) code(file string, base int, text string, l lang.Language, auto bo
 		r.event(&events[i])
 	}
 	r.together(events)
+	r.across(l)
 	r.literals(l)
 }
 
@@ -145,6 +146,9 @@ func (r *program) runs(e *lang.Event) {
 	case has(e.Marks, lang.Network):
 		r.found("exec.download", e.Line)
 		r.origins("exec.download", e, lang.Network)
+	case fetchedBy(e.Marks):
+		r.found("exec.download", e.Line)
+		r.origins("exec.download", e, lang.Program)
 	case has(e.Marks, lang.Decoded):
 		r.found("exec.decoded", e.Line)
 	case has(e.Marks, lang.Socket):
@@ -185,6 +189,14 @@ func (r *program) command(e *lang.Event, t string) {
 	}
 }
 
+// fetchedBy reports the output of a program that downloads.
+func fetchedBy(ms []lang.Mark) bool {
+	return slices.ContainsFunc(ms, func(m lang.Mark) bool {
+		w := firstWord(m.Text)
+		return m.From == lang.Program && (w == "curl" || w == "wget") && !strings.Contains(m.Text, "--version")
+	})
+}
+
 func firstWord(t string) string {
 	w, _, _ := strings.Cut(strings.TrimSpace(t), " ")
 	return path.Base(strings.Trim(w, `'"`))
@@ -213,6 +225,9 @@ func (r *program) evals(e *lang.Event) {
 	case has(e.Marks, lang.Network):
 		r.found("exec.download", e.Line)
 		r.origins("exec.download", e, lang.Network)
+	case fetchedBy(e.Marks):
+		r.found("exec.download", e.Line)
+		r.origins("exec.download", e, lang.Program)
 	case loads, e.Name == "vm.Script", strings.HasPrefix(e.Name, "WebAssembly"):
 	case has(e.Marks, lang.Decoded):
 		r.found("exec.decoded", e.Line)
@@ -321,6 +336,11 @@ func (r *program) writes(e *lang.Event) {
 		r.s.manifest.path(t)
 	}
 	for _, b := range e.Body {
+		// Python runs the lines of a .pth file that begin with import.
+		if strings.Contains(b, "import ") && slices.ContainsFunc(e.Texts, func(t string) bool { return strings.HasSuffix(t, ".pth") }) {
+			r.found("persist.start", e.Line)
+			r.origins("persist.start", e, lang.File)
+		}
 		r.s.embedded(r.file, r.base+e.Line, b)
 		if ransom(b) {
 			r.found("destroy.encrypt", e.Line)
@@ -496,6 +516,9 @@ func (r *program) literals(l lang.Language) {
 		}
 		for _, m := range quotedText().FindAllString(x, 64) {
 			r.s.pools(r.file, r.base+i+1, m)
+			if pipedToShell(m) {
+				r.s.embedded(r.file, r.base+i+1, m[1:len(m)-1])
+			}
 			if strings.Contains(m, "/dev/tcp/") || strings.Contains(m, "/bin/sh -i") && strings.Contains(x, "exec") && strings.Contains(x, "ocket") {
 				r.s.embedded(r.file, r.base+i+1, m[1:len(m)-1])
 			}
@@ -507,6 +530,12 @@ func (r *program) literals(l lang.Language) {
 			r.found(rule, i+1)
 		}
 	}
+}
+
+// pipedToShell reports a text that downloads into a shell.
+func pipedToShell(t string) bool {
+	i := strings.IndexByte(t, '|')
+	return i > 0 && hasAny(t[:i], "curl ", "wget ", "fetch ", "base64 ") && hasAny(t[i:], "sh", "python", "perl", "node", "ruby")
 }
 
 // tlsOff finds certificate checks that are switched off.

@@ -285,6 +285,8 @@ func TestCorpora(t *testing.T) {
 		{"dev", devSet(t), 98},
 		{"own bad", ownSet(t, "own_malicious.txt", true), 98}, {"own good", ownSet(t, "own_benign.txt", false), 0},
 		{"later bad", ownSet(t, "later_malicious.txt", true), 95}, {"later good", ownSet(t, "later_benign.txt", false), 0},
+		{"tune bad", ownSet(t, "tune_malicious.txt", true), 95}, {"tune good", ownSet(t, "tune_benign.txt", false), 0},
+		{"held bad", ownSet(t, "held_malicious.txt", true), 90}, {"held good", ownSet(t, "held_benign.txt", false), 0},
 	} {
 		w := os.Getenv("SHOW")
 		f := measure(t, c.set, w != "" && strings.HasPrefix(c.name, w))

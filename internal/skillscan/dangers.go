@@ -195,10 +195,21 @@ func (t *shellText) git(c *cmdline.Command, words []string) {
 			t.found("persist.start", c.Line)
 		case low == "http.sslverify" && (value == "false" || value == "0"):
 			t.found("net.unverified", c.Line)
+		case strings.HasPrefix(low, "url.") && strings.HasSuffix(low, ".insteadof") && elsewhere(low[len("url."):len(low)-len(".insteadof")], value):
+			t.found("net.proxy", c.Line)
 		case low == "http.proxy" && hostOf(value) != "":
 			t.found("net.proxy", c.Line)
 		}
 	}
+}
+
+// elsewhere reports an address that takes the place of another machine's.
+func elsewhere(to, from string) bool {
+	host := hostOf(to)
+	if _, h, ok := strings.Cut(to, "@"); ok && host == "" {
+		host, _, _ = strings.Cut(h, ":")
+	}
+	return host != "" && !strings.Contains(strings.ToLower(from), host)
 }
 
 // addsSecrets reports that files of secrets are put into a commit.

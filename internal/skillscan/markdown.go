@@ -22,6 +22,8 @@ func (s *scan) text(name, raw string) {
 	t := s.clean(name, raw, l != lang.None || shell)
 	s.padding(name, t)
 	s.secrets(name, t)
+	s.feeds(name, t)
+	s.compose(name, t)
 	ext := strings.ToLower(path.Ext(name))
 	base := path.Base(name)
 	switch {
@@ -44,6 +46,8 @@ func (s *scan) text(name, raw string) {
 		s.powershell(name, 0, t)
 	case ext == ".mk":
 		s.makefile(name, t)
+	case ext == ".ipynb":
+		s.notebook(name, t)
 	case base == "package.json":
 		s.packageJSON(name, t)
 		s.data(name, t)

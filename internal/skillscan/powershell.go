@@ -12,6 +12,7 @@ import (
 func (s *scan) powershell(file string, base int, text string) {
 	marks := map[string]string{} // variable: fetched, decoded, secret
 	lines := map[string]int{}
+	var loaded []fetched
 	for i, raw := range strings.Split(text, "\n") {
 		low := strings.ToLower(raw)
 		if t := strings.TrimSpace(low); t == "" || strings.HasPrefix(t, "#") {
@@ -26,6 +27,15 @@ func (s *scan) powershell(file string, base int, text string) {
 		fetches := word("iwr", "irm", "invoke-webrequest", "invoke-restmethod", "start-bitstransfer", "wget", "curl") || has("downloadstring", "downloadfile", "downloaddata", "net.webclient")
 		if has("certutil") && has("-urlcache", "-decode") || has("bitsadmin") && has("/transfer") || has("mshta http", "regsvr32 /s /n /u /i:http") {
 			s.found("exec.fetched", file, base+i+1, raw)
+			if len(loaded) < 16 {
+				loaded = append(loaded, fetched{i + 1, raw, targets(low)})
+			}
+		}
+		for _, f := range loaded {
+			if i+1 > f.line && has("start ", "call ", "start-process", "& ", "invoke-item", "rundll32", "cmd /c") && slices.ContainsFunc(f.to, func(w string) bool { return strings.Contains(low, w) }) {
+				s.found("exec.download", file, base+f.line, f.text)
+				s.found("exec.download", file, base+i+1, raw)
+			}
 		}
 		runs := word("iex", "invoke-expression", "invoke-command") || has("scriptblock]::create", "invokescript", "reflection.assembly]::load")
 		decoded := has("frombase64string", "-encodedcommand", "-enc ", "-ec ", "::unicode.getstring", "gzipstream")
@@ -100,6 +110,24 @@ var (
 func powershellish(t string) bool {
 	low := strings.ToLower(t)
 	return strings.Contains(low, "iex") || strings.Contains(low, "powershell") || strings.Contains(low, "pwsh") || strings.Contains(low, "invoke-")
+}
+
+// fetched is a line that downloads to a file.
+type fetched struct {
+	line int
+	text string
+	to   []string
+}
+
+// targets are the words of a line that name the file which is written.
+func targets(low string) (out []string) {
+	for w := range strings.FieldsSeq(low) {
+		w = strings.Trim(w, `"'`)
+		if !strings.Contains(w, "://") && (strings.HasPrefix(w, "%") || strings.HasPrefix(w, "$") || strings.ContainsAny(w, `\.`)) && len(w) > 2 {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // hasToken reports a word of its own.

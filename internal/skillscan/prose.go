@@ -239,6 +239,7 @@ func sentences(ls []line) []sentence {
 		if len(words) > 0 {
 			cur.last = n
 			cur.read(words)
+			cur.speak()
 			out = append(out, cur)
 		}
 		cur, words = sentence{}, nil
@@ -305,8 +306,9 @@ func (x *sentence) read(words []string) {
 
 // bits of sentence.all
 const (
-	hushed     = 1 << iota // something is not to be told
-	hushedUser             // to the user
+	hushed         = 1 << iota // something is not to be told
+	hushedUser                 // to the user
+	skipsQuestions             // nobody is to be asked
 )
 
 func same(a, b []string) bool {
@@ -363,7 +365,7 @@ func (s *scan) orders(file string, ss []sentence, kind proseKind) {
 		s.harvest(file, ss, i)
 		s.leaks(file, ss, i)
 		s.keeps(file, ss, i)
-		if low := strings.ToLower(x.text); hasAny(low, "unpack", "unzip", "extract") && hasAny(low, "password", "passcode", "pass:") && x.plain&(sAct|sURL) != 0 && hasAny(low, "run", "start", "execute", "launch", "open ", "install", "://") {
+		if low := strings.ToLower(x.text); hasAny(low, "unpack", "unzip", "extract", "unlock", "decrypt") && hasAny(low, "password", "passcode", "pass:") && x.plain&(sAct|sURL) != 0 && hasAny(low, "run", "start", "execute", "launch", "open ", "install", "://") {
 			s.say("order.locked", file, x)
 		} else if hasAny(low, "unpack", "unzip", "extract") && hasAny(low, "run ", "execute", "start ") && hasAny(low, "bundled", "set-up", "setup", "installer", "install script", "inside", "included script") && x.plain&sNot == 0 {
 			s.say("order.unpack", file, x)
@@ -437,6 +439,10 @@ func (s *scan) conceals(file string, ss []sentence, i int, near sense, kind pros
 // approvals: a question that a person should answer is skipped.
 func (s *scan) approvals(file string, x *sentence) {
 	low := strings.ToLower(x.text)
+	if x.all&skipsQuestions != 0 {
+		s.say("order.approval", file, x)
+		return
+	}
 	asks := x.has&sApproval != 0
 	if asks && x.plain&sSkipping != 0 && (x.plain&sAct != 0 || x.has&sSkipping != 0) && consentless(low) {
 		s.say("order.approval", file, x)
@@ -576,6 +582,9 @@ func (s *scan) links(file string, ls []line) {
 			low := strings.ToLower(m)
 			i := strings.IndexAny(low, "<{")
 			q := strings.IndexByte(low, '?')
+			if q >= 0 && i < 0 && blank(m[q:]) && strings.Contains(l.text, "![") {
+				s.found("order.link", file, l.n, l.text)
+			}
 			if i < 0 || q < 0 {
 				continue
 			}
@@ -587,4 +596,21 @@ func (s *scan) links(file string, ls []line) {
 			}
 		}
 	}
+}
+
+// blank reports a query with a word in capitals that stands for what was said.
+func blank(query string) bool {
+	for v := range strings.SplitSeq(query, "=") {
+		v, _, _ = strings.Cut(v, "&")
+		v = strings.TrimRight(v, "`)*_.")
+		if len(v) < 4 || v != strings.ToUpper(v) {
+			continue
+		}
+		for _, w := range [...]string{"CONTEXT", "MESSAGE", "HISTORY", "CONVERSATION", "MEMORY", "PROMPT", "TRANSCRIPT", "SECRET", "CHAT", "SESSION"} {
+			if strings.Contains(v, w) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -263,6 +263,11 @@ func (p *parser) deed(e entry, name string, recv value, args []value, names []st
 		out.marks = slices.Clip(out.marks)
 		for _, t := range texts {
 			out.marks = addMarks(out.marks, Mark{e.mark, t, line})
+			if e.mark == File {
+				for _, from := range p.copies[t] {
+					out.marks = addMarks(out.marks, Mark{File, from, line})
+				}
+			}
 		}
 	}
 	p.callbacks(args, out)
@@ -275,6 +280,11 @@ func (p *parser) reads(ev *Event, last string, args []value, names []string) {
 	case strings.HasPrefix(last, "copy") || last == "move" || strings.HasPrefix(last, "cp") || strings.HasPrefix(last, "rename") || last == "replace" || strings.HasPrefix(last, "symlink") || last == "link":
 		if len(args) > 1 {
 			p.event(Event{Do: Writes, Line: ev.Line, Name: ev.Name, Texts: args[1].texts, Marks: ev.Marks})
+			for _, to := range args[1].texts {
+				if len(to) > 1 && len(p.copies) < 256 {
+					p.copies[to] = addTexts(p.copies[to], ev.Texts)
+				}
+			}
 		}
 	case last == "open" || last == "fopen" || strings.HasPrefix(last, "openSync"):
 		mode := ""

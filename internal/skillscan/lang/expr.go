@@ -101,6 +101,11 @@ func (p *parser) binary(a value, t token, s int) value {
 		if len(a.texts) > 0 && !a.num {
 			return p.joinPath(a, b)
 		}
+		if p.lang == Python && len(b.texts) > 0 && !b.num { // a folder that is not known
+			whole := p.joinPath(text(Hole), b)
+			whole.marks = addMarks(whole.marks, a.marks...)
+			return whole
+		}
 	case "%":
 		if len(a.texts) > 0 && !a.num {
 			return p.format(a, b)

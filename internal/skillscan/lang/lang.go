@@ -193,7 +193,7 @@ func Read(src string, l Language, o Options) (events []Event, whole bool) {
 	if l == None {
 		return nil, true
 	}
-	p := &parser{lang: l, toks: lex(src, l, 1, 0), load: o.Load, scopes: map[int]*scope{}, known: map[string]*function{}, fetched: map[string]Mark{}}
+	p := &parser{lang: l, toks: lex(src, l, 1, 0), load: o.Load, scopes: map[int]*scope{}, known: map[string]*function{}, fetched: map[string]Mark{}, copies: map[string][]string{}}
 	for pass := range passes {
 		p.i, p.events, p.sc, p.steps = 0, nil, p.scopeAt(-1, nil), 0
 		p.second = pass == passes-1

@@ -18,7 +18,9 @@ type parser struct {
 	steps   int
 	second  bool
 	fetched map[string]Mark // files that hold what was downloaded
-	inner   int             // number of the text whose expressions are read
+	// copies are files that hold what other files held.
+	copies map[string][]string
+	inner  int // number of the text whose expressions are read
 }
 
 // maxDeep bounds recursion, maxSteps the values that one reading makes.

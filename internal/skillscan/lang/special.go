@@ -96,6 +96,16 @@ func (p *parser) built(name string, args []value, line int) (value, bool) {
 			out.marks = addMarks(out.marks, a.all()...)
 		}
 		return out, true
+	case "map":
+		if len(args) > 1 && (args[0].name == "chr" || args[0].name == "String.fromCharCode") {
+			out := value{marks: []Mark{{Decoded, "", line}}}
+			for _, e := range args[1].elems {
+				if s, ok := chars([]value{e}); ok {
+					out.elems = append(out.elems, text(s))
+				}
+			}
+			return out, len(out.elems) > 0
+		}
 	case "Object.getPrototypeOf":
 		return value{name: "prototype"}, true
 	case "json.load", "json.loads", "JSON.parse", "yaml.safe_load", "tomllib.load", "json.decode":
