@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"approval": {ring: 2, may: []string{"policy"}},
 	"gate":     {ring: 2, may: []string{"budget", "policy", "cmdline", "approval", "journal", "chain", "filter", "filter/inject", "sandbox", "egress", "egress/page", "files", "tool", "standing"}, why: "the one road from a call to an effect meets everything that decides, confines and records"},
 	"agent":    {ring: 2, may: []string{"budget", "gate", "model", "store", "filter", "policy", "tool"}},
+	"courier":  {ring: 2, may: []string{"agent", "approval", "channel", "filter", "policy"}},
 	"inbox":    {ring: 2, may: []string{"agent", "approval", "channel", "inbox/admission", "journal", "store", "policy", "posture"}},
 
 	"inbox/admission": {ring: 0, may: []string{"config", "policy", "posture"}},
