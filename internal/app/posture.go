@@ -284,10 +284,8 @@ func (h *holder) apply(ctx context.Context, c *config.Config, p posture.Posture,
 			return err
 		}
 	}
-	if p.Generation != h.post.Generation || len(n.Keys) > 0 {
-		if err := h.note(ctx, n); err != nil {
-			return err
-		}
+	if err := h.note(ctx, n); err != nil {
+		return err
 	}
 	h.cfg, h.post, h.pending, h.problem = c, p, nil, ""
 	// Runs that go on are held to the new rules too, once this one is through.

@@ -421,6 +421,7 @@ func TestConfigChanges(t *testing.T) {
 		"loosened outside": {claw.Principal{}, fields{"what": "held", "changes": []string{"x"}}, true, claw.Critical},
 		"broken outside":   {claw.Principal{}, fields{"what": "broken"}, true, claw.Warn},
 		"alerts taken off": {claw.Principal{}, fields{"what": "applied", "keys": []string{"notify.targets"}}, true, claw.Critical},
+		"a comment":        {claw.Principal{}, fields{"what": "applied", "hash": "h"}, false, 0},
 		"a stranger":       {claw.Principal{Standing: claw.Stranger}, fields{"what": "applied", "keys": []string{"x"}}, true, claw.Warn},
 	} {
 		w := newWorld(t)
@@ -470,7 +471,7 @@ func TestOperatorsOwnEdits(t *testing.T) {
 		w.entry(chain.Entry{Event: "config.change", Principal: owner}, fields{"what": "written", "hash": hash})
 	}
 	seen := func(hash string) {
-		w.entry(chain.Entry{Event: "config.change"}, fields{"what": "applied", "hash": hash})
+		w.entry(chain.Entry{Event: "config.change"}, fields{"what": "applied", "hash": hash, "keys": []string{"gateway.port"}})
 	}
 	written("h1")
 	seen("h1")

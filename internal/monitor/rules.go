@@ -246,6 +246,9 @@ func (m *Monitor) configChange(h Happening, fresh bool) {
 	default:
 		return
 	}
+	if h.What == "applied" && len(h.Changes) == 0 {
+		return // comments and spaces
+	}
 	if fresh && !slices.Contains(d.Written, h.Hash) && len(d.Pending) < 16 {
 		d.Pending = append(d.Pending, h)
 	}
