@@ -76,6 +76,15 @@ func (r boundRunner) Start(ctx context.Context, p policy.Permit, c sandbox.Cmd) 
 	return r.Runner.Start(ctx, p, c)
 }
 
+// Host starts helpers as the runner beneath does: they see no placeholder.
+func (r boundRunner) Host(list []sandbox.Helper) (sandbox.Host, error) {
+	h, ok := r.Runner.(hoster)
+	if !ok {
+		return nil, errNoHelpers
+	}
+	return h.Host(list)
+}
+
 // trustVariables tell programs which certificates to trust.
 var trustVariables = [...]string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "npm_config_cafile", "CARGO_HTTP_CAINFO"}
 

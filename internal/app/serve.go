@@ -168,6 +168,7 @@ func (a *App) applied(server *gateway.Server) {
 		a.log.Error("a workspace was not made", "error", err)
 	}
 	a.exposer.review()
+	a.sayOutgrown()
 	a.wg.Go(a.channels.reconcile)
 	a.log.Info("configuration applied", "generation", a.posture.now().Generation)
 }
@@ -257,6 +258,9 @@ func bindAddrs(g posture.Gateway) ([]netip.Addr, error) {
 		}
 		if addr.IsLoopback() || addr.IsUnspecified() {
 			return []netip.Addr{addr}, nil
+		}
+		if err := checkCustom(addr, g.BindRef.String()); err != nil {
+			return nil, err
 		}
 		return []netip.Addr{loopback, addr}, nil
 	case config.BindTailnet:

@@ -38,7 +38,7 @@ func (e *env) cmdGateway() *cobra.Command {
 	c.AddCommand(runCmd,
 		&cobra.Command{Use: "status", Short: "Say whether the gateway runs", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return e.gatewayStatus() }},
 		&cobra.Command{Use: "stop", Short: "Stop the gateway; running turns may end first", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return e.gatewayStop() }},
-		e.cmdGatewayRestart(), e.cmdGatewayInstall(), e.cmdGatewayUninstall(), e.cmdGatewayToken(), e.cmdGatewayExpose())
+		e.cmdGatewayRestart(), e.cmdGatewayInstall(), e.cmdGatewayUninstall(), e.cmdGatewayToken(), e.cmdGatewayExpose(), e.cmdGatewayTailscale())
 	return c
 }
 

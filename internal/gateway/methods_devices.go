@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
@@ -16,6 +17,11 @@ type checklistParams struct {
 	Note  string `json:"note"`
 }
 
+type machineParams struct {
+	What     string   `json:"what"`
+	Commands []string `json:"commands"`
+}
+
 func (s *Server) addDevices() {
 	s.methods["login.link"] = method{wire.Admin, none((*conn).loginLink)}
 	// Whoever reveals the token says so first; the value itself never travels.
@@ -25,6 +31,10 @@ func (s *Server) addDevices() {
 	// Whoever confirms an item of the checklist says so first.
 	s.methods["checklist.confirmed"] = method{wire.Admin, with(func(c *conn, p checklistParams) (any, error) {
 		return nil, s.note(c.ctx, Note{Event: "security.audit", Principal: c.by(), Fields: []Field{{"confirmed", p.Item}, {"until", p.Until}, {"note", p.Note}}})
+	})}
+	// So does whoever has the machine changed around the gateway.
+	s.methods["machine.changed"] = method{wire.Admin, with(func(c *conn, p machineParams) (any, error) {
+		return nil, s.note(c.ctx, Note{Event: "machine.change", Principal: c.by(), Fields: []Field{{"what", p.What}, {"commands", strings.Join(p.Commands, "; ")}}})
 	})}
 	if s.opt.Devices == nil {
 		return

@@ -29,6 +29,11 @@ type Starter interface {
 	Output(ctx context.Context, helper string, args ...string) ([]byte, error)
 }
 
+// TailscaleOf asks Tailscale alone, about a port of this machine.
+func TailscaleOf(ctx context.Context, s Starter, port int) *audit.Tailscale {
+	return Deep{Start: s, Port: port}.tailscale(ctx)
+}
+
 // tailscale asks whether Tailscale runs and what leads to this machine.
 func (d Deep) tailscale(ctx context.Context) *audit.Tailscale {
 	if d.Start == nil {
