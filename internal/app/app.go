@@ -104,6 +104,9 @@ type App struct {
 	alerts    *alerts
 	skills    *skillSet
 
+	// restricted is what this process gave up.
+	restricted restriction
+
 	// serving: the gateway listens, so that a question can be answered while a
 	// turn goes on.
 	serving atomic.Bool
@@ -157,7 +160,7 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	if err := loaded.Problems.Err(); err != nil {
 		return nil, err
 	}
-	if a.store, err = store.Open(store.Options{Dir: a.paths.State, Now: time.Now, Workspace: a.workspaceOf, Report: a.report("sessions")}); err != nil {
+	if a.store, err = store.Open(store.Options{Dir: a.paths.State, Now: time.Now, Workspace: a.workspaceOf, Report: a.report("sessions"), Keep: a.keepState}); err != nil {
 		return nil, err
 	}
 	if a.ledger, err = ledger.Open(ledger.Options{Path: filepath.Join(a.paths.State, ledger.FileName), Now: time.Now, Report: a.report("usage")}); err != nil {
@@ -171,9 +174,13 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.record = &record{j: a.journal, paths: jopt}
+	if err := a.checkStates(ctx, o.Accept, o.By); err != nil {
+		return nil, err
+	}
 	if err := a.posture.start(ctx, loaded, o.Accept, o.By); err != nil {
 		return nil, err
 	}
+	a.secrets.warm(ctx, a.posture.config())
 	if err := a.prepareWorkspaces(); err != nil {
 		return nil, err
 	}

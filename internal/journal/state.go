@@ -147,6 +147,13 @@ func (j *Journal) CheckState(ctx context.Context, name string, content []byte) (
 	return found, nil
 }
 
+// StateFiles names the files that the journal has heard of, sorted.
+func (j *Journal) StateFiles() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Sorted(maps.Keys(j.states))
+}
+
 // settle writes down what lies there, as one entry.
 func (j *Journal) settle(ctx context.Context, by claw.Principal, name string, content []byte, gen uint64, why string) error {
 	sum := sha256.Sum256(content)

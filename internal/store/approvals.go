@@ -58,10 +58,7 @@ func (a Approvals) Write(b []byte) error {
 	if err := a.private(); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(a.Path(), b); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
+	return a.s.write(a.Path(), b)
 }
 
 // private reports whether nobody else can write the document or put another

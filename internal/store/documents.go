@@ -92,8 +92,40 @@ func (d Documents) Write(name string, b []byte) error {
 	if err := atomicfile.MkdirAll(d.dir); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if err := atomicfile.Write(path, b); err != nil {
+	return d.s.write(path, b)
+}
+
+// write replaces a file. What must not go back to an older content unseen goes
+// by way of Options.Keep.
+func (s *Store) write(path string, b []byte) error {
+	put := func() error { return atomicfile.Write(path, b) }
+	err := error(nil)
+	if rel, rerr := filepath.Rel(s.opt.Dir, path); rerr == nil && s.opt.Keep != nil && kept(filepath.ToSlash(rel)) {
+		err = s.opt.Keep(filepath.ToSlash(rel), b, put)
+	} else {
+		err = put()
+	}
+	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil
+}
+
+// kept reports the files that hold rights which can be taken away: devices,
+// senders, answers. Jobs and requests that wait hold none.
+func kept(file string) bool {
+	folder, name, deep := strings.Cut(file, "/")
+	if !deep {
+		return true // the standing answers, at the top of the state
+	}
+	switch Folder(folder) {
+	case FolderDevices:
+		return name != "pending.json"
+	case FolderCredentials:
+		return strings.HasSuffix(name, "-allowFrom.json")
+	case FolderApprovals:
+		return true
+	case FolderCron:
+	}
+	return false
 }

@@ -23,6 +23,8 @@ type Pairings struct {
 	dir string
 	mu  *sync.Mutex
 	may func() error // refuses to write
+	// write puts a file there.
+	write func(path string, b []byte) error
 }
 
 // PairingRequest is one sender who asks to be let in.
@@ -71,13 +73,18 @@ func (s *Store) Pairings() Pairings {
 			return ErrClosed
 		}
 		return nil
-	}}
+	}, write: s.write}
 }
 
 // PairingsAt opens the pairings of a state directory whose gateway does not
 // run; the caller makes sure of that.
 func PairingsAt(dir string) Pairings {
-	return Pairings{dir: filepath.Join(dir, string(FolderCredentials)), mu: &sync.Mutex{}, may: func() error { return nil }}
+	return Pairings{dir: filepath.Join(dir, string(FolderCredentials)), mu: &sync.Mutex{}, may: func() error { return nil }, write: func(path string, b []byte) error {
+		if err := atomicfile.Write(path, b); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		return nil
+	}}
 }
 
 // safeName is a channel's or account's name as upstream puts it into the name
@@ -257,8 +264,5 @@ func (p Pairings) save(path string, doc any) error {
 	if err := atomicfile.MkdirAll(p.dir); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if err := atomicfile.Write(path, append(b, '\n')); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
+	return p.write(path, append(b, '\n'))
 }

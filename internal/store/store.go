@@ -51,6 +51,9 @@ type Options struct {
 	// Report hears of a snapshot that failed while nobody waited; the log
 	// beside it still holds everything. It must not call back.
 	Report func(error)
+	// Keep records that a file of the state, named by its path below Dir, gets
+	// a new content, and has write put it there; nil writes without a record.
+	Keep func(file string, content []byte, write func() error) error
 	// SnapshotAfter is how long the index must be idle, and the least time
 	// between two snapshots.
 	SnapshotAfter time.Duration
