@@ -48,6 +48,7 @@ func (t *tally) decide(r *Rules, q *Request) {
 		}
 		t.launchConfig(q.Facts.LaunchConfig)
 		t.skills(r, q)
+		t.soul(r, q)
 	}
 	t.sends(r, q)
 	t.hosts(&r.Egress, q)

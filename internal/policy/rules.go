@@ -25,6 +25,10 @@ type Rules struct {
 	Budget BudgetRules `json:"budget,omitzero"`
 	// Confinement is the profile that a run of this agent gets.
 	Confinement Confinement `json:"confinement"`
+	// SoulOff takes the four behaviours of commands away (soul.go). Only the
+	// posture of an upstream home and a caller that brings a whole policy of
+	// its own to judge set it.
+	SoulOff bool `json:"soulOff,omitempty"`
 	// Skills are those that are loaded for this agent now. They are no part of
 	// a posture.
 	Skills []SkillGrant `json:"-"`

@@ -31,6 +31,7 @@ func (b *builder) rules(id claw.AgentID, own *config.Agent, workspace string) po
 	r.Flow = b.flow(own)
 	r.Budget = b.budget(own, guide)
 	r.Confinement = b.confinement(id, own, guide, r)
+	r.SoulOff = b.w.Owner == Upstream
 	return r
 }
 
