@@ -170,7 +170,7 @@ func TestHostQuestionEndsWithTheRun(t *testing.T) {
 			ended <- e
 		}
 	}))
-	out := c.use("exec", map[string]any{"command": "sh fetch.sh", "timeoutSeconds": 1}, 0)
+	out := c.use("exec", map[string]any{"command": "sh fetch.sh", "timeoutSeconds": 3}, 0)
 	if out.Run == nil {
 		t.Fatalf("%+v", out)
 	}
