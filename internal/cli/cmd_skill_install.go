@@ -29,8 +29,9 @@ func (e *env) skillAct(act gateway.SkillAct, p app.SkillParams, result any) erro
 		return err
 	}
 	if _, held := store.Holder(paths.State); held {
+		method := "skills." + string(act)
 		return e.withGateway(func(ctx context.Context, c *client) error {
-			return c.call(ctx, "skills."+string(act), p, result)
+			return c.call(ctx, method, p, result)
 		})
 	}
 	params, err := json.Marshal(p)

@@ -233,7 +233,7 @@ func ownCommand(words []string) string {
 	}
 	switch words[1] {
 	case "config":
-		if len(words) > 3 && (words[2] == "set" || words[2] == "unset") && guardKey(words[3]) {
+		if len(words) > 3 && (words[2] == "set" || words[2] == "unset") && (guardKey(words[3]) || softKey(words[3]) && weakens(words[3], strings.Join(words[4:], " "))) {
 			return "tamper.config"
 		}
 	case "approvals", "approve":
@@ -241,7 +241,9 @@ func ownCommand(words []string) string {
 			return "tamper.config"
 		}
 	case "pairing", "devices":
-		if len(words) > 2 && words[2] == "approve" {
+		if len(words) > 2 && words[2] == "approve" && slices.ContainsFunc(words[3:], func(w string) bool {
+			return len(w) > 3 && !strings.HasPrefix(w, "-") && !strings.ContainsAny(w, "<>${}[]") && w != "telegram" && w != "discord" && w != "slack" && w != "whatsapp" && w != "signal" && w != strings.ToUpper(w[:1])+w[1:] || w == "--all" || w == "--yes"
+		}) {
 			return "tamper.config"
 		}
 	case "policy":
@@ -258,12 +260,29 @@ func ownCommand(words []string) string {
 
 // guardKey names the keys that hold a gateway's guards.
 func guardKey(k string) bool {
-	for _, p := range [...]string{"tools.exec", "tools.elevated", "tools.profile", "tools.allow", "tools.deny", "tools.fs", "tools.flow", "tools.egress", "gateway.", "logging", "security", "skills.", "hooks", "approvals", "models.", "secrets", "channels.", "commands.", "agents.", "sandbox", "plugins", "session."} {
+	for _, p := range [...]string{"tools.exec", "tools.elevated", "tools.profile", "tools.allow", "tools.deny", "tools.fs", "tools.flow", "tools.egress", "gateway.", "logging", "security", "approvals", "commands.", "sandbox", "session."} {
 		if strings.HasPrefix(k, p) {
 			return true
 		}
 	}
 	return false
+}
+
+// softKey names settings that a guide may well explain; what they are set to
+// decides.
+func softKey(k string) bool {
+	for _, p := range [...]string{"skills.", "hooks", "models.", "secrets", "channels.", "agents.", "plugins"} {
+		if strings.HasPrefix(k, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// weakens reports a value that opens something, or leads to another machine.
+func weakens(key, value string) bool {
+	low, v := strings.ToLower(key), strings.ToLower(value)
+	return strings.Contains(v, "*") || hasToken(v, "open") || hasToken(v, "full") || strings.Contains(v, "0.0.0.0") || strings.HasSuffix(low, "baseurl") && strings.Contains(v, "://") || hasAny(low, "policy", "allowlist", "tools", "sandbox", "exec", "hooks") || (v == "off" || v == "false") && !strings.HasSuffix(low, "enabled")
 }
 
 // reverse finds a shell that is tied to a connection.

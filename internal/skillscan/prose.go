@@ -78,7 +78,7 @@ var senses = [...]struct {
 	{sAll, "all every each any everything complete entire full whole whatever"},
 	{sPrivate, "system_prompt memory.md user.md soul.md conversation conversations transcript transcripts history messages chat_history tool_list session sessions context_window previous_messages last_messages user_messages inbox contacts clipboard screenshot screenshots browsing_history agents.md notes"},
 	{sDest, "web_fetch webhook endpoint server url http_request telemetry collector bcc"},
-	{sApproval, "approval approvals approve permission permissions consent authorization confirmation confirm confirming prompts exec-approvals approval_prompt"},
+	{sApproval, "approval approvals approve permission permissions consent user_authorization confirmation confirm confirming prompts exec-approvals approval_prompt"},
 	{sSkipping, "skip skipping bypass bypassing without disable avoid suppress auto-approve auto-approved autoapprove allow-always always_allow allow_always never_ask never_asks pre-approved preapproved pre-authorized dismiss off ignore circumvent override automatically"},
 	{sReviewer, "reviewer reviewers scanner scanners auditor auditors moderator moderators classifier judge checker linter_bots analysts automated_review security_review security_reviewers automated_scanners vetting analyzer analysers review_bots"},
 	{sJudge, "classify mark rate treat consider report verdict skip ignore score label flag conclude return inspect audited pre-approved preapproved reviewed verified certified whitelist exempt approved"},
@@ -165,7 +165,7 @@ func (s *scan) prose(file string, ls []line, kind proseKind) {
 
 // told asks the detector of orders to models.
 func (s *scan) told(file string, ls []line, text string, kind proseKind) {
-	r := inject.Look(text)
+	r := inject.Look(keystrokes().Replace(text))
 	if !r.Marked() {
 		return
 	}
@@ -277,7 +277,7 @@ func (x *sentence) read(words []string) {
 		w = strings.TrimRight(w, ".\"'`,;:!?)]}>*_”")
 		ws[i] = strings.ToLower(strings.TrimLeft(w, "\"'`(<[{*_“„"))
 	}
-	not := -10
+	not, asked, skipped := -10, -10, -10
 	for i, w := range ws {
 		if w == "" {
 			continue
@@ -291,6 +291,15 @@ func (x *sentence) read(words []string) {
 		m |= addressed(w)
 		if m&sNot != 0 {
 			not = i
+		}
+		if m&sApproval != 0 {
+			asked = i
+		}
+		if m&sSkipping != 0 {
+			skipped = i
+		}
+		if m&(sApproval|sSkipping) != 0 && asked >= 0 && skipped >= 0 && asked-skipped <= 6 && skipped-asked <= 3 {
+			x.all |= skipsNear
 		}
 		x.has |= m
 		if i-not > 4 || m&sNot != 0 {
@@ -309,6 +318,7 @@ const (
 	hushed         = 1 << iota // something is not to be told
 	hushedUser                 // to the user
 	skipsQuestions             // nobody is to be asked
+	skipsNear                  // a word of skipping stands by a word of asking
 )
 
 func same(a, b []string) bool {
@@ -443,9 +453,12 @@ func (s *scan) approvals(file string, x *sentence) {
 		s.say("order.approval", file, x)
 		return
 	}
-	asks := x.has&sApproval != 0
+	asks := x.has&sApproval != 0 && x.all&skipsNear != 0 && !hasAny(low, "permission error", "permission denied", "eacces") && !careful(low)
 	if asks && x.plain&sSkipping != 0 && (x.plain&sAct != 0 || x.has&sSkipping != 0) && consentless(low) {
 		s.say("order.approval", file, x)
+		return
+	}
+	if careful(low) {
 		return
 	}
 	for _, p := range [...]string{"without asking the user", "without asking for", "without confirmation", "without approval", "never ask about", "never ask again", "do not ask for approval", "don't ask for approval", "do not wait for approval", "answer yes to", "allow-always", "approve every", "approve all", "approves all", "has approved all", "auto-approve", "no need to ask", "without user confirmation", "without prompting"} {
@@ -457,6 +470,12 @@ func (s *scan) approvals(file string, x *sentence) {
 	if guardWords(low) && x.has&sPower != 0 || x.has&sGroup != 0 && x.plain&(sAsk|sStore) != 0 && !mentions(x.text) && !strings.HasPrefix(low, "explain") {
 		s.say("tamper.config", file, x)
 	}
+}
+
+// careful: without a word nothing is done.
+func careful(low string) bool {
+	_, then, ok := strings.Cut(low, "without ")
+	return ok && hasAny(then, "leave it", "leave them", " stop", "do nothing", "abort", "do not proceed", "cancel", "keep it", "report ")
 }
 
 func consentless(low string) bool {
@@ -510,6 +529,9 @@ func (s *scan) harvest(file string, ss []sentence, i int) {
 		return
 	}
 	low := strings.ToLower(x.text)
+	if hasAny(low, "will prompt", "prompts for", "prompts you", "disable password", "password ssh", "password login", "password auth") {
+		return
+	}
 	if strings.Contains(low, "own terminal") || strings.Contains(low, "password manager") || strings.Contains(low, "generate") || strings.Contains(low, "strong password") {
 		return
 	}
@@ -525,7 +547,7 @@ func (s *scan) leaks(file string, ss []sentence, i int) {
 	if i+1 < len(ss) {
 		near |= ss[i+1].plain & (sDest | sURL | sSend)
 	}
-	if x.plain&sBlind != 0 {
+	if x.plain&sBlind != 0 && (x.plain&(sAlways|sAll) != 0 || strings.Contains(x.text, "@") || x.plain&sStore != 0) {
 		s.say("order.copy", file, x)
 		return
 	}
@@ -614,3 +636,8 @@ func blank(query string) bool {
 	}
 	return false
 }
+
+// keystrokes are keys that open nothing.
+var keystrokes = sync.OnceValue(func() *strings.Replacer {
+	return strings.NewReplacer("send keys", "type text", "Send keys", "Type text", "send-keys", "type-text", "send_keys", "type_text", "sending keys", "typing texts")
+})

@@ -378,7 +378,7 @@ func (t *shellText) sendsOut(c *cmdline.Command) bool {
 func (t *shellText) flows(i int) {
 	c := &t.facts.Commands[i]
 	x := t.cmds[i]
-	if x.what != "" && !t.sendsOut(c) && x.line == c.Line && x.place.secret() && x.place != history && x.place != transcripts && c.Program != "cp" {
+	if x.what != "" && !t.sendsOut(c) && x.line == c.Line && x.place.secret() && x.place != history && x.place != transcripts && c.Program != "cp" && !hasAny(t.evidence(c.Line), ">/dev/null", "> /dev/null", "dir ~/.openclaw ", "dir=~/.openclaw ") {
 		t.found("read.secret", c.Line)
 	}
 	if !t.sendsOut(c) {

@@ -116,6 +116,9 @@ func assignRule(name, v string) string {
 			return "net.proxy"
 		}
 	case "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "LD_AUDIT", "PROMPT_COMMAND", "BASH_ENV", "PYTHONSTARTUP", "NODE_OPTIONS", "GIT_SSH_COMMAND":
+		if strings.EqualFold(name, "NODE_OPTIONS") && !hasAny(v, "require", "import", "loader", "-r ", "eval") {
+			return ""
+		}
 		if v != "" {
 			return "exec.preload"
 		}
