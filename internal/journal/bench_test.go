@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,7 +139,7 @@ func BenchmarkSearchMillion(b *testing.B) {
 	for name, f := range searches(n) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			found := 0
+			found, from := 0, cpuTime()
 			for b.Loop() {
 				got, err := r.Search(ctx, f)
 				if err != nil {
@@ -146,6 +147,7 @@ func BenchmarkSearchMillion(b *testing.B) {
 				}
 				found = len(got)
 			}
+			onCPU(b, from)
 			b.ReportMetric(float64(found), "found")
 		})
 	}
@@ -201,4 +203,30 @@ func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
+}
+
+// BenchmarkVerify is the whole of `journal verify`, files included.
+func BenchmarkVerify(b *testing.B) {
+	const n = 100_000
+	c := newClock()
+	opt := options(b.TempDir(), c)
+	j := mustOpen(b, opt)
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for range n / 64 {
+				_, _ = j.Append(context.Background(), Entry{Event: Decision, Agent: "main", Session: "agent:main:main", Data: fact{"git status"}})
+			}
+		})
+	}
+	wg.Wait()
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	var size uint64
+	from := cpuTime()
+	for b.Loop() {
+		size = intact(b, opt).Size
+	}
+	b.ReportMetric(float64(size)*float64(b.N)/(cpuTime()-from).Seconds(), "entries/cpu-s")
 }

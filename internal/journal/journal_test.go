@@ -564,6 +564,7 @@ func BenchmarkAppend64Writers(b *testing.B) {
 	j := mustOpen(b, options(b.TempDir(), c))
 	e := Entry{Event: Decision, Agent: "main", Session: "agent:main:main", Data: fact{"git status"}}
 	b.SetParallelism(32) // times two processors
+	from := cpuTime()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if _, err := j.Append(context.Background(), e); err != nil {
@@ -571,6 +572,7 @@ func BenchmarkAppend64Writers(b *testing.B) {
 			}
 		}
 	})
+	onCPU(b, from)
 	b.StopTimer()
 	if err := j.Close(); err != nil {
 		b.Fatal(err)

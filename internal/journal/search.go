@@ -124,7 +124,6 @@ type search struct {
 	keys    []index.Key
 	needles [][]byte
 	end     uint64
-	buf     []byte
 	hits    []hit
 	found   int
 	visit   func(*Record, []byte)
@@ -186,25 +185,56 @@ func (s *search) file(ctx context.Context, seg segment) error {
 	return nil
 }
 
-// blocks searches a segment by its index.
+// blocks searches a segment by its index. The next block is read while one is
+// searched.
 func (s *search) blocks(ctx context.Context, f io.ReaderAt, seg segment, x index.Index) error {
-	for i := len(x.Blocks) - 1; i >= 0 && !s.full(); i-- {
-		b := &x.Blocks[i]
-		if !s.may(b) {
-			continue
+	ctx, cancel := context.WithCancel(ctx)
+	free, read := make(chan []byte, 2), make(chan piece)
+	free <- nil
+	free <- nil
+	go func() {
+		defer close(read)
+		for i := len(x.Blocks) - 1; i >= 0; i-- {
+			if !s.may(&x.Blocks[i]) {
+				continue
+			}
+			select {
+			case buf := <-free:
+				buf = slices.Grow(buf[:0], int(x.Blocks[i].Size))[:x.Blocks[i].Size]
+				_, err := f.ReadAt(buf, x.Blocks[i].Offset)
+				select {
+				case read <- piece{buf, err}:
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+	}()
+	defer func() {
+		cancel()
+		for range read { // until the reader is done with the file
 		}
-		s.buf = slices.Grow(s.buf[:0], int(b.Size))[:b.Size]
-		if _, err := f.ReadAt(s.buf, b.Offset); err != nil && !errors.Is(err, io.EOF) {
-			return err
+	}()
+	for p := range read {
+		if s.full() {
+			return nil
 		}
-		if err := s.chunk(s.buf); err != nil {
+		if p.err != nil && !errors.Is(p.err, io.EOF) {
+			return p.err
+		}
+		if err := s.chunk(p.b); err != nil {
 			return fmt.Errorf("journal: %q: %w", seg.path, err)
 		}
+		free <- p.b
 	}
-	return nil
+	return ctx.Err()
+}
+
+type piece struct {
+	b   []byte
+	err error
 }
 
 func (s *search) may(b *index.Block) bool {
