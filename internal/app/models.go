@@ -209,6 +209,7 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 		return agent.Brain{}, fmt.Errorf("no agent %q", id)
 	}
 	c := m.app.posture.config()
+	m.app.secrets.warm(m.app.life, c)
 	refs, err := m.chain(c, a.Models)
 	if err != nil {
 		return agent.Brain{}, err
@@ -238,7 +239,7 @@ func (m *models) Brain(id claw.AgentID) (agent.Brain, error) {
 	one := candidates[0]
 	return agent.Brain{Provider: one.Provider, Ref: one.Ref, Model: one.Model, Spec: one.Spec, Next: candidates[1:], Allow: may,
 		Wrap: func(p model.Provider) model.Provider {
-			return model.Guard{Provider: model.Retry{Provider: timed{p, m.app}, Sleep: sleep, Rand: rand.Float64}, Allow: may}
+			return scrubbed{model.Guard{Provider: model.Retry{Provider: timed{p, m.app}, Sleep: sleep, Rand: rand.Float64}, Allow: may}, m.app.redactor}
 		},
 		MaxContext: a.ContextTokens, Catalog: m.specs}, nil
 }

@@ -30,6 +30,8 @@ type secrets struct {
 	mu    sync.Mutex
 	gen   uint64
 	red   *filter.Redactor
+	// warmed is the configuration whose credentials are all known.
+	warmed *config.Config
 }
 
 // refOf says a configured reference in the vault's words.

@@ -151,6 +151,7 @@ func (s secretNotes) Note(ctx context.Context, by claw.Principal, n gateway.Secr
 	}
 	if n.Generation > 0 {
 		s.app.secrets.floor.set(n.Generation)
+		s.app.secrets.forget()
 	}
 	return nil
 }

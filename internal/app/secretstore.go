@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
 	"github.com/openclaw-go/openclaw/internal/journal"
@@ -118,4 +119,58 @@ func newSecrets(a *App, ask func() (vault.Secret, error)) *secrets {
 	s.floor.app = a
 	s.store = StoreOf(a.paths, a.getenv, ask, s.floor.get)
 	return s
+}
+
+// warm makes every credential of a configuration known, so that each is masked
+// wherever it turns up, used or not. The store is opened only when something
+// refers to it; a program is not started for it. It costs nothing while
+// neither the configuration nor the store has changed.
+func (s *secrets) warm(ctx context.Context, c *config.Config) {
+	s.mu.Lock()
+	done := s.warmed == c
+	s.warmed = c
+	s.mu.Unlock()
+	if done || c == nil {
+		return
+	}
+	c.Literals(func(_ claw.ConfigRef, value string) { s.live.Add(vault.NewSecret([]byte(value))) })
+	res, store := s.app.resolver(c, &s.live), len(c.Secrets.Bindings) > 0
+	refs := c.References()
+	if c.Gateway.Auth.Token.V.Kind == config.NoSecret {
+		refs = append(refs, config.Reference{At: claw.ConfigRef{Pointer: "gateway.auth.token"}, Secret: homeToken})
+	}
+	for _, r := range refs {
+		switch r.Secret.Kind {
+		case config.SecretStore:
+			store = true
+		case config.SecretEnv, config.SecretFile, config.SecretTemplate:
+			if _, err := res.Resolve(ctx, r.At.Pointer, refOf(r.Secret)); err != nil {
+				s.app.log.Warn("a credential has no value", "error", err)
+			}
+		case config.NoSecret, config.SecretLiteral, config.SecretExec:
+		}
+	}
+	if !store {
+		return
+	}
+	l, err := s.store.List()
+	if err != nil {
+		s.app.log.Error("the encrypted store does not open: what refers to it has no value", "error", err)
+		return
+	}
+	for _, i := range l.Secrets {
+		v, err := s.store.Get(i.Name)
+		if err != nil {
+			s.app.log.Error("a stored secret does not open", "error", err)
+			continue
+		}
+		s.live.Add(v)
+	}
+}
+
+// forget has warm look again.
+func (s *secrets) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warmed = nil
 }

@@ -111,7 +111,7 @@ func (s *sessions) Append(key claw.SessionKey, m model.Message, said string) err
 	if said != "" {
 		s.app.desk.Spoke(key)
 	}
-	entry := store.Message{Raw: s.app.redactor().JSON(raw), Said: said}
+	entry := store.Message{Raw: s.app.redactor().JSON(raw), Said: s.app.redactor().Known(said)}
 	if m.Role == model.RoleToolResult {
 		s.mu.Lock()
 		f, ok := s.facts[m.ToolCallID]

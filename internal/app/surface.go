@@ -50,6 +50,7 @@ func (s *surface) Send(ctx context.Context, t gateway.Turn) (gateway.Started, er
 }
 
 func (s *surface) message(t gateway.Turn) inbox.Message {
+	s.app.secrets.warm(s.app.life, s.app.posture.config())
 	m := inbox.Message{Run: t.Run, Principal: t.Principal, Agent: t.Agent, Session: t.Session, Text: t.Message, Labels: t.Labels}
 	if m.Run == "" {
 		m.Run = newRun()
