@@ -69,6 +69,8 @@ func (a *App) take(applied func()) {
 	}
 	if a.posture.now().Generation != before {
 		applied()
+	} else if a.serving.Load() {
+		a.wg.Go(a.channels.reconcile) // where a token is belongs to no rule
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/filter"
 	"github.com/openclaw-go/openclaw/internal/gateway"
 	"github.com/openclaw-go/openclaw/internal/json5"
+	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/store"
 )
 
@@ -161,8 +162,9 @@ func (e *env) pairingApprove(q gateway.Pair, owner, yes bool) error {
 	return nil
 }
 
-// makeOwner adds a sender to commands.ownerAllowFrom. It is the operator's act
-// and nothing else makes an owner (R48).
+// makeOwner adds a sender to commands.ownerAllowFrom, by the operator's word
+// given with this command and by nothing else (R48). What else waits for a word
+// goes on waiting.
 func (e *env) makeOwner(row gateway.PairedRow) error {
 	p, l, err := e.loaded()
 	if err != nil {
@@ -181,7 +183,31 @@ func (e *env) makeOwner(row gateway.PairedRow) error {
 	if err != nil {
 		return err
 	}
-	_, err = configfile.Set(p, configfile.Options{Env: e.lookup}, at, text[:len(text)-2]+"]")
+	if _, err = configfile.Set(p, configfile.Options{Env: e.lookup}, at, text[:len(text)-2]+"]"); err != nil {
+		return err
+	}
+	mine := func(changes []posture.Change) bool { return len(changes) == 1 && changes[0].What == "owner "+entry }
+	if _, held := store.Holder(p.State); held {
+		return e.withGateway(func(ctx context.Context, c *client) error {
+			var pending *app.Proposal
+			if err := c.call(ctx, "config.pending", nil, &pending); err != nil || pending == nil {
+				return err
+			}
+			if !mine(pending.Changes) {
+				e.print.note("the configuration loosens more than this, and waits: openclaw config accept")
+				return nil
+			}
+			return c.call(ctx, "config.accept", map[string]string{"hash": pending.Hash}, nil)
+		})
+	}
+	if _, l, err = e.loaded(); err != nil {
+		return err
+	}
+	changes, err := app.LooserThanSealed(p, l.Config)
+	if err != nil || !mine(changes) {
+		return err
+	}
+	_, err = app.AcceptHere(e.ctx, p, l.Config)
 	return err
 }
 

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"private":  cmdPrivate,
 			"differ":   cmdDiffer,
 			"answers":  cmdAnswers,
+			"telegram": newTelegrams().cmd,
 		},
 	})
 }

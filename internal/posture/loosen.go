@@ -40,6 +40,8 @@ func Loosens(before, next Posture) []Change {
 	d.credentials(before.Credentials, next.Credentials)
 	d.skills(before.Skills, next.Skills)
 	d.bindings(before.Bindings, next.Bindings)
+	d.inbound(before.Inbound, next.Inbound)
+	d.owners(before.Owners, next.Owners)
 	for i := range next.Agents {
 		n := &next.Agents[i]
 		old, known := before.Agent(n.ID)

@@ -58,6 +58,10 @@ type Posture struct {
 	// Bindings are the places where secrets may be put into requests of
 	// programs, which see placeholders only.
 	Bindings []policy.Binding `json:"bindings,omitempty"`
+	// Inbound is who may write through channels, Owners the ids there that
+	// count as the operator, "channel:id".
+	Inbound []Inbound `json:"inbound,omitempty"`
+	Owners  []string  `json:"owners,omitempty"`
 }
 
 // Agent is one agent as it takes effect. The first one answers by default.
@@ -101,6 +105,7 @@ func Of(c *config.Config, w World) Posture {
 		b.separate(p.Agents, i)
 	}
 	p.Bindings = b.bindings()
+	p.Inbound, p.Owners = InboundOf(c), config.Strings(c.Commands.OwnerFrom)
 	p.Notes = b.notes
 	if w.Credentials != nil {
 		p.Credentials = w.Credentials(c)

@@ -67,14 +67,23 @@ var (
 
 // New starts a server; it ends with the test.
 func New(t testing.TB) *Server {
+	s := Start()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Start starts a server that ends with Stop.
+func Start() *Server {
 	s := &Server{byID: map[string]int64{}, nextID: 700000001, nextMsg: 1, wake: make(chan struct{}), faults: map[channeltest.Fault]int{},
 		files: map[string][]byte{}, calls: map[string]int{}, lastBody: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
 	return s
+}
+
+// Stop ends a server, whoever waits for an update.
+func (s *Server) Stop() {
+	s.CloseClientConnections()
+	s.Close()
 }
 
 // Token implements channeltest.Service.
