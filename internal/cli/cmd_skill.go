@@ -27,21 +27,27 @@ func (e *env) cmdSkill() *cobra.Command {
 }
 
 func (e *env) cmdSkillScan() *cobra.Command {
-	var jsonl bool
-	var failOn string
+	var f scanFlags
 	c := &cobra.Command{
-		Use: "scan NAME|PATH… [--jsonl] [--fail-on review|block]", Short: "Say what skills do, ask for and hide",
+		Use: "scan NAME|PATH… [--jsonl|--sarif] [--fail-on review|block]", Short: "Say what skills do, ask for and hide",
 		Long: `Say what skills do, ask for and hide.
 
 A skill is named by its folder, or by its name when it lies where this home
 looks for skills. Every file is looked at; nothing is run. The verdict is pass,
 review (a person should read the places named) or block.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return e.skillScan(args, jsonl, failOn) },
+		RunE: func(_ *cobra.Command, args []string) error { return e.skillScan(args, f) },
 	}
-	c.Flags().BoolVar(&jsonl, "jsonl", false, "one line of JSON a skill")
-	c.Flags().StringVar(&failOn, "fail-on", "", "exit 1 from this verdict on: `review` or block")
+	c.Flags().BoolVar(&f.jsonl, "jsonl", false, "one line of JSON a skill")
+	c.Flags().BoolVar(&f.sarif, "sarif", false, "print SARIF 2.1.0")
+	c.Flags().StringVar(&f.failOn, "fail-on", "", "exit 1 from this verdict on: `review` or block")
+	c.MarkFlagsMutuallyExclusive("jsonl", "sarif")
 	return c
+}
+
+type scanFlags struct {
+	jsonl, sarif bool
+	failOn       string
 }
 
 // scanned is a line of skill scan --jsonl.
@@ -54,16 +60,16 @@ type scannedSkill struct {
 	Error    string              `json:"error,omitempty"`
 }
 
-func (e *env) skillScan(args []string, jsonl bool, failOn string) error {
+func (e *env) skillScan(args []string, fl scanFlags) error {
 	least := skillscan.Pass
-	switch failOn {
+	switch fl.failOn {
 	case "":
 	case "review":
 		least = skillscan.Review
 	case "block":
 		least = skillscan.Block
 	default:
-		return usage("skill scan: --fail-on %q is not one of \"review\", \"block\"", failOn)
+		return usage("skill scan: --fail-on %q is not one of \"review\", \"block\"", fl.failOn)
 	}
 	worst, missing := skillscan.Pass, error(nil)
 	var all []scannedSkill
@@ -71,39 +77,52 @@ func (e *env) skillScan(args []string, jsonl bool, failOn string) error {
 		x := scannedSkill{Path: a, Findings: []skillscan.Finding{}}
 		dir, files, err := e.skillFiles(a)
 		if err != nil {
-			if !jsonl && !e.print.json {
+			if !fl.jsonl && !fl.sarif && !e.print.json {
 				return err
 			}
 			x.Error, missing = err.Error(), err
 		} else {
 			r := skillscan.Scan(files)
 			x.Verdict, x.Findings, x.SHA256 = r.Verdict, r.Findings, r.SHA256
-			if !jsonl {
+			if !fl.jsonl {
 				x.Manifest = &r.Manifest
 			}
 		}
 		worst = min(worst, x.Verdict)
 		switch {
-		case jsonl:
+		case fl.jsonl:
 			if err := e.jsonLine(x); err != nil {
 				return err
 			}
-		case e.print.json:
+		case e.print.json, fl.sarif:
 			all = append(all, x)
 		default:
 			e.showScan(a, dir, x)
 		}
 	}
-	if e.print.json && !jsonl {
-		if err := e.print.value(all); err != nil {
-			return err
-		}
+	if err := e.printScans(all, fl); err != nil {
+		return err
 	}
 	switch {
 	case missing != nil:
 		return missing
-	case failOn != "" && worst <= least:
+	case fl.failOn != "" && worst <= least:
 		return silent(exitFindings)
+	}
+	return nil
+}
+
+// printScans prints what is printed as a whole.
+func (e *env) printScans(all []scannedSkill, f scanFlags) error {
+	switch {
+	case f.sarif:
+		var list []skillscan.Scanned
+		for _, x := range all {
+			list = append(list, skillscan.Scanned{Path: x.Path, Findings: x.Findings})
+		}
+		return e.print.value(skillscan.SARIF(version, list))
+	case e.print.json && !f.jsonl:
+		return e.print.value(all)
 	}
 	return nil
 }
