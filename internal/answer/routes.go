@@ -161,6 +161,9 @@ func (w *World) reaches(a *posture.Agent, h policy.Host) []way {
 		}
 		if network {
 			own := h
+			if !w.opened(h.Name) { // through a tunnel neither method nor path is seen
+				own = policy.Host{Name: h.Name, Port: h.Port, Scheme: "https", CarriesData: true}
+			}
 			c := command(p)
 			c.text += " (the program reaches " + h.Name + " by itself)"
 			if !w.open(&a.Rules.Confinement) {
@@ -282,6 +285,12 @@ func (w *World) shows(c *policy.Confinement, abs string, access cmdline.Access) 
 	return false
 }
 
+// opened reports whether connections to a host are looked into, since a secret
+// is bound to it.
+func (w *World) opened(host string) bool {
+	return slices.ContainsFunc(w.Posture.Bindings, func(b policy.Binding) bool { return b.Host == host })
+}
+
 func beneath(abs, dir string) bool {
 	return dir != "" && (abs == dir || dir == "/" || strings.HasPrefix(abs, strings.TrimSuffix(dir, "/")+"/"))
 }
@@ -341,6 +350,8 @@ func (w *World) judge(a *posture.Agent, at *start, labels claw.Labels, x *way) R
 	if r.Verdict != policy.Deny && x.host != nil {
 		if s := policy.JudgeHost(a.Rules.Egress, x.tool, labels, *x.host); s.Verdict != policy.Allow {
 			return Ruling{Layer: policy.LayerEgress, Rule: "egress.not_while_running", Where: s.Where}
+		} else if s.Rule == policy.RuleAnythingAnywhere && r.Verdict == policy.Allow {
+			r.Layer, r.Rule, r.Where = s.Layer, s.Rule, s.Where
 		}
 	}
 	return r

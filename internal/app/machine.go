@@ -12,6 +12,7 @@ import (
 
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/configfile"
+	"github.com/openclaw-go/openclaw/internal/gateway"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/posture"
 	"github.com/openclaw-go/openclaw/internal/survey"
@@ -122,8 +123,8 @@ func checkCustom(addr netip.Addr, ref string) error {
 	if name != "" {
 		where = "interface " + name + ", which is not WireGuard"
 	}
-	return &HintError{Err: fmt.Errorf("%s: gateway.customBindHost %s is a public address on %s", ref, addr, where),
-		Advice: "bind to the address of a WireGuard interface, or to loopback and come by ssh -L or tailscale serve (docs/network.md)"}
+	return &gateway.StartError{Option: "gateway.customBindHost", Problem: fmt.Sprintf("%s: %s is a public address on %s", ref, addr, where),
+		Hint: "bind to the address of a WireGuard interface, or to loopback and come by ssh -L or tailscale serve (docs/network.md)"}
 }
 
 func carrierNAT() netip.Prefix { return netip.MustParsePrefix("100.64.0.0/10") }

@@ -251,6 +251,19 @@ func exposureChecks() []Check {
 				return &Finding{Severity: claw.Warn, Title: "Every host may be reached", Where: at(a.Rules.Egress.Where), Observed: "allow", Expected: "ask"}
 			})
 		}},
+		{ID: "tools.egress.shared_tunnel", Area: AreaBlast, Severity: claw.Warn, Why: "Strangers have accounts there, and what a program sends through a tunnel cannot be seen: it can send anything to any of them.", Fix: "Name paths in the host's rule and bind a secret to the host, so that its requests are seen; or take class read and web_fetch", Source: "THREATS R10", Run: func(s *Subject) Outcome {
+			return s.perAgent(func(a posture.Agent) *Finding {
+				if a.Rules.Confinement.Network != policy.NetworkProxy || !has(a, "exec") {
+					return nil
+				}
+				for i := range a.Rules.Egress.Hosts {
+					if h := &a.Rules.Egress.Hosts[i]; h.AnythingAnywhere() {
+						return &Finding{Severity: claw.Warn, Title: "Programs can send anything to anybody's account at " + h.Host, Where: at(h.Where), Observed: h.Host}
+					}
+				}
+				return nil
+			})
+		}},
 		{ID: "tools.egress.wide_write", Area: AreaBlast, Severity: claw.Warn, Why: "A wildcard that may be written to is as good as no rule.", Fix: "Name the host and the path", Source: "THREATS R28", Run: func(s *Subject) Outcome {
 			return s.perAgent(func(a posture.Agent) *Finding {
 				for _, h := range a.Rules.Egress.Hosts {

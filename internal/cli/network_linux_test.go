@@ -33,11 +33,12 @@ mount --make-rprivate /
 mkdir "$DIR/etc" "$DIR/home"
 for d in ufw default; do cp -r /etc/$d "$DIR/etc/$d"; mount --bind "$DIR/etc/$d" /etc/$d; done
 mount -t tmpfs -o mode=755 tmpfs /run
+mount -t sysfs sysfs /sys # shows the interfaces of the namespace that it is mounted in
 mount -t tmpfs -o mode=755 tmpfs /usr/local/bin
 ln -s "$SELF" /usr/local/bin/openclaw
 export HOME="$DIR/home" PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ip link set lo up
-openclaw onboard --non-interactive >/dev/null
+openclaw onboard --non-interactive >/dev/null 2>&1
 set +e
 `
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -154,11 +155,11 @@ echo "== record"; openclaw journal export | grep -o 'tailscale serve --bg[^"]*\|
 	want := `== serve
 openclaw: error: tailscale is not installed
 openclaw: hint: https://tailscale.com/download, then: tailscale up
-exit 1
+exit 4
 == status
 openclaw: error: tailscale does not run (NeedsLogin)
 openclaw: hint: tailscale up
-exit 1
+exit 4
 == status
 Tailscale leads nothing to the gateway
 exit 0
@@ -205,18 +206,20 @@ func TestBindToWireGuard(t *testing.T) {
 	out := alone(t, nil, `
 ip tuntap add dev wg0 mode tun; ip addr add 20.30.40.1/24 dev wg0; ip link set wg0 up
 ip link add eth7 type veth peer name there7; ip addr add 20.30.50.1/24 dev eth7; ip addr add 10.9.9.9/24 dev eth7; ip link set eth7 up; ip link set there7 up
-openclaw config set gateway.bind custom >/dev/null 2>&1
+openclaw config set gateway.controlUi.enabled false >/dev/null 2>&1
 for a in 20.30.50.1 20.30.60.1 20.30.40.1 10.9.9.9; do
 	openclaw config set gateway.customBindHost $a >/dev/null 2>&1
+	openclaw config set gateway.bind custom >/dev/null 2>&1
 	echo "== $a"
-	openclaw up --accept > "$DIR/log" 2>&1 & up=$!
+	openclaw up --accept --allow-root > "$DIR/log" 2>&1 & up=$!
 	i=0; while kill -0 $up 2>/dev/null && ! openclaw health >/dev/null 2>&1 && [ $i -lt 200 ]; do i=$((i+1)); sleep 0.05; done
 	ss -Hltn | grep -o '[0-9.]*:8765' | sort
 	openclaw gateway stop >/dev/null 2>&1; wait $up; echo "exit $?"; grep 'error\|hint' "$DIR/log"
 done
+exit 0
 `)
 	for _, want := range []string{
-		"== 20.30.50.1\nexit 3\n", "gateway.customBindHost 20.30.50.1 is a public address on interface eth7, which is not WireGuard\n",
+		"== 20.30.50.1\nexit 3\n", "20.30.50.1 is a public address on interface eth7, which is not WireGuard\n",
 		"== 20.30.60.1\nexit 3\n", "20.30.60.1 is a public address on no interface of this machine\n",
 		"== 20.30.40.1\n127.0.0.1:8765\n20.30.40.1:8765\nexit 0\n", "== 10.9.9.9\n10.9.9.9:8765\n127.0.0.1:8765\nexit 0\n",
 	} {

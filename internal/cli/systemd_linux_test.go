@@ -51,6 +51,7 @@ cp -r "$DIR/units/." /run/systemd/system/
 mount --bind "$DIR/passwd" /etc/passwd
 mount --bind "$DIR/group" /etc/group
 ip link set lo up
+mount --make-rshared / # credentials are mounted for a unit by a child of systemd's
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=other /lib/systemd/systemd --system --unit=test.target --log-level=notice --log-target=console --show-status=0
 `
 
