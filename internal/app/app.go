@@ -87,6 +87,7 @@ type App struct {
 	trusted   string // the bundle that runs with placeholders trust
 	rim       rim
 	runner    sandbox.Runner
+	machine   sandbox.Runner // runner without what is put around a run
 	programs  *gate.Programs
 	sealer    *gate.Sealer
 	jobs      *gate.Background
@@ -212,6 +213,7 @@ func (a *App) build() (err error) {
 	if a.runner, err = a.rim.runner(a); err != nil {
 		return err
 	}
+	a.machine = a.runner
 	a.runner = boundRunner{a.runner, a}
 	a.programs, a.sealer = gate.NewPrograms(), gate.NewSealer(filepath.Join(a.paths.State, "sandboxes", "sealed"), a.runGID)
 	a.jobs = &gate.Background{Now: time.Now}

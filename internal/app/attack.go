@@ -58,7 +58,7 @@ func TestSandbox(ctx context.Context, p configfile.Paths, levels []policy.Level,
 
 // testSandbox makes the attacks by the gateway's own sandbox.
 func (a *App) testSandbox(ctx context.Context, levels []policy.Level) (SandboxTest, error) {
-	return tested(ctx, levels, nil, func(string) (sandbox.Runner, error) { return borrowed{a.runner}, nil })
+	return tested(ctx, levels, nil, func(string) (sandbox.Runner, error) { return borrowed{a.machine}, nil })
 }
 
 // borrowed outlives who uses it.

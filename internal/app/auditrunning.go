@@ -24,6 +24,7 @@ func lookRunning(p configfile.Paths, c *config.Config, s *audit.Snapshot) {
 	}
 	r := &audit.Running{PID: pid}
 	s.Running = r
+	r.Self = lookRestriction(p, pid)
 	if x, ok := survey.ProcessOf(pid); ok {
 		r.Replaced = x.Replaced
 		if len(s.Gateways) == 0 {

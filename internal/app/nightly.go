@@ -83,7 +83,7 @@ func (a *App) AuditNight(now time.Time) (path string, err error) {
 	n := posture.WatchOf(a.posture.config()).Nightly
 	o := AuditOptions{Env: a.lookupEnv, Environ: os.Environ(), Version: a.version, Now: now, Deep: n.Deep,
 		Ask:     func() (string, bool) { return a.posture.notInForce(), true },
-		Sandbox: a.testSandbox, Host: a.runner}
+		Sandbox: a.testSandbox, Host: a.machine}
 	in, err := LookForAudit(a.paths, o)
 	if err != nil {
 		return "", err

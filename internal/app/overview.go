@@ -151,7 +151,7 @@ func (o *overview) inForce(p posture.Posture) []gateway.InForce {
 			egress.Level, egress.Text = gateway.Look, "any public host for agent "+string(a.ID)
 		}
 	}
-	return []gateway.InForce{exec, egress, flow, {Name: "drill", Level: gateway.Unmeasured, Text: "not built yet"}}
+	return []gateway.InForce{exec, egress, flow, o.app.selfInForce(), {Name: "drill", Level: gateway.Unmeasured, Text: "not built yet"}}
 }
 
 // sinceLimit bounds the entries that are counted for "since yesterday".

@@ -21,6 +21,7 @@ import (
 // startFlags are those of every command that starts the gateway.
 type startFlags struct {
 	allowRoot, accept, print bool
+	unrestricted             bool
 	port                     int
 }
 
@@ -28,6 +29,7 @@ func (f *startFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.allowRoot, "allow-root", false, "run although this is root; commands of agents run as an unprivileged uid")
 	c.Flags().BoolVar(&f.accept, "accept", false, "accept a configuration that loosens what was accepted before")
 	c.Flags().BoolVar(&f.print, "print", false, "print a sign-in link although the output is no terminal")
+	c.Flags().BoolVar(&f.unrestricted, "no-self-restriction", false, "keep all rights after the start; the audit reports it")
 	c.Flags().IntVar(&f.port, "port", 0, "listen on this `PORT` this time")
 }
 
@@ -145,11 +147,24 @@ func (e *env) runGateway(p configfile.Paths, f startFlags) error {
 		if r, err := a.Audit(); err == nil {
 			e.print.line("audit        %s   (openclaw security audit)", app.AuditLine(r))
 		}
+		e.restrict(a, f)
 	}
 	if err := a.Serve(e.ctx, ready); err != nil {
 		return startError(err)
 	}
 	return nil
+}
+
+// restrict has the gateway give up what it does not need. It goes on without,
+// which status and audit say.
+func (e *env) restrict(a *app.App, f startFlags) {
+	give := a.RestrictSelf
+	if f.unrestricted {
+		give = func() error { return a.LeaveUnrestricted("started with --no-self-restriction") }
+	}
+	if err := give(); err != nil {
+		e.print.note("the gateway has not restricted itself: %v", err)
+	}
 }
 
 // warnings prints what a person should know of the configuration.
