@@ -163,6 +163,7 @@ func (a *App) emit(e agent.Event) {
 	if e.Kind == agent.KindOutcome && e.Outcome != nil {
 		a.sessions.remember(outcomeFacts(gateway.ToolFacts{Call: e.Call.ID, Tool: e.Call.Tool}, *e.Outcome))
 	}
+	a.logTurn(e)
 	a.surface.emit(e)
 	a.channels.emit(e)
 }

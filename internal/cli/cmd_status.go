@@ -103,19 +103,3 @@ func (e *env) cmdHealth() *cobra.Command {
 	c.Flags().IntVar(&timeout, "timeout", 10000, "give up after this many `milliseconds`")
 	return c
 }
-
-func (e *env) cmdLogs() *cobra.Command {
-	var follow bool
-	var limit int
-	c := &cobra.Command{Use: "logs", Short: "Show the gateway's log", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		p, err := e.paths()
-		if err != nil {
-			return usage("%w", err)
-		}
-		t := tailer{path: e.logPath(p), out: e.print, limit: limit}
-		return t.run(e.ctx, follow)
-	}}
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with every new line until interrupted")
-	c.Flags().IntVarP(&limit, "limit", "n", 200, "at most this many lines at first")
-	return c
-}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,14 +26,15 @@ func (e *env) logPath(p configfile.Paths) string {
 	return app.LogFile(p, l.Config)
 }
 
-// tailer prints the end of a file and, when asked, what is added to it.
+// tailer prints the end of a log and, when asked, what is added to it.
 type tailer struct {
-	path  string
-	out   *printer
-	limit int
+	path   string
+	limit  int
+	filter logFilter
+	show   func(line []byte, object map[string]any)
 }
 
-// tailBytes bounds what is read to find the last lines.
+// tailBytes bounds what is read to find the last lines, and at one look.
 const tailBytes = 4 << 20
 
 // pollLog is how often a followed log is looked at.
@@ -68,7 +70,24 @@ func (t tailer) run(ctx context.Context, follow bool) error {
 	}
 }
 
-// last prints the last lines and returns the file's size.
+// line prints one line if it is asked for.
+func (t tailer) line(l []byte) bool {
+	l = bytes.TrimRight(l, "\n")
+	if len(l) == 0 {
+		return false
+	}
+	var m map[string]any
+	if json.Unmarshal(l, &m) != nil {
+		m = nil
+	}
+	if !t.filter.match(m) {
+		return false
+	}
+	t.show(l, m)
+	return true
+}
+
+// last prints the last lines and returns where it has read to.
 func (t tailer) last(f *os.File) (int64, error) {
 	st, err := f.Stat()
 	if err != nil {
@@ -79,20 +98,29 @@ func (t tailer) last(f *os.File) (int64, error) {
 	if _, err := f.ReadAt(b, from); err != nil && err != io.EOF {
 		return 0, err
 	}
-	lines := bytes.SplitAfter(b, []byte("\n"))
-	if len(lines) > 0 && len(lines[len(lines)-1]) == 0 {
-		lines = lines[:len(lines)-1]
+	end := bytes.LastIndexByte(b, '\n') + 1 // the rest is being written
+	lines := bytes.SplitAfter(b[:end], []byte("\n"))
+	if from > 0 && len(lines) > 0 {
+		lines = lines[1:] // its beginning was not read
 	}
-	if len(lines) > t.limit {
-		lines = lines[len(lines)-t.limit:]
-	}
+	var kept [][]byte
 	for _, l := range lines {
-		t.out.text(string(l))
+		var m map[string]any
+		if json.Unmarshal(l, &m) != nil {
+			m = nil
+		}
+		if len(bytes.TrimSpace(l)) > 0 && t.filter.match(m) {
+			kept = append(kept, l)
+		}
 	}
-	return st.Size(), nil
+	for _, l := range kept[max(len(kept)-max(t.limit, 0), 0):] {
+		t.line(l)
+	}
+	return from + int64(end), nil
 }
 
-// more prints what came after offset; a file that shrank was rotated.
+// more prints what came after offset; a file that shrank was rotated, and its
+// rest lies beside it.
 func (t tailer) more(offset int64) (int64, error) {
 	f, err := os.Open(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -101,21 +129,34 @@ func (t tailer) more(offset int64) (int64, error) {
 	if err != nil {
 		return offset, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	st, err := f.Stat()
 	if err != nil {
 		return offset, err
 	}
 	if st.Size() < offset {
+		if old, err := os.Open(t.path + ".1"); err == nil {
+			_, _ = t.from(old, offset) // what of it cannot be read was there before
+			_ = old.Close()
+		}
 		offset = 0
 	}
-	b, err := io.ReadAll(io.LimitReader(io.NewSectionReader(f, offset, st.Size()-offset), tailBytes))
+	return t.from(f, offset)
+}
+
+// from prints the whole lines from offset on and returns where they end. A
+// line that is longer than one look is passed over.
+func (t tailer) from(f *os.File, offset int64) (int64, error) {
+	b, err := io.ReadAll(io.NewSectionReader(f, offset, tailBytes))
 	if err != nil {
 		return offset, err
 	}
-	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
-		t.out.text(string(b[:i+1]))
-		offset += int64(i) + 1
+	end := bytes.LastIndexByte(b, '\n') + 1
+	if end == 0 && len(b) == tailBytes {
+		return offset + tailBytes, nil
 	}
-	return offset, nil
+	for _, l := range bytes.SplitAfter(b[:end], []byte("\n")) {
+		t.line(l)
+	}
+	return offset + int64(end), nil
 }
