@@ -88,19 +88,31 @@ func (r *Runner) keep(ws, at string, dir bool, list *mounts) (placed []string, e
 		case st.Mode()&fs.ModeSymlink != 0:
 			return placed, &MountError{step, "it is a link; commands that may write the workspace cannot be kept from what it steers"}
 		case i < len(rel)-1:
+			// A folder on the way is mounted onto itself: it can be written and
+			// neither renamed nor replaced.
+			if err := r.hold(step, true, list); err != nil {
+				return placed, err
+			}
 			continue
 		}
-		if slices.ContainsFunc(*list, func(m mount) bool { return m.target == at }) {
-			return placed, nil
-		}
-		m, err := r.judge(at, at, false, asOwner, "")
-		if err != nil {
-			return placed, err
-		}
-		*list = append(*list, m)
-		return placed, nil
+		return placed, r.hold(at, false, list)
 	}
 	return placed, nil
+}
+
+// hold mounts a path of the workspace onto itself.
+func (r *Runner) hold(at string, write bool, list *mounts) error {
+	for i := range *list {
+		if m := &(*list)[i]; m.target == at {
+			m.write = m.write && write
+			return nil
+		}
+	}
+	m, err := r.judge(at, at, write, asOwner, "")
+	if err == nil {
+		*list = append(*list, m)
+	}
+	return err
 }
 
 // place makes an empty placeholder beneath the workspace, through no link.

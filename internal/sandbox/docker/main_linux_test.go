@@ -9,9 +9,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/openclaw-go/openclaw/internal/sandbox/attack"
+	"github.com/openclaw-go/openclaw/internal/sandbox/linux"
 )
 
 func TestMain(m *testing.M) {
+	linux.MaybeStage()
+	attack.MaybeInside()
 	code := m.Run()
 	real.stop()
 	os.Exit(code)

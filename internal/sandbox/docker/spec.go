@@ -91,6 +91,9 @@ func (r *Runner) spec(conf policy.Confinement, list mounts) created {
 	if l.Processes > 0 {
 		h.PidsLimit = min(h.PidsLimit, int64(l.Processes)+supervisorThreads)
 	}
+	if l.CPUPercent > 0 {
+		h.NanoCpus = min(h.NanoCpus, int64(l.CPUPercent)*1e7)
+	}
 	h.Ulimits = []ulimit{{"core", 0, 0}, {"nofile", openFiles(l), openFiles(l)}}
 	if l.FileBytes > 0 {
 		h.Ulimits = append(h.Ulimits, ulimit{"fsize", l.FileBytes, l.FileBytes})
@@ -100,7 +103,7 @@ func (r *Runner) spec(conf policy.Confinement, list mounts) created {
 		size = defaultTmpBytes
 	}
 	for _, t := range append(slices.Clone(c.Tmpfs), homeDir) {
-		h.Tmpfs[t] = fmt.Sprintf("rw,nosuid,nodev,size=%d,mode=0700,uid=%d,gid=%d", size, uid, gid)
+		h.Tmpfs[t] = fmt.Sprintf("rw,nosuid,nodev,size=%d,nr_inodes=%d,mode=0700,uid=%d,gid=%d", size, max(1024, size/(16<<10)), uid, gid)
 	}
 	for _, m := range list {
 		b := bound{Type: "bind", Source: m.source, Target: m.target, ReadOnly: !m.write}
