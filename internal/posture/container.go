@@ -271,3 +271,26 @@ func whereOf(c policy.Confinement) claw.ConfigRef {
 	}
 	return c.Container.Where
 }
+
+// containerLines say how a container is made; no lines without one.
+func containerLines(c *policy.Container) []ProfileLine {
+	if c == nil {
+		return nil
+	}
+	from := orDefault(c.Where, "agents.defaults.sandbox")
+	out := []ProfileLine{{"sessions in a container", c.Sessions.String(), from}, {"level in a container", c.Level.String(), from}, {"image", c.Image, from},
+		{"workspace in a container", c.Access.String(), from}, {"private folder", c.Scope.String() + ", at " + c.Workdir, from},
+		{"memory of a container", strconv.FormatInt(c.Memory>>20, 10) + " MiB", from}, {"processes of a container", strconv.FormatInt(c.Pids, 10), from},
+		{"network of a container", "none", "built in: it would go past the egress proxy"}}
+	for _, b := range c.Binds {
+		mode := "read-only"
+		if b.Write {
+			mode = "writable"
+		}
+		out = append(out, ProfileLine{"bind", b.Source + " at " + b.Target + ", " + mode, from})
+	}
+	if c.Refused != "" {
+		out = append(out, ProfileLine{"refused", c.Refused, from})
+	}
+	return out
+}

@@ -61,6 +61,7 @@ func Explain(c *config.Config, w World, id claw.AgentID) (lines []ProfileLine, o
 	for _, p := range slices.Concat(a.Rules.Files.Deny, a.Rules.Files.Always) {
 		add("hidden", p.Pattern, orDefault(p.Where, "built in: nothing of an agent's touches it"))
 	}
+	lines = append(lines, containerLines(conf.Container)...)
 	return append(lines, limitLines(conf.Limits, blocks)...), true
 }
 
