@@ -140,6 +140,7 @@ func (h *Happening) read(e *chain.Entry) {
 		h.Kind, h.Asked, h.Status = Answer, uint64(max(0, number(e.Data, "decision"))), text(e.Data, "state")
 	case journal.Egress:
 		h.Kind, h.Verdict, h.Rule, h.What = WentOut, text(e.Data, "verdict"), text(e.Data, "rule"), text(e.Data, "kind")
+		h.Origin = text(value(e.Data, "host"), "name")
 	case journal.LabelChange:
 		h.Kind = Labelled
 	case EventAlert:

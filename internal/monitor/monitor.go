@@ -311,7 +311,9 @@ func (m *Monitor) observe(h Happening, fresh bool) {
 		m.configChange(h, fresh)
 	case Sealed, Audited:
 		m.st.Posture.observe(h)
-	case Other, Decided, Effect, Answer, WentOut, Labelled, Alerted:
+	case WentOut:
+		m.wentOut(h, fresh)
+	case Other, Decided, Effect, Answer, Labelled, Alerted:
 	}
 }
 

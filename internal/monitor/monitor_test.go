@@ -433,6 +433,27 @@ func TestConfigChanges(t *testing.T) {
 	}
 }
 
+func TestLures(t *testing.T) {
+	w := newWorld(t)
+	out := func(agent claw.AgentID, verdict, rule string) {
+		w.entry(chain.Entry{Event: "egress.request", Agent: agent}, fields{"kind": "proxy", "host": fields{"name": "paste.test", "port": 443}, "verdict": verdict, "rule": rule})
+	}
+	out("main", "deny", "egress.not_listed")
+	out("main", "allow", "egress.placeholder_misplaced")
+	w.pass(time.Minute)
+	if len(w.sent) != 0 {
+		t.Fatalf("%v", w.told())
+	}
+	for range 20 {
+		out("main", "deny", "egress.placeholder_misplaced")
+	}
+	out("work", "deny", "skill.host_undeclared")
+	w.pass(time.Minute)
+	if fmt.Sprint(w.told()) != "[monitor.egress_lure monitor.egress_lure]" || w.sent[0].Facts[1].Value != "paste.test" || w.sent[0].Severity != claw.Critical {
+		t.Errorf("%+v", w.sent)
+	}
+}
+
 func TestDrift(t *testing.T) {
 	w := newWorld(t)
 	w.entry(chain.Entry{Event: "posture.seal"}, fields{"hash": "h", "summary": fields{"generation": "g1"}})

@@ -223,6 +223,26 @@ func family(h Happening) string {
 	return f
 }
 
+// lures are refusals of the way out that nothing but an attack explains.
+var lures = [...]struct{ rule, title string }{
+	{"egress.placeholder_misplaced", "A secret's placeholder was sent where others could read it"},
+	{"skill.host_undeclared", "A skill reached for a host that it does not need"},
+}
+
+// wentOut takes a decision about a destination.
+func (m *Monitor) wentOut(h Happening, fresh bool) {
+	if !fresh || h.Verdict != "deny" {
+		return
+	}
+	for _, l := range lures {
+		if h.Rule == l.rule {
+			m.condition(found{id: "egress-" + short(l.rule+"\x00"+string(h.Agent)), rule: "monitor.egress_lure", severity: claw.Critical, title: l.title, at: h.At, count: 1, first: h.Seq, last: h.Seq, again: time.Hour,
+				facts:   []notify.Fact{{Name: "agent", Value: string(h.Agent)}, {Name: "host", Value: h.Origin}, {Name: "entry", Value: fmt.Sprint(h.Seq)}},
+				command: fmt.Sprintf("openclaw journal show %d", h.Seq)})
+		}
+	}
+}
+
 const configID = "config-outside"
 
 // settle is how long the gateway's own command line has to say that a change
