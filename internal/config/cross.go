@@ -19,6 +19,10 @@ func (r *reader) cross(c *Config) {
 	r.crossNames(c)
 	r.crossBind(&c.Gateway)
 	r.crossLoops(c)
+	// What the audit says of it stays true of the value, so it stays set.
+	if e := &c.Logging.Audit.Enabled; e.Set && !e.V && !r.in.Foreign {
+		r.add(Problem{Severity: Error, Code: CodeValue, Where: e.Ref, Found: "false", Expected: "true: this gateway does nothing that it does not record"})
+	}
 	for _, at := range []*Value[string]{&c.Security.Nightly.At, &c.Monitor.QuietHours.From, &c.Monitor.QuietHours.To} {
 		if at.Set && !isClock(at.V) {
 			r.bad(&at.Origin, quote(at.V), `a time of day such as "03:00"`)

@@ -40,6 +40,7 @@ func TestProblems(t *testing.T) {
 		{`{gateway:{bnd:"lan"}}`, "c:1:11 gateway.bnd", Error, CodeUnknown, "bind"},
 		{`{gateway:{auth:{mod:"token"}}}`, "c:1:17 gateway.auth.mod", Error, CodeUnknown, "mode"},
 		{`{gateway:{auth:{Token:"x"}}}`, "c:1:17 gateway.auth.Token", Error, CodeUnknown, "token"},
+		{`{logging:{audit:{enabled:false}}}`, "c:1:26 logging.audit.enabled", Error, CodeValue, ""},
 		{`{tools:{denny:["exec"]}}`, "c:1:9 tools.denny", Error, CodeUnknown, "deny"},
 		{`{tools:{alow:[]}}`, "c:1:9 tools.alow", Error, CodeUnknown, "allow"},
 		{`{tools:{exec:{secuirty:"deny"}}}`, "c:1:15 tools.exec.secuirty", Error, CodeUnknown, "security"},
