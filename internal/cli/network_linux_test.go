@@ -228,3 +228,36 @@ exit 0
 		}
 	}
 }
+
+// TestR32SameUser: another process of the gateway's own user reads neither its
+// memory nor its environment, and a crash leaves no copy; it still starts
+// confined commands.
+func TestR32SameUser(t *testing.T) {
+	out := alone(t, nil, `
+mkdir "$DIR/user"; chown 61234:61234 "$DIR/user"; chmod 755 "$DIR" "$(dirname "$DIR")"
+as() { setpriv --reuid 61234 --regid 61234 --clear-groups env HOME="$DIR/user" "$@"; }
+cp "$SELF" /usr/local/bin/own; rm /usr/local/bin/openclaw; mv /usr/local/bin/own /usr/local/bin/openclaw
+THE_KEY=a-value-in-the-environment as openclaw up > "$DIR/log" 2>&1 & up=$!
+i=0; while ! as openclaw health >/dev/null 2>&1 && [ $i -lt 200 ]; do i=$((i+1)); sleep 0.05; done
+pid=$(as openclaw gateway status | grep -o 'process [0-9]*' | grep -o '[0-9]*')
+echo "uid $(stat -c %u /proc/$pid) $(grep -c . /proc/$pid/comm)"
+tr '\0' '\n' < /proc/$pid/environ | grep -c a-value-in-the-environment
+for f in environ mem maps auxv stack syscall; do as cat /proc/$pid/$f >/dev/null 2>&1 && echo "$f: read" || echo "$f: refused"; done
+as ls /proc/$pid/fd >/dev/null 2>&1 && echo "fd: read" || echo "fd: refused"
+as /usr/bin/python3 -c '
+import ctypes, sys
+l = ctypes.CDLL(None, use_errno=True)
+print("attach:", "done" if l.ptrace(16, int(sys.argv[1]), 0, 0) == 0 else "refused")' $pid
+grep 'Max core' /proc/$pid/limits
+as openclaw sandbox run --level isolated -- echo ran inside
+as openclaw gateway stop; exit 0
+`)
+	for _, want := range []string{"\n1\n", "environ: refused\n", "mem: refused\n", "maps: refused\n", "auxv: refused\n", "fd: refused\n", "attach: refused\n", "ran inside\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	if !strings.Contains(strings.Join(strings.Fields(out), " "), "Max core file size 0 0") {
+		t.Errorf("a crash leaves a copy:\n%s", out)
+	}
+}
