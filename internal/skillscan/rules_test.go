@@ -106,6 +106,7 @@ func TestFiles(t *testing.T) {
 func TestRuleDocs(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The %d rules of the skill scan\n\nGenerated from the table: `go test ./internal/skillscan -run TestRuleDocs -update`.\nA critical finding blocks, a warn asks for a person's review, an info is for who reads.\n", len(Rules()))
+	b.WriteString(guideTable())
 	area := ""
 	for _, r := range Rules() {
 		if a, _, _ := strings.Cut(r.ID, "."); a != area {
