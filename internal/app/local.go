@@ -29,6 +29,21 @@ func (a *App) Turn(ctx context.Context, m inbox.Message) (agent.Result, error) {
 	return a.engine.Wait(context.WithoutCancel(ctx), run)
 }
 
+// TokenPlace says where the gateway's token is.
+func TokenPlace(p configfile.Paths, env func(string) (string, bool)) string {
+	ref := homeToken
+	if l, err := configfile.Load(p, configfile.Options{Env: env}); err == nil && l.Config.Gateway.Auth.Token.Set {
+		ref = l.Config.Gateway.Auth.Token.V
+	}
+	switch {
+	case ref.Kind == config.SecretStore:
+		return "in the encrypted store as " + ref.ID
+	case ref.Kind == config.SecretFile && ref.Provider == vault.DefaultProvider:
+		return "in " + p.Short(p.Secrets) + " at " + ref.ID
+	}
+	return "where gateway.auth.token says: " + ref.String()
+}
+
 // RevealToken reads the gateway's token for the operator. The caller has had
 // the running gateway record it; without one it is recorded here first.
 func RevealToken(ctx context.Context, p configfile.Paths, getenv func(string) string, ask func() (vault.Secret, error)) (string, error) {

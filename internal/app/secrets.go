@@ -32,6 +32,7 @@ type secrets struct {
 	red   *filter.Redactor
 	// warmed is the configuration whose credentials are all known.
 	warmed *config.Config
+	exec   answers
 }
 
 // refOf says a configured reference in the vault's words.
@@ -58,11 +59,19 @@ func refOf(s config.SecretRef) vault.Ref {
 
 // resolver for one configuration.
 func (a *App) resolver(c *config.Config, live *vault.Live) *vault.Resolver {
-	return newResolver(a.paths, a.lookupEnv, c, a.secrets.store, live)
+	o := vault.Options{Env: a.lookupEnv, Store: a.secrets.store, Live: live}
+	if a.machine != nil && a.journal != nil {
+		o.Starter = secretPrograms{a}
+	}
+	return resolverWith(a.paths, c, o)
 }
 
 func newResolver(paths configfile.Paths, env func(string) (string, bool), c *config.Config, store *vault.Store, live *vault.Live) *vault.Resolver {
-	o := vault.Options{Env: env, Credentials: paths.Credentials, Store: store, Live: live}
+	return resolverWith(paths, c, vault.Options{Env: env, Store: store, Live: live})
+}
+
+func resolverWith(paths configfile.Paths, c *config.Config, o vault.Options) *vault.Resolver {
+	o.Credentials = paths.Credentials
 	named := false
 	for _, e := range c.Secrets.Providers {
 		p := &e.V
@@ -70,12 +79,28 @@ func newResolver(paths configfile.Paths, env func(string) (string, bool), c *con
 		o.Providers = append(o.Providers, vault.Provider{Name: e.Key, Source: vault.Source(p.Source.V), Path: paths.Expand(p.Path.V), Mode: vault.FileMode(p.Mode.V),
 			MaxBytes: int64(p.MaxBytes.V), Timeout: time.Duration(p.Timeout.V), Allowlist: allowlist(p.Allowlist), Command: p.Command.V, Args: config.Strings(p.Args),
 			PassEnv: config.Strings(p.PassEnv), TrustedDirs: config.Strings(p.TrustedDirs), AllowSymlinkCommand: p.AllowSymlink.Or(false),
-			PlainOutput: !p.JSONOnly.Or(true), NoOutputTimeout: time.Duration(p.NoOutput.V), MaxOutputBytes: int64(p.MaxOutput.V)})
+			Env: setVariables(p.Env, o.Env), PlainOutput: !p.JSONOnly.Or(true), NoOutputTimeout: time.Duration(p.NoOutput.V), MaxOutputBytes: int64(p.MaxOutput.V)})
 	}
 	if !named {
 		o.Providers = append(o.Providers, vault.Provider{Name: vault.DefaultProvider, Source: vault.SourceFile, Path: paths.Secrets, Mode: vault.ModeJSON})
 	}
 	return vault.New(o)
+}
+
+// setVariables are the variables that a provider's program gets, as the
+// configuration writes them or from the environment.
+func setVariables(set config.Map[config.Value[config.SecretRef]], env func(string) (string, bool)) map[string]string {
+	out := map[string]string{}
+	for _, e := range set {
+		if e.V.V.Kind == config.SecretEnv && env != nil {
+			if v, ok := env(e.V.V.ID); ok {
+				out[e.Key] = v
+			}
+			continue
+		}
+		e.V.V.Use(func(b []byte) { out[e.Key] = string(b) })
+	}
+	return out
 }
 
 // allowlist keeps "not set" (every name) apart from "set and empty" (none).
@@ -88,7 +113,13 @@ func allowlist(l config.List) []string {
 
 // resolve gives a secret's value, under the configuration in force.
 func (s *secrets) resolve(ctx context.Context, key string, ref config.SecretRef) (vault.Secret, error) {
-	return s.app.resolver(s.app.posture.config(), &s.live).Resolve(ctx, key, refOf(ref))
+	ask := func() (vault.Secret, error) {
+		return s.app.resolver(s.app.posture.config(), &s.live).Resolve(ctx, key, refOf(ref))
+	}
+	if ref.Kind == config.SecretExec {
+		return s.exec.get(ref.String(), time.Now(), ask)
+	}
+	return ask()
 }
 
 // key lends a model's credential for each request anew; its use is recorded

@@ -488,21 +488,13 @@ func (d SecretDesk) Undo(ctx context.Context, id string) ([]string, error) {
 		if u, err = e.Undo(id); err != nil {
 			return err
 		}
-		for _, k := range u.Kept {
-			now, err := atomicfile.Read(k.Path, maxPlainFile)
-			if err != nil {
-				return fmt.Errorf("%s: %w", d.Paths.Short(k.Path), err)
+		for _, n := range u.Secrets {
+			if i, ok := e.Info(n); ok && !i.Changed.Equal(u.Made) {
+				return &HintError{Err: fmt.Errorf("%s was replaced since: undo would bring its old value back", n), Advice: "openclaw secrets rm " + n + " first, when the old value is good still"}
 			}
-			switch hashText(now) {
-			case hashText(k.Content): // put back already
-			case k.Now:
-				if err := d.replace(k.Path, k.Mode, now, k.Content); err != nil {
-					return fmt.Errorf("%s: %w", d.Paths.Short(k.Path), err)
-				}
-			default:
-				return fmt.Errorf("%s was changed since; nothing is put over it", d.Paths.Short(k.Path))
-			}
-			back = append(back, d.Paths.Short(k.Path))
+		}
+		if back, err = d.putBack(u.Kept); err != nil {
+			return err
 		}
 		for _, n := range u.Secrets {
 			if e.Has(n) {
@@ -518,6 +510,27 @@ func (d SecretDesk) Undo(ctx context.Context, id string) ([]string, error) {
 		return back, err
 	}
 	return back, d.dropConfigCopy(u)
+}
+
+// putBack writes kept files over what the move left there. All are looked at
+// before one is written.
+func (d SecretDesk) putBack(kept []vault.Kept) (back []string, err error) {
+	left := make([][]byte, len(kept))
+	for i, k := range kept {
+		if left[i], err = atomicfile.Read(k.Path, maxPlainFile); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Paths.Short(k.Path), err)
+		}
+		if h := hashText(left[i]); h != k.Now && h != hashText(k.Content) {
+			return nil, fmt.Errorf("%s was changed since; nothing is put over it", d.Paths.Short(k.Path))
+		}
+	}
+	for i, k := range kept {
+		if err := d.replace(k.Path, k.Mode, left[i], k.Content); err != nil {
+			return back, fmt.Errorf("%s: %w", d.Paths.Short(k.Path), err)
+		}
+		back = append(back, d.Paths.Short(k.Path))
+	}
+	return back, nil
 }
 
 // undo looks whether there is something to undo, before anything is recorded.

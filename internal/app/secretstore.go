@@ -133,6 +133,7 @@ func (s *secrets) warm(ctx context.Context, c *config.Config) {
 	if done || c == nil {
 		return
 	}
+	s.exec.forget()
 	c.Literals(func(_ claw.ConfigRef, value string) { s.live.Add(vault.NewSecret([]byte(value))) })
 	res, store := s.app.resolver(c, &s.live), len(c.Secrets.Bindings) > 0
 	refs := c.References()
@@ -173,4 +174,5 @@ func (s *secrets) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.warmed = nil
+	s.exec.forget()
 }

@@ -236,8 +236,9 @@ func (e *env) cmdGatewayUninstall() *cobra.Command {
 	}}
 }
 
-// unitText is a hardened user unit. User namespaces stay allowed: the sandbox
-// of agents' commands is made of them.
+// unitText is a hardened user unit: what a user's own manager can hold without
+// privileges. User namespaces stay allowed, since the sandbox of agents'
+// commands is made of them. deploy/systemd has a system unit that holds more.
 func unitText(self string, p configfile.Paths) string {
 	env := unitQuote("OPENCLAW_STATE_DIR=" + p.State)
 	return `[Unit]
@@ -250,6 +251,10 @@ Environment=` + env + `
 Restart=on-failure
 RestartSec=2
 NoNewPrivileges=yes
+LockPersonality=yes
+RestrictRealtime=yes
+SystemCallArchitectures=native
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LimitCORE=0
 UMask=0077
 TimeoutStopSec=20
@@ -298,7 +303,7 @@ func (e *env) cmdGatewayToken() *cobra.Command {
 				return e.rotateToken(d)
 			}
 			if !reveal {
-				e.print.line("the token is in %s at /gateway/token; openclaw gateway token --reveal prints it", p.Short(p.Secrets))
+				e.print.line("the token is %s; openclaw gateway token --reveal prints it", app.TokenPlace(p, e.lookup))
 				return nil
 			}
 			if _, held := store.Holder(p.State); held {

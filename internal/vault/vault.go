@@ -307,6 +307,16 @@ func (e *Edit) Has(name string) bool {
 	return slices.ContainsFunc(e.opened.doc.Secrets, func(x sealedEntry) bool { return x.Name == name })
 }
 
+// Info tells of one without its value; ok is false when there is none.
+func (e *Edit) Info(name string) (i Info, ok bool) {
+	for _, x := range e.opened.doc.Secrets {
+		if x.Name == name {
+			return Info{x.Name, x.Made, x.Changed, x.Weak}, true
+		}
+	}
+	return Info{}, false
+}
+
 // Get reads one as it is before the change.
 func (e *Edit) Get(name string) (Secret, error) { return e.opened.get(name) }
 
