@@ -101,7 +101,7 @@ func (e *env) root() *cobra.Command {
 	root.AddCommand(
 		e.cmdUp(), e.cmdOnboard(), e.cmdMigrate(), e.cmdGateway(), e.cmdDashboard(),
 		e.cmdAgent(), e.cmdApprovals(), e.cmdSessions(), e.cmdJournal(), e.cmdPolicy(),
-		e.cmdConfig(), e.cmdSandbox(), e.cmdEgress(), e.cmdFilter(), e.cmdSecurity(), e.cmdSecrets(), e.cmdSkill(),
+		e.cmdConfig(), e.cmdSandbox(), e.cmdEgress(), e.cmdFilter(), e.cmdSecurity(), e.cmdHarden(), e.cmdSecrets(), e.cmdSkill(),
 		e.cmdPairing(), e.cmdChannels(), e.cmdMessage(), e.cmdStatus(), e.cmdMonitor(), e.cmdNotify(), e.cmdUsage(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
 	)
 	closeGroups(root)
