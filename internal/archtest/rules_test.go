@@ -51,6 +51,7 @@ var rules = map[string]rule{
 	"egress":                {ring: 1, may: []string{"policy", "egress/page"}},
 	"egress/page":           {ring: 1},
 	"vault":                 {ring: 1, may: []string{"atomicfile"}},
+	"vault/plain":           {ring: 0, may: []string{"json5"}},
 	"files":                 {ring: 1, may: []string{"policy"}},
 	"journal":               {ring: 1, may: []string{"chain", "atomicfile", "journal/index", "journal/ocsf"}},
 	"journal/index":         {ring: 0, may: []string{"chain"}},
