@@ -145,6 +145,9 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 		redact := a.redactor
 		o.Log.redact.Store(&redact)
 	}
+	if err := closeMemory(); err != nil {
+		return nil, err
+	}
 	a.life, a.end = context.WithCancel(context.Background())
 	a.posture, a.secrets, a.models = &holder{app: a}, newSecrets(a, o.Passphrase), &models{app: a}
 	defer func() {
