@@ -2,7 +2,10 @@ package cli_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
+	"runtime/debug"
+	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -40,6 +43,13 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ACCEPT_UP", "echo $$ >up.pid; exec openclaw up --allow-root --accept >up.out 2>up.err")
 			e.Setenv("TERM_UP", "kill -TERM $(cat up.pid) && rm up.out")
 			return os.MkdirAll(e.WorkDir+"/home", 0o700)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "cgo" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			b, ok := debug.ReadBuildInfo()
+			return ok && slices.Contains(b.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"}), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor":  cmdWaitFor,
