@@ -1,8 +1,6 @@
 package app
 
 import (
-	"slices"
-
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/inbox"
@@ -120,13 +118,3 @@ func settingsOf(cfg *config.Config, id lineID) config.Channel {
 func sameID(ch claw.ChannelID, entry, id string) bool { return admission.SameID(ch, entry, id) }
 
 func normalID(ch claw.ChannelID, id string) string { return admission.Normal(ch, id) }
-
-// noOwner lists the channels that run and have no owner.
-func (c *channels) noOwner() (out []claw.ChannelID) {
-	for _, id := range c.configured() {
-		if d, ok := c.door(id.channel, id.account); ok && len(d.Owners) == 0 && !slices.Contains(out, id.channel) {
-			out = append(out, id.channel)
-		}
-	}
-	return out
-}

@@ -263,19 +263,20 @@ func (r *Reception) admit(ctx context.Context, v visit) (bool, error) {
 	if c, ok := readCommand(m.Text); ok && v.ruling.Standing == claw.Owner {
 		return r.command(ctx, v, c)
 	}
-	msg, notes, err := r.message(ctx, v)
+	msg, err := r.message(ctx, v)
 	if err != nil {
 		return false, err
 	}
 	_, _, err = r.opt.Inbox.Receive(ctx, msg)
+	why := ""
 	switch {
 	case err == nil:
 		r.count(func(c *Counts) { c.Admitted++ })
 		return true, nil
 	case errors.Is(err, agent.ErrQueueFull):
-		notes = "Too many messages wait here already. This one was not read."
+		why = "Too many messages wait here already. This one was not read."
 	case errors.Is(err, ErrText), errors.Is(err, ErrAttachment):
-		notes = "This message was not read: it is empty, too long, or holds a file that is not read here."
+		why = "This message was not read: it is empty, too long, or holds a file that is not read here."
 	case errors.Is(err, ErrClosed), errors.Is(err, ErrNoAgent):
 		return false, r.refused(ctx, *m, "surface.closed")
 	case errors.Is(err, ErrKey), errors.Is(err, ErrSender):
@@ -283,7 +284,7 @@ func (r *Reception) admit(ctx context.Context, v visit) (bool, error) {
 	default:
 		return false, err
 	}
-	r.opt.Say(*m, notes)
+	r.opt.Say(*m, why)
 	return true, nil
 }
 
@@ -293,7 +294,7 @@ func (r *Reception) groupKey(m channel.Message) string {
 
 // message puts a visit into the words of the inbox: what the sender typed is
 // the text, everything else is quoted.
-func (r *Reception) message(ctx context.Context, v visit) (Message, string, error) {
+func (r *Reception) message(ctx context.Context, v visit) (Message, error) {
 	m := &v.message
 	out := Message{Run: r.opt.NewRun(), Principal: v.principal(), Agent: v.agent, Text: m.Text,
 		Place: &Place{Key: v.key(), To: string(m.Chat.To)}}
@@ -318,7 +319,7 @@ func (r *Reception) message(ctx context.Context, v visit) (Message, string, erro
 	}
 	notes, err := r.fetch(ctx, v, &out)
 	if err != nil {
-		return out, "", err
+		return out, err
 	}
 	for _, n := range notes {
 		out.Quoted = append(out.Quoted, Quote{Role: "attached", Text: n})
@@ -326,7 +327,7 @@ func (r *Reception) message(ctx context.Context, v visit) (Message, string, erro
 	if out.Text == "" && len(out.Attached) == 0 && len(notes) > 0 {
 		out.Text = "(see what is attached)"
 	}
-	return out, "", nil
+	return out, nil
 }
 
 const maxQuoted = 4000
