@@ -78,7 +78,7 @@ func resolverWith(paths configfile.Paths, c *config.Config, o vault.Options) *va
 		named = named || e.Key == vault.DefaultProvider && p.Source.V == "file"
 		o.Providers = append(o.Providers, vault.Provider{Name: e.Key, Source: vault.Source(p.Source.V), Path: paths.Expand(p.Path.V), Mode: vault.FileMode(p.Mode.V),
 			MaxBytes: int64(p.MaxBytes.V), Timeout: time.Duration(p.Timeout.V), Allowlist: allowlist(p.Allowlist), Command: p.Command.V, Args: config.Strings(p.Args),
-			PassEnv: config.Strings(p.PassEnv), TrustedDirs: config.Strings(p.TrustedDirs), AllowSymlinkCommand: p.AllowSymlink.Or(false),
+			PassEnv: config.Strings(p.PassEnv), TrustedDirs: allowlist(p.TrustedDirs), AllowSymlinkCommand: p.AllowSymlink.Or(false),
 			Env: setVariables(p.Env, o.Env), PlainOutput: !p.JSONOnly.Or(true), NoOutputTimeout: time.Duration(p.NoOutput.V), MaxOutputBytes: int64(p.MaxOutput.V)})
 	}
 	if !named {
@@ -103,7 +103,7 @@ func setVariables(set config.Map[config.Value[config.SecretRef]], env func(strin
 	return out
 }
 
-// allowlist keeps "not set" (every name) apart from "set and empty" (none).
+// allowlist keeps "not set" (every one) apart from "set and empty" (none).
 func allowlist(l config.List) []string {
 	if !l.Set && !l.Invalid {
 		return nil
