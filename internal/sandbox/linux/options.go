@@ -8,6 +8,9 @@ import (
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 )
 
+// DefaultMostRuns bounds what all agents together can have going on.
+const DefaultMostRuns = 256
+
 // Options of New. The zero value of a field takes the stated default.
 type Options struct {
 	// SkeletonDir holds prebuilt root directories and per-run scratch; it is
@@ -25,6 +28,9 @@ type Options struct {
 	// may make one child per run. Empty means detect; none is used when
 	// nothing is delegated.
 	Cgroup string
+	// MostRuns bounds the runs that go on at once; more wait for their turn. 0
+	// means DefaultMostRuns.
+	MostRuns int
 	// Log receives launcher failures; nil discards.
 	Log *slog.Logger
 }

@@ -142,6 +142,7 @@ func (p *process) reap() {
 // supervise follows a run that was told to go, until its tree is gone.
 func (p *process) supervise(ctx context.Context) {
 	defer close(p.done)
+	defer func() { <-p.r.room }()
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			p.timedOut.Store(true)

@@ -3,6 +3,7 @@
 package linux
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -39,6 +40,7 @@ type Runner struct {
 	log          *slog.Logger
 	steering     steering
 	slots        chan struct{} // starts in flight
+	room         chan struct{} // runs that go on
 	filters      [confine.LevelIsolated + 1]filter
 	null         *os.File
 	buffers      sync.Pool     // of *[reportBytes]byte
@@ -80,6 +82,10 @@ func newWith(o Options, stage []byte) (*Runner, error) {
 		log: o.Log, steering: steering{holds: map[string]*placeholder{}}, skeletons: map[string]bool{},
 		slots: make(chan struct{}, startsPerCPU*runtime.NumCPU()), runs: map[*process]struct{}{}, trials: map[policy.Level]error{}, proven: map[int64]bool{}}
 	r.dying = make(chan struct{}, mostDying)
+	if o.MostRuns < 0 {
+		return nil, fmt.Errorf("sandbox: options: MostRuns %d: want none or more", o.MostRuns)
+	}
+	r.room = make(chan struct{}, cmp.Or(o.MostRuns, DefaultMostRuns))
 	r.buffers.New = func() any { return new([reportBytes]byte) }
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

@@ -42,6 +42,20 @@ func (r *Runner) start(ctx context.Context, j job) (*process, error) {
 		return nil, context.Cause(ctx)
 	}
 	select {
+	case r.room <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	p, err := r.startInTurn(ctx, j)
+	if err != nil {
+		<-r.room
+		return nil, err
+	}
+	return p, nil
+}
+
+func (r *Runner) startInTurn(ctx context.Context, j job) (*process, error) {
+	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
