@@ -17,7 +17,7 @@ var (
 		return regexp.MustCompile(`(?:~|\$HOME|%USERPROFILE%)?[/\\.][A-Za-z0-9_.*\\/-]{3,80}`)
 	})
 	reaches = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`Net::HTTP[.:](?:post|start|get|Post)|HTTParty\.|RestClient\.|Faraday|LWP::|HTTP::Tiny|IO::Socket|file_get_contents\(\s*["']https?:|curl_setopt|curl_exec|fsockopen|http\.(?:Post|Get|NewRequest|request|post)\(|reqwest::|ureq::|hyper::|socket\.http|requests\.(?:post|put)\(|\.(?:urlopen|sendall|sendto)\(|fetch\(\s*["'\x60]https?:|axios\.(?:post|put)|URLSession|HttpClient|TcpStream|TCPSocket|DownloadString|UploadString|net\.Dial|createConnection\(`)
+		return regexp.MustCompile(`Net::HTTP[.:](?:post|start|get|Post)|HTTParty\.|RestClient\.|Faraday|LWP::|HTTP::Tiny|IO::Socket|file_get_contents\(\s*["']https?:|curl_setopt|curl_exec|fsockopen|http\.(?:Post|Get|NewRequest|request|post)\(|reqwest::|ureq::|hyper::|socket\.http|requests\.(?:post|put)\(|\.(?:urlopen|sendall|sendto)\b|fetch\(\s*["'\x60]https?:|axios\.(?:post|put)|URLSession|HttpClient|TcpStream|TCPSocket|DownloadString|UploadString|net\.Dial|createConnection\(`)
 	})
 	gains = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`http\.Get\(|URI\.open|Net::HTTP|file_get_contents\(\s*["']https?:|reqwest::|ureq::get|HTTP::Tiny|LWP::|getstore\(|Faraday|HttpClient|URLSession|openStream\(|socket\.http|http\.request|download\(`)
@@ -49,68 +49,84 @@ func loose(l lang.Language) bool {
 
 // across judges a program by what its lines name together.
 func (r *program) across(l lang.Language) {
-	var secrets, sends, dups, conns, shells, gets, marks, starts, keys []int
+	text := strings.Join(r.lines, "\n")
+	if hasAny(text, "dup2", "STDIN", "STDOUT", "$std", ".Stdin", "stdin", "from_raw_fd", "array(0", "array( 0") {
+		r.tied()
+	}
+	if hasAny(text, "eyboard", "ohook", "on_press", "SetWindowsHookEx", "CGEventTap", "GetAsyncKeyState") {
+		keys, sends := r.linesOf(keyboard()), r.linesOf(reaches())
+		r.both("flow.watch", keys, sends)
+	}
+	if !loose(l) {
+		return
+	}
+	if sends := r.linesOf(reaches()); len(sends) > 0 {
+		r.both("flow.secret", r.secretLines(), sends)
+	}
+	if starts := r.linesOf(startsAny()); len(starts) > 0 {
+		if marks := r.linesOf(runnable()); len(marks) > 0 {
+			if gets := r.linesOf(gains()); len(gets) > 0 {
+				r.both("exec.download", append(gets, marks...), starts)
+			}
+		}
+	}
+}
+
+// few bounds the lines of a kind that are named.
+const few = 8
+
+// linesOf are the first lines, but for comments, that a pattern stands in.
+func (r *program) linesOf(re *regexp.Regexp) (out []int) {
 	for i, x := range r.lines {
-		if len(x) > 1<<13 {
+		if len(out) == few {
+			break
+		}
+		if len(x) < 1<<13 && !commented(x) && re.MatchString(x) {
+			out = append(out, i+1)
+		}
+	}
+	return out
+}
+
+func commented(x string) bool {
+	t := strings.TrimSpace(x)
+	return t == "" || t[0] == '#' && !strings.HasPrefix(t, "#!") || strings.HasPrefix(t, "//") || strings.HasPrefix(t, "--")
+}
+
+// secretLines are the first lines that name the place of a secret.
+func (r *program) secretLines() (out []int) {
+	for i, x := range r.lines {
+		if len(out) == few {
+			break
+		}
+		if len(x) > 1<<13 || !strings.ContainsAny(x, "/\\") || commented(x) {
 			continue
 		}
-		t := strings.TrimSpace(x)
-		if t == "" || t[0] == '#' && !strings.HasPrefix(t, "#!") || strings.HasPrefix(t, "//") || strings.HasPrefix(t, "--") {
-			continue
-		}
-		if loose(l) {
-			for _, m := range pathWord().FindAllString(x, 32) {
-				if k := placeOf(m); k == credential || k == wallet || k == browser || k == history {
-					secrets = append(secrets, i+1)
-					break
-				}
+		for _, m := range pathWord().FindAllString(x, 32) {
+			if k := placeOf(m); k == credential || k == wallet || k == browser || k == history {
+				out = append(out, i+1)
+				break
 			}
-			if reaches().MatchString(x) {
-				sends = append(sends, i+1)
-			}
-			if gains().MatchString(x) {
-				gets = append(gets, i+1)
-			}
-			if runnable().MatchString(x) {
-				marks = append(marks, i+1)
-			}
-			if startsAny().MatchString(x) {
-				starts = append(starts, i+1)
-			}
-		} else if reaches().MatchString(x) || strings.Contains(x, "urlopen") {
-			sends = append(sends, i+1)
-		}
-		if keyboard().MatchString(x) {
-			keys = append(keys, i+1)
-		}
-		if descriptors().MatchString(x) {
-			dups = append(dups, i+1)
-		}
-		if connects().MatchString(x) {
-			conns = append(conns, i+1)
-		}
-		if shellName().MatchString(x) {
-			shells = append(shells, i+1)
 		}
 	}
-	if len(gets) > 0 && len(marks) > 0 && len(starts) > 0 && len(starts) <= 8 {
-		for _, n := range append(append(slices.Clip(gets[:min(len(gets), 4)]), marks[:min(len(marks), 4)]...), starts...) {
-			r.found("exec.download", n)
-		}
+	return out
+}
+
+// both names the lines of two kinds, when there are some of each.
+func (r *program) both(rule string, a, b []int) {
+	if len(a) == 0 || len(b) == 0 {
+		return
 	}
-	if len(keys) > 0 && len(sends) > 0 && len(keys)+len(sends) <= 16 {
-		for _, n := range append(slices.Clip(keys), sends...) {
-			r.found("flow.watch", n)
-		}
+	for _, n := range append(slices.Clip(a), b...) {
+		r.found(rule, n)
 	}
-	if len(secrets) > 0 && len(sends) > 0 && len(sends) <= 8 {
-		for _, n := range append(slices.Clip(secrets[:min(len(secrets), 8)]), sends...) {
-			r.found("flow.secret", n)
-		}
+}
+
+// tied finds a shell whose descriptors are a connection.
+func (r *program) tied() {
+	dups := r.linesOf(descriptors())
+	if len(dups) == 0 || len(r.linesOf(connects())) == 0 {
+		return
 	}
-	if len(dups) > 0 && len(conns) > 0 && len(shells) > 0 && len(dups) <= 8 {
-		for _, n := range append(slices.Clip(dups), shells[:min(len(shells), 4)]...) {
-			r.found("shell.reverse", n)
-		}
-	}
+	r.both("shell.reverse", dups, r.linesOf(shellName()))
 }

@@ -3,6 +3,7 @@ package skillscan
 import (
 	"path"
 	"strings"
+	"sync"
 )
 
 // place is what a path holds.
@@ -60,6 +61,14 @@ var holders = [...]struct {
 	{sudoers, `/etc/sudoers /etc/sudoers.d /etc/passwd /etc/pam.d /etc/group`},
 }
 
+// holderParts are the parts of each row of holders.
+var holderParts = sync.OnceValue(func() (out [][]string) {
+	for i := range holders {
+		out = append(out, strings.Fields(holders[i].parts))
+	}
+	return out
+})
+
 // placeOf tells what a path holds, however its start is written.
 func placeOf(p string) place {
 	if p == "" || len(p) > 1024 {
@@ -81,8 +90,8 @@ func placeOf(p string) place {
 			return diskRoot
 		}
 	}
-	for i := range holders {
-		for part := range strings.FieldsSeq(holders[i].parts) {
+	for i, parts := range holderParts() {
+		for _, part := range parts {
 			if holds(low, part) {
 				return holders[i].place
 			}

@@ -1,6 +1,10 @@
 package skillscan
 
-import "strings"
+import (
+	"strings"
+	"sync"
+	"unicode"
+)
 
 // tongue are stems of words in languages other than English, by what they can
 // mean in an order. A stem counts wherever it stands: some languages write no
@@ -37,11 +41,32 @@ const unasked = `ohne_rückfrage ohne_zu_fragen ohne_nachzufragen ohne_bestätig
 // refusals are words that turn a stem into its opposite.
 const refusals = `_nicht_ _kein _nie_ niemals _no_ nunca _ne_ jamais _não_ _non_ _mai_ _не_ никогда 不要 不得 请勿 勿 禁止 ない ません 마세요`
 
+// stems are the tables as they are looked up.
+type stems struct {
+	tongue                          [][]string
+	hush, unasked, refusals, latins []string
+}
+
+var stemsOf = sync.OnceValue(func() stems {
+	split := func(s string) (out []string) {
+		for w := range strings.FieldsSeq(s) {
+			out = append(out, strings.ReplaceAll(w, "_", " "))
+		}
+		return out
+	}
+	t := stems{hush: split(hush), unasked: split(unasked), refusals: split(refusals),
+		latins: split("benutzer nutzer usuario utilisateur utente _und_ _der_ _que_ _les_ _per_ _sin_ _sem_ _sans_ _ohne_")}
+	for i := range tongue {
+		t.tongue = append(t.tongue, split(tongue[i].stems))
+	}
+	return t
+})
+
 // stemIn reports whether one of the stems stands in a text, which is in lower
 // case with a blank at both ends.
-func stemIn(text, stems string) bool {
-	for w := range strings.FieldsSeq(stems) {
-		if strings.Contains(text, strings.ReplaceAll(w, "_", " ")) {
+func stemIn(text string, stems []string) bool {
+	for _, w := range stems {
+		if strings.Contains(text, w) {
 			return true
 		}
 	}
@@ -50,12 +75,12 @@ func stemIn(text, stems string) bool {
 
 // foreign reports text that is not English by its letters or its words.
 func foreignTongue(low string) bool {
-	for i := 0; i < len(low); i++ {
-		if low[i] >= 0x80 {
+	for _, r := range low {
+		if r >= 0x80 && unicode.IsLetter(r) {
 			return true
 		}
 	}
-	return stemIn(low, "benutzer nutzer usuario utilisateur utente _und_ _der_ _que_ _les_ _per_ _sin_ _sem_ _sans_ _ohne_")
+	return stemIn(low, stemsOf().latins)
 }
 
 // speak gives a sentence what its words mean in other languages.
@@ -72,11 +97,12 @@ func (x *sentence) speak() {
 // clause is speak for a part of a sentence.
 func (x *sentence) clause(low string) {
 	// The silence itself is a refusal; what else the sentence wants is not.
-	rest, hushes := without(low, hush)
-	rest, skips := without(rest, unasked)
-	refuses := stemIn(rest, refusals)
+	t := stemsOf()
+	rest, hushes := without(low, t.hush)
+	rest, skips := without(rest, t.unasked)
+	refuses := stemIn(rest, t.refusals)
 	for i := range tongue {
-		if !stemIn(low, tongue[i].stems) {
+		if !stemIn(low, t.tongue[i]) {
 			continue
 		}
 		m := tongue[i].sense
@@ -98,10 +124,10 @@ func (x *sentence) clause(low string) {
 }
 
 // without takes stems out of a text, and says whether there were any.
-func without(text, stems string) (string, bool) {
+func without(text string, stems []string) (string, bool) {
 	found := false
-	for w := range strings.FieldsSeq(stems) {
-		if w = strings.ReplaceAll(w, "_", " "); strings.Contains(text, w) {
+	for _, w := range stems {
+		if strings.Contains(text, w) {
 			text, found = strings.ReplaceAll(text, w, " "), true
 		}
 	}
