@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -183,7 +184,7 @@ func TestR62MountsOfTheRunningContainer(t *testing.T) {
 	must(t, os.Mkdir(secret, 0o755))
 	must(t, os.WriteFile(filepath.Join(secret, "a"), []byte("secret\n"), 0o644))
 	conf := w.change(func(_ *policy.Confinement, x *policy.Container) {
-		x.Binds = []policy.Bind{{Source: share, Target: "/share"}}
+		x.Binds, x.External = []policy.Bind{{Source: share, Target: "/share"}}, true
 	})
 	if _, out, errs, err := w.run(t, conf, sh("cat /share/a; echo x > /share/b")); err != nil || out != "shared\n" || !strings.Contains(errs, "Read-only") {
 		t.Fatalf("%q %q %v", out, errs, err)
@@ -362,5 +363,41 @@ func TestPrivateFolders(t *testing.T) {
 	}
 	if gone, err := w.Recreate(Which{Folder: "two"}); err != nil || !slices.Equal(gone, []string{"two"}) {
 		t.Errorf("%v %v", gone, err)
+	}
+}
+
+// TestBinds: nothing of the system, the engine, the state directory or the
+// user's credentials is shown, as written or through a link, and nothing that
+// holds one of them.
+func TestBinds(t *testing.T) {
+	dir := t.TempDir()
+	ws, home := filepath.Join(dir, "ws"), filepath.Join(dir, "home")
+	for _, d := range []string{ws + "/own", home + "/.ssh", home + "/code", dir + "/state"} {
+		must(t, os.MkdirAll(d, 0o755))
+	}
+	for link, to := range map[string]string{"etc": "/etc", "up": dir, "ssh": home + "/.ssh", "code": home + "/code", "inner": "own"} {
+		must(t, os.Symlink(to, filepath.Join(ws, link)))
+	}
+	l, err := net.Listen("unix", filepath.Join(ws, "s"))
+	must(t, err)
+	defer l.Close()
+	r, err := New(Options{Why: "none", Dir: dir + "/state", Home: "x", Forbidden: []string{dir + "/state", home + "/.ssh"}, UID: testUID, GID: testGID})
+	must(t, err)
+	for source, want := range map[string][2]bool{ // inside alone, and with leave for outside
+		ws + "/own": {true, true}, ws + "/inner": {true, true}, home + "/code": {false, true}, ws + "/code": {false, true},
+		"/": {}, "/etc": {}, "/etc/passwd": {}, "/proc": {}, "/sys": {}, "/dev/null": {}, "/root": {}, "/root/.ssh": {}, "/boot": {}, "/run": {}, "/run/docker.sock": {}, "/var/run/docker.sock": {}, "/var": {}, "/var/lib/docker": {}, "/home": {}, "/usr": {},
+		dir: {}, dir + "/state": {}, home: {}, home + "/.ssh": {}, ws + "/etc": {}, ws + "/up": {}, ws + "/ssh": {}, ws + "/s": {}, ws + "/../ws/own": {}, "relative": {}, ws + "/absent": {},
+	} {
+		for i, external := range []bool{false, true} {
+			conf := policy.Confinement{Workspace: ws, Container: &policy.Container{Binds: []policy.Bind{{Source: source, Target: "/x"}}, External: external}}
+			list, undo, err := r.gather(conf, nil)
+			if (err == nil) != want[i] {
+				t.Errorf("%s, outside allowed %t: %v", source, external, err)
+			}
+			if err == nil {
+				list.close()
+				undo()
+			}
+		}
 	}
 }

@@ -90,20 +90,37 @@ func (x *process) begin(ctx context.Context) (*inspected, error) {
 
 func (x *process) path(rest string) string { return "/containers/" + url.PathEscape(x.id) + rest }
 
+// admit judges the container and lets its program go, in the time of one call.
+func (x *process) admit(ctx context.Context, v *verdict, want policy.Level) error {
+	limited, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	stop := context.AfterFunc(limited, x.stream.close)
+	defer stop()
+	err := x.judge(v, want)
+	if err == nil {
+		err = x.release(v.order.Path)
+	}
+	if err != nil && limited.Err() != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("sandbox: container: it did not answer within %s: %w", callLimit, err)
+	}
+	return err
+}
+
 // judge has the first process restrict a task, and compares what it found. A
 // miss, or a guarantee of the wanted level that is not held, refuses.
-func (x *process) judge(ctx context.Context, v *verdict, want policy.Level, host map[string]string) error {
-	stop := context.AfterFunc(ctx, x.stream.close)
-	defer stop()
+func (x *process) judge(v *verdict, want policy.Level) error {
 	if err := x.frames.send(kindSpec, v.order); err != nil {
 		return fmt.Errorf("sandbox: container: %w", err)
 	}
 	k, b, err := x.frames.read()
-	if err != nil || k != kindReport {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("sandbox: container: it reported nothing (frame %q): %w", k, err)
+	if err == nil && k != kindReport {
+		err = fmt.Errorf("found frame %q", k)
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox: container: it reported nothing: %w", err)
 	}
 	var rep report
 	if err := json.Unmarshal(b, &rep); err != nil {
@@ -113,7 +130,7 @@ func (x *process) judge(ctx context.Context, v *verdict, want policy.Level, host
 	if err != nil {
 		v.miss("the first process cannot be seen from outside: %v", err)
 	}
-	x.held = v.inside(&rep, string(outside), host)
+	x.held = v.inside(&rep, string(outside), x.r.host)
 	x.witness = v.witness
 	if len(v.misses) > 0 {
 		return &sandbox.WitnessError{Misses: v.misses, Witness: x.witness}

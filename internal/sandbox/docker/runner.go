@@ -213,10 +213,7 @@ func (r *Runner) start(ctx context.Context, p policy.Permit, conf policy.Confine
 	v := &verdict{want: want, list: list, order: r.order(conf, c, list)}
 	v.uid, v.gid = r.identity(conf.Container)
 	v.engine(seen)
-	if err := x.judge(ctx, v, conf.Level, r.host); err != nil {
-		return nil, err
-	}
-	if err := x.release(c.Path); err != nil {
+	if err := x.admit(ctx, v, conf.Level); err != nil {
 		return nil, err
 	}
 	r.mu.Lock()
