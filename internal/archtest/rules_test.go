@@ -82,6 +82,8 @@ var rules = map[string]rule{
 
 	"inbox/admission": {ring: 0, may: []string{"config", "policy", "posture"}},
 	"schedule":        {ring: 2},
+	"metrics":         {ring: 2, may: []string{"monitor"}, why: "counts what the monitor reads of the record"},
+	"monitor":         {ring: 2, may: []string{"atomicfile", "chain", "journal", "notify", "posture"}, why: "thresholds are posture's; what was found goes out by notify"},
 
 	"gateway":         {ring: 3, may: []string{"approval", "gateway/access", "gateway/devices", "gateway/wire"}},
 	"gateway/access":  {ring: 1},

@@ -303,9 +303,7 @@ func (m *Monitor) Status() Status {
 	usual := int(m.set.ModelCalls * m.st.Models.Usual)
 	s.Meters = append(s.Meters, m.meter("model calls in an hour", m.st.Models.Hour.sum(now), int(m.st.Models.Usual), max(usual, leastCalls-1), m.st.Models.Days >= m.set.LearnDays),
 		m.meter("new sessions in an hour", m.st.Sessions.Hour.sum(now), m.set.NewSessions, m.set.NewSessions, true))
-	for _, c := range m.st.Conditions {
-		s.Conditions = append(s.Conditions, c)
-	}
+	s.Conditions = append(s.Conditions, m.st.Conditions...)
 	slices.SortStableFunc(s.Conditions, func(a, b Condition) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.Severity, a.Severity), b.Last.Compare(a.Last))
 	})

@@ -100,50 +100,50 @@ func byOf(p claw.Principal) string {
 
 // read fills in what the event's data says.
 func (h *Happening) read(e *chain.Entry) {
-	switch journal.Event(e.Event) {
-	case journal.AuthFailure:
+	switch string(e.Event) { // others are of no kind here
+	case string(journal.AuthFailure):
 		h.Kind, h.Count = AuthFailure, max(1, count(e.Data))
 		h.Sources = []Source{{text(e.Data, "source"), h.Count}}
-	case journal.Summary:
+	case string(journal.Summary):
 		h.summary(e.Data)
-	case journal.AuthSuccess:
+	case string(journal.AuthSuccess):
 		h.Kind, h.Sources = AuthSuccess, []Source{{text(e.Data, "from"), 1}}
-	case journal.ExecCommand:
+	case string(journal.ExecCommand):
 		h.effect(e)
 		if e.Phase == journal.Intent {
 			h.Kind = Exec
 			h.Programs = programs(e.Data)
 		}
-	case journal.ToolInvoke, journal.ChannelMessage:
+	case string(journal.ToolInvoke), string(journal.ChannelMessage):
 		h.effect(e)
-	case journal.SecretUse:
+	case string(journal.SecretUse):
 		if who := text(e.Data, "for"); strings.HasPrefix(who, "model ") {
 			h.Kind, h.Origin = ModelCall, strings.TrimPrefix(who, "model ")
 		}
-	case journal.SessionNew:
+	case string(journal.SessionNew):
 		if h.What = text(e.Data, "reason"); h.What == "" {
 			h.Kind = SessionNew
 		}
-	case journal.ConfigChange:
+	case string(journal.ConfigChange):
 		h.Kind, h.What, h.Origin = ConfigChange, text(e.Data, "what"), text(e.Data, "file")
 		h.Changes = append(list(e.Data, "keys"), list(e.Data, "changes")...)
 		h.Hash = text(e.Data, "hash")
-	case journal.PostureSeal:
+	case string(journal.PostureSeal):
 		h.Kind, h.Generation = Sealed, text(value(e.Data, "summary"), "generation")
-	case journal.Security:
+	case string(journal.Security):
 		if text(e.Data, "report") != "" {
 			h.Kind, h.Generation = Audited, text(e.Data, "generation")
 		}
-	case journal.Decision:
+	case string(journal.Decision):
 		h.Kind, h.Verdict, h.Rule, h.Tool = Decided, text(e.Data, "verdict"), text(e.Data, "rule"), text(e.Data, "tool")
-	case journal.Consent:
+	case string(journal.Consent):
 		h.Kind, h.Asked, h.Status = Answer, uint64(max(0, number(e.Data, "decision"))), text(e.Data, "state")
-	case journal.Egress:
+	case string(journal.Egress):
 		h.Kind, h.Verdict, h.Rule, h.What = WentOut, text(e.Data, "verdict"), text(e.Data, "rule"), text(e.Data, "kind")
 		h.Origin = text(value(e.Data, "host"), "name")
-	case journal.LabelChange:
+	case string(journal.LabelChange):
 		h.Kind = Labelled
-	case EventAlert:
+	case string(EventAlert):
 		h.Kind, h.Rule, h.Status = Alerted, text(e.Data, "rule"), text(e.Data, "severity")
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"mime"
 	"net"
 	"net/mail"
-	"net/smtp"
 	"net/textproto"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -54,56 +54,102 @@ func (t Target) mail(ctx context.Context, w World, a Alert, now time.Time) error
 	return t.converse(conn, u, &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12}, a, now)
 }
 
-// converse is one SMTP conversation.
+// converse is one SMTP conversation (RFC 5321).
 func (t Target) converse(conn net.Conn, u *url.URL, conf *tls.Config, a Alert, now time.Time) error {
-	host := u.Hostname()
 	if u.Scheme == "smtps" {
 		conn = tls.Client(conn, conf)
 	}
-	c, err := smtp.NewClient(conn, host)
-	if err != nil {
+	c := &session{Conn: textproto.NewConn(conn)}
+	if _, _, err := c.ReadResponse(220); err != nil {
 		return smtpFailure("greeting", err)
 	}
-	defer func() { _ = c.Close() }()
-	if err := c.Hello("localhost"); err != nil {
-		return smtpFailure("EHLO", err)
+	if err := c.hello(); err != nil {
+		return err
 	}
 	if u.Scheme == "smtp" {
-		if ok, _ := c.Extension("STARTTLS"); ok {
-			if err := c.StartTLS(conf); err != nil {
-				return smtpFailure("STARTTLS", err)
+		if !strings.Contains(c.offers, "\nSTARTTLS\n") {
+			if t.Token != nil || !isLoopback(u.Hostname()) {
+				return never("the mail server offers no STARTTLS")
 			}
-		} else if t.Token != nil || !isLoopback(host) {
-			return never("the mail server offers no STARTTLS")
+		} else {
+			if err := c.say(220, "STARTTLS"); err != nil {
+				return err
+			}
+			// What came before the handshake is forgotten with the reader.
+			c.Conn = textproto.NewConn(tls.Client(conn, conf))
+			if err := c.hello(); err != nil {
+				return err
+			}
 		}
 	}
-	if t.Token != nil {
-		err := lend(t.User, func(user string) error {
-			return lend(t.Token, func(token string) error { return smtpFailure("AUTH", c.Auth(smtp.PlainAuth("", user, token, host))) })
-		})
-		if err != nil {
+	if err := t.login(c); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		code int
+		line string
+	}{{250, "MAIL FROM:<" + bare(t.From) + ">"}, {25, "RCPT TO:<" + bare(t.To) + ">"}, {354, "DATA"}} {
+		if err := c.say(step.code, step.line); err != nil {
 			return err
 		}
 	}
-	from, to := bare(t.From), bare(t.To)
-	if err := c.Mail(from); err != nil {
-		return smtpFailure("MAIL", err)
+	w := c.DotWriter()
+	_, err := w.Write(t.message(a, now))
+	if cerr := w.Close(); err == nil {
+		err = cerr
 	}
-	if err := c.Rcpt(to); err != nil {
-		return smtpFailure("RCPT", err)
+	if err == nil {
+		_, _, err = c.ReadResponse(250)
 	}
-	data, err := c.Data()
 	if err != nil {
 		return smtpFailure("DATA", err)
 	}
-	if _, err := data.Write(t.message(a, now)); err != nil {
-		return smtpFailure("DATA", err)
-	}
-	if err := data.Close(); err != nil {
-		return smtpFailure("DATA", err)
-	}
-	_ = c.Quit() // the message was taken; how the server says goodbye does not matter
+	_ = c.PrintfLine("QUIT") // the message was taken; how the server says goodbye does not matter
 	return nil
+}
+
+// login sends user and token, on a line that is encrypted: without TLS there
+// is none that has a token.
+func (t Target) login(c *session) error {
+	if t.Token == nil {
+		return nil
+	}
+	if !strings.Contains(strings.ReplaceAll(c.offers, "=", " "), "\nAUTH ") {
+		return never("the mail server offers no AUTH")
+	}
+	return lend(t.User, func(user string) error {
+		return lend(t.Token, func(token string) error {
+			return c.say(235, "AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+token)))
+		})
+	})
+}
+
+// session is a conversation with what the server offers.
+type session struct {
+	*textproto.Conn
+	offers string // in capitals, each between line breaks
+}
+
+func (c *session) hello() error {
+	if err := c.PrintfLine("EHLO localhost"); err != nil {
+		return smtpFailure("EHLO", err)
+	}
+	_, text, err := c.ReadResponse(250)
+	c.offers = strings.ToUpper("\n" + text + "\n")
+	return smtpFailure("EHLO", err)
+}
+
+// say sends a command and reads its answer. Errors name the command alone.
+func (c *session) say(code int, line string) error {
+	verb, _, _ := strings.Cut(line, " ")
+	if strings.ContainsAny(line, "\r\n") {
+		return never("%s: a line break", verb)
+	}
+	if err := c.PrintfLine("%s", line); err != nil {
+		return smtpFailure(verb, err)
+	}
+	_, _, err := c.ReadResponse(code)
+	return smtpFailure(verb, err)
 }
 
 // smtpFailure keeps apart what may work later (4xx, a broken line) from what
