@@ -336,13 +336,13 @@ func (j *Journal) learn(h chain.Head, line []byte) error {
 		delete(j.open, e.Ref)
 	case chain.Single:
 	}
-	switch Event(e.Event) {
-	case PostureSeal:
+	if ev == PostureSeal {
 		j.sealed.At, j.sealed.Hash = Pos(e.Seq), "?"
-	case StateWrite:
-		e.Data = bytes.Clone(e.Data)
+	}
+	if ev == StateWrite {
 		j.replayed = append(j.replayed, e)
-	case EventClock:
+	}
+	if ev == EventClock {
 		var jump Jump
 		if err := json.Unmarshal(e.Data, &jump); err == nil {
 			j.skew.add(jump.by())

@@ -207,7 +207,7 @@ func removal(r *rand.Rand, c *copied, n uint64) finding {
 	through := min(n+r.Uint64N(20), c.size-1)
 	if r.IntN(3) == 0 {
 		seg, _ := c.at(n)
-		n, through = 0, 0
+		n = 0
 		for i := range seg {
 			n += uint64(len(c.segs[i]))
 		}

@@ -29,7 +29,7 @@ var categories = [...]string{"Uncategorized", "System Activity", "Findings", "Id
 const otherActivity = 99
 
 func classOf(e *chain.Entry) class {
-	switch e.Event {
+	switch string(e.Event) {
 	case "auth.failure", "auth.success":
 		return class{3002, "Authentication", 3, 1}
 	case "exec.command":
