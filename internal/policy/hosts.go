@@ -83,7 +83,7 @@ func (h *HostRule) judge(q *Host) (Verdict, RuleID, claw.ConfigRef) {
 
 // RuleAnythingAnywhere allows a tunnel to a host that strangers share: what is
 // sent through it cannot be seen, and may go to anybody's account there.
-const RuleAnythingAnywhere RuleID = "egress.anything_anywhere"
+const RuleAnythingAnywhere = "egress.anything_anywhere"
 
 // AnythingAnywhere reports whether programs may send anything to anybody's
 // account by this rule: it opens tunnels to a host that strangers share.
