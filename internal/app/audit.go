@@ -94,9 +94,11 @@ func LookForAudit(p configfile.Paths, o AuditOptions) (Looked, error) {
 			}
 		}
 	}
+	states := skillStates(p, l.Config, now)
 	w.Processes = o.Deep || owner == audit.NoHome
 	tell("the files")
 	in.Snapshot = survey.Take(w)
+	in.Snapshot.Skills = states
 	lookRunning(p, l.Config, &in.Snapshot)
 	tell("the credentials")
 	secrets, values := auditSecrets(p, l.Config, w.Redactor, o)

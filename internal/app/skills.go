@@ -87,3 +87,20 @@ func scanOne(kind, name, dir string) audit.Scanned {
 	}
 	return x
 }
+
+// skillStates says how the pinned skills of a home stand, as the audit takes
+// it. Without a pin there is nothing to compare.
+func skillStates(p configfile.Paths, c *config.Config, now posture.Posture) (out []audit.SkillState) {
+	if _, err := os.Lstat(filepath.Join(p.State, skill.PinsFile)); err != nil {
+		return nil
+	}
+	var eye skill.Eye
+	all, err := eye.Look(LookingKeeper(p, c, now))
+	if err != nil {
+		return []audit.SkillState{{Err: err.Error()}}
+	}
+	for _, x := range all {
+		out = append(out, audit.SkillState{Name: x.Name, Dir: x.Folder, Pinned: x.Pin != nil, Loads: x.Loads(), Rule: string(x.Step.Rule), Reason: x.Step.Reason})
+	}
+	return out
+}

@@ -174,6 +174,9 @@ func pluginChecks() []Check {
 			for _, v := range s.Config.Skills.Allowlist.V {
 				name, version, _ := strings.Cut(v.V, "@")
 				pin := s.Config.Skills.Versions.Get(name)
+				if slices.ContainsFunc(s.Snapshot.Skills, func(x SkillState) bool { return x.Name == name && x.Pinned && x.Loads }) {
+					continue // to every byte
+				}
 				if version == "" && (pin == nil || pin.V == "" || strings.ContainsAny(pin.V, "^~*<>x") || pin.V == "latest") {
 					found = append(found, Finding{Severity: claw.Warn, Title: "The skill " + name + " is not pinned to a version", Where: at(v.Ref), Observed: v.V})
 				}

@@ -31,8 +31,51 @@ type ScannedFinding struct {
 	Evidence string        `json:"evidence"`
 }
 
+// SkillState is one skill that was pinned, or that the home would load.
+type SkillState struct {
+	Name string `json:"name"`
+	Dir  string `json:"dir"`
+	// Pinned: a person pinned it. Loads: it is what was pinned.
+	Pinned bool `json:"pinned"`
+	Loads  bool `json:"loads"`
+	// Rule and Reason say why it does not load.
+	Rule   string `json:"rule,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Err: the pins cannot be read.
+	Err string `json:"error,omitempty"`
+}
+
+// skillsAsPinned compares pinned skills with their pins.
+func skillsAsPinned(s *Subject) Outcome {
+	var found []Finding
+	n := 0
+	for _, x := range s.Snapshot.Skills {
+		if x.Err != "" {
+			return fail(Finding{Severity: claw.Critical, Title: "The pins of skills cannot be read, so none loads", Detail: x.Err, Where: Where{File: s.Snapshot.Home.Short(s.Snapshot.Home.State + "/skill-pins.json")}})
+		}
+		if !x.Pinned {
+			continue
+		}
+		n++
+		if x.Loads {
+			continue
+		}
+		f := Finding{Severity: claw.Critical, Title: "The skill " + x.Name + " is not what was pinned", Detail: x.Reason + ".", Where: Where{File: s.Snapshot.Home.Short(x.Dir)}, Observed: x.Rule, Expected: "skill.pinned"}
+		switch x.Rule {
+		case "skill.not_listed", "skill.version", "skill.off", "skill.gone":
+			f.Severity, f.Title = claw.Warn, "The skill "+x.Name+" is pinned and does not load"
+		}
+		found = append(found, f)
+	}
+	if n == 0 {
+		return notApplicable("no skill is pinned")
+	}
+	return verdict(found, "%d skills are what was pinned", n)
+}
+
 func skillChecks() []Check {
 	return []Check{
+		{ID: "skills.changed", Area: AreaPlugins, Severity: claw.Critical, Why: "Somebody changed what a person had read and accepted. It is not loaded.", Fix: "openclaw skill diff NAME shows what changed; openclaw skill pin NAME accepts it, openclaw skill remove NAME takes it away", Source: "guide, Skills: pin versions; THREATS R16", Run: skillsAsPinned},
 		{ID: "skills.code_safety", Aliases: []string{"skills.code_safety.*"}, Area: AreaPlugins, Severity: claw.Critical, Why: "The agent follows what a skill says and runs what it brings.", Fix: "Read the places named with openclaw skill source NAME; remove the skill or what it does", Source: "guide, Skills and ClawHub Security", Run: scanned("skill", "skills")},
 		{ID: "plugins.code_safety", Aliases: []string{"plugins.code_safety.*"}, Area: AreaPlugins, Severity: claw.Critical, Why: "Upstream's gateway loads the code of a plugin into itself; this one never does.", Fix: "Read the places named with openclaw skill source PATH; remove the plugin", Source: "facts: upstream's catalogue", Run: scanned("plugin", "plugins")},
 		{ID: "skills.duplicate_name", Area: AreaPlugins, Severity: claw.Warn, Why: "A skill that an agent or a stranger puts first takes the place of the one that was reviewed.", Fix: "Remove one of them", Source: "THREATS R16", Run: deep(func(s *Subject, _ *Live) Outcome {

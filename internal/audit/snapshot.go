@@ -55,6 +55,8 @@ type Snapshot struct {
 	Unreadable string          `json:"unreadable,omitempty"`
 	// Scanned are the skills and plugins, with --deep.
 	Scanned []Scanned `json:"scanned,omitempty"`
+	// Skills are the skills of the home as they stand against their pins.
+	Skills []SkillState `json:"skills,omitempty"`
 	// Live is nil without --deep.
 	Live *Live `json:"live,omitempty"`
 }
