@@ -1,6 +1,7 @@
 # make run    builds and starts the gateway on a hardened home
 # make test   installs what the tests need and runs them
 # make check  everything CI runs
+# make image  the container image openclaw:local
 # make install  puts the binary where cron finds it (PREFIX=/usr)
 SHELL := /bin/bash
 GO ?= go
@@ -12,7 +13,7 @@ LDFLAGS := -s -w -X github.com/openclaw-go/openclaw/internal/cli.version=$(VERSI
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: build install run test check bench bench-audit soak deps lint cross stage clean
+.PHONY: build install image run test check bench bench-audit soak deps lint cross stage clean
 
 stage:
 	@scripts/build-stage
@@ -25,6 +26,9 @@ install: build
 
 run: build
 	@if [ "$$(id -u)" = 0 ]; then exec bin/openclaw up --allow-root; else exec bin/openclaw up; fi
+
+image: build
+	@scripts/image --binary bin/openclaw
 
 deps:
 	@scripts/test-deps

@@ -59,6 +59,9 @@ func (b *builder) container(own *config.Agent, workspace string, level config.Va
 			out.Refused, out.Where = fmt.Sprintf("sandbox.backend %q is not built; docker and podman are", v.V), v.Ref
 		}
 	}
+	if out.Refused != "" && b.w.Owner == Ours {
+		b.note(claw.Warn, "sandbox.container_refused", "commands that are to run in a container are refused: "+out.Refused, out.Where)
+	}
 	return out
 }
 

@@ -91,7 +91,7 @@ func static(program []byte) error {
 	if err != nil {
 		return fmt.Errorf("found no program of Linux: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 		return errors.New("found a program that needs a loader, expected a static one")
 	}

@@ -4,7 +4,6 @@
 package docker
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -75,8 +74,6 @@ type Built struct {
 	Tag string `json:"tag"`
 	ID  string `json:"id"`
 }
-
-var errSystem = errors.New("containers are run from Linux only")
 
 // MountError refuses a run because of what its container would be shown.
 type MountError struct{ Source, Why string }

@@ -75,6 +75,15 @@ func (f *frames) read() (kind, []byte, error) {
 	return kind(head[0]), b, nil
 }
 
+// expect reads a frame that must be of one kind.
+func (f *frames) expect(want kind) ([]byte, error) {
+	k, b, err := f.read()
+	if err == nil && k != want {
+		err = fmt.Errorf("sandbox: found frame %q, expected %q", k, want)
+	}
+	return b, err
+}
+
 // order is what the first process is asked to run.
 type order struct {
 	Nonce   string   `json:"nonce"`

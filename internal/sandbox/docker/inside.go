@@ -49,9 +49,9 @@ func first() error {
 		return err
 	}
 	f := &frames{r: bufio.NewReaderSize(os.Stdin, 64<<10), w: os.Stdout}
-	k, b, err := f.read()
-	if err != nil || k != kindSpec {
-		return fmt.Errorf("found frame %q (%v), expected an order", k, err)
+	b, err := f.expect(kindSpec)
+	if err != nil {
+		return err
 	}
 	var o order
 	if err := json.Unmarshal(b, &o); err != nil {
@@ -64,8 +64,8 @@ func first() error {
 	if err := s.relayReport(f); err != nil {
 		return err
 	}
-	if k, _, err := f.read(); err != nil || k != kindGo {
-		return fmt.Errorf("found frame %q (%v), expected leave to go on", k, err)
+	if _, err := f.expect(kindGo); err != nil {
+		return err
 	}
 	time.AfterFunc(time.Duration(o.LimitMs)*time.Millisecond, func() { os.Exit(1) })
 	return s.run(f)

@@ -3,11 +3,14 @@
 package docker
 
 import (
+	"errors"
 	"runtime"
 	"time"
 
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 )
+
+var errSystem = errors.New("containers are run from Linux only")
 
 // MaybeInside does nothing where no container can start this program.
 func MaybeInside() {}

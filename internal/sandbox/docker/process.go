@@ -115,10 +115,7 @@ func (x *process) judge(v *verdict, want policy.Level) error {
 	if err := x.frames.send(kindSpec, v.order); err != nil {
 		return fmt.Errorf("sandbox: container: %w", err)
 	}
-	k, b, err := x.frames.read()
-	if err == nil && k != kindReport {
-		err = fmt.Errorf("found frame %q", k)
-	}
+	b, err := x.frames.expect(kindReport)
 	if err != nil {
 		return fmt.Errorf("sandbox: container: it reported nothing: %w", err)
 	}
