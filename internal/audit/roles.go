@@ -106,7 +106,7 @@ func fileRules() []fileRule {
 		{role: RoleEnv, id: "fs.env_file", noun: "environment file", mode: 0o600, writable: critical, readable: critical, why: "It holds credentials, and who writes it chooses them.", source: guide},
 		{role: RoleSecrets, id: "fs.secrets_file", noun: "secrets file", mode: 0o600, writable: critical, readable: critical, why: "The values of secret references are in it.", source: guide},
 		{role: RoleApprovals, id: "fs.exec_approvals", noun: "exec approvals", mode: 0o600, writable: critical, readable: info, why: "Who writes it decides which commands run unasked.", source: "guide, Quick Security Audit: exec approval drift"},
-		{role: RoleIdentity, id: "fs.identity", noun: "device identity", mode: 0o600, writable: critical, readable: critical, why: "The private key proves who this gateway or device is.", source: "facts: device identity"},
+		{role: RoleIdentity, id: "fs.identity", noun: "private key", mode: 0o600, writable: critical, readable: critical, why: "The private key proves who this gateway or device is, or opens the encrypted store.", source: "facts: device identity"},
 		{role: RoleDevices, id: "fs.devices", noun: "list of paired devices", mode: 0o600, writable: critical, readable: warn, why: "Who writes it pairs himself.", source: "GHSA-4jpw-hj22-2xmc"},
 		{role: RoleCron, id: "fs.cron_store", noun: "scheduled jobs", mode: 0o600, writable: critical, readable: info, why: "Who writes it has the agent run his instructions.", source: "facts: 12 secret-bearing paths that upstream never looks at"},
 		{role: RoleHook, id: "fs.hook_code", noun: "hook code", mode: 0o600, writable: critical, readable: notJudged, why: "It runs inside the gateway.", source: "guide, Quick Security Audit: plugin and extension risks"},

@@ -39,6 +39,7 @@ var places = []struct {
 	{"*.env", false, placed{role: audit.RoleEnv, scan: true}},
 	{"secrets.json", false, placed{role: audit.RoleSecrets}},
 	{"vault.age", false, placed{role: audit.RoleSecrets}},
+	{"vault.key*", false, placed{role: audit.RoleIdentity}},
 	{"exec-approvals.json", false, placed{role: audit.RoleApprovals, document: true}},
 	{"credentials", true, placed{role: audit.RoleCredsDir}},
 	{"credentials/**", true, placed{role: audit.RoleCredsDir}},

@@ -87,9 +87,9 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		next = func(int) point { return calls[r.IntN(len(calls))] }
 	}
 	killed, at := 0, map[string]int{}
-	now := state{}
 	for i := range times {
-		if now, err = read(dir); err != nil {
+		now, err := read(dir)
+		if err != nil {
 			t.Fatalf("before kill %d: %v", i, err)
 		}
 		from := 1 + max(now["vault"], now["config"], now["pairing"], now["store"])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -27,6 +28,8 @@ type call struct {
 	flags string
 	nums  []int64 // of the remaining arguments
 }
+
+var errCut = errors.New("the log does not have all of it")
 
 var (
 	callLine = regexp.MustCompile(`^(\w+)\((.*)\)\s+= (-?\d+)`)
@@ -64,7 +67,7 @@ func parse(log []byte) ([]call, error) {
 		for _, w := range hexWord.FindAllStringSubmatch(m[2], -1) {
 			b, err := hex.DecodeString(strings.ReplaceAll(w[1], `\x`, ""))
 			if err != nil || w[2] != "" {
-				return nil, fmt.Errorf("a text of %s was cut: %v", m[1], err)
+				return nil, fmt.Errorf("a text of %s was cut (%w)", m[1], errors.Join(err, errCut))
 			}
 			c.words = append(c.words, string(b))
 		}
