@@ -180,10 +180,10 @@ func TestLooseningNeedsAFreshSignIn(t *testing.T) {
 func TestCallersKnowWhatIsBuilt(t *testing.T) {
 	w := newWorld(t, func(o *gateway.Options) {
 		o.Sessions = &clearing{}
-		o.Posture, o.Logs, o.Channels, o.Models = &auditing{}, struct{ gateway.Logs }{}, struct{ gateway.Channels }{}, struct{ gateway.Models }{}
+		o.Posture, o.Logs, o.Channels, o.Models = &auditing{}, struct{ gateway.Logs }{}, channelParts{}, struct{ gateway.Models }{}
 		o.Exposer, o.Runs, o.Measures = &lender{}, struct{ gateway.OperatorRuns }{}, struct{ gateway.Measures }{}
 		o.Standing = struct{ gateway.Standing }{}
-		o.Alerts = struct{ gateway.Alerts }{}
+		o.Alerts, o.Secrets = struct{ gateway.Alerts }{}, struct{ gateway.Secrets }{}
 	})
 	for glob, pattern := range map[string]string{
 		"../webui/static/*.js": `(?:request|optional|has)\('([a-z][a-zA-Z.]*\.[a-zA-Z.]+)'`,
