@@ -272,9 +272,9 @@ func listed(r Report) string {
 }
 
 // TestCorpora: what is known to be hostile is found, at its lines, and what is
-// known to be ordinary is let through. The last two were written after the
-// rules; before any rule was changed for them 35 of 40 were found (33 at their
-// lines), 3 of 40 ordinary ones blocked.
+// known to be ordinary is let through. Each set was measured before a rule was
+// changed for it: docs/skills.md has the figures. Rules were improved on "tune"
+// while "held" was only counted, then on "held"; "fresh" came after both.
 func TestCorpora(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -287,6 +287,7 @@ func TestCorpora(t *testing.T) {
 		{"later bad", ownSet(t, "later_malicious.txt", true), 95}, {"later good", ownSet(t, "later_benign.txt", false), 0},
 		{"tune bad", ownSet(t, "tune_malicious.txt", true), 95}, {"tune good", ownSet(t, "tune_benign.txt", false), 0},
 		{"held bad", ownSet(t, "held_malicious.txt", true), 90}, {"held good", ownSet(t, "held_benign.txt", false), 0},
+		{"fresh bad", ownSet(t, "fresh_malicious.txt", true), 80}, {"fresh good", ownSet(t, "fresh_benign.txt", false), 0},
 	} {
 		w := os.Getenv("SHOW")
 		f := measure(t, c.set, w != "" && strings.HasPrefix(c.name, w))
@@ -299,6 +300,72 @@ func TestCorpora(t *testing.T) {
 		}
 		if f.goodBlocked*100 > 4*f.good || f.goodReviewed*100 > 5*f.good {
 			t.Errorf("%s: of %d ordinary skills %d are blocked, %d sent to review", c.name, f.good, f.goodBlocked, f.goodReviewed)
+		}
+	}
+}
+
+// layers are kinds of rules, by the beginnings of their names.
+var layers = []struct {
+	name  string
+	rules []string
+}{
+	{"what is run", []string{"exec.", "shell.", "mine.", "destroy."}},
+	{"what flows where", []string{"flow.", "read.", "net."}},
+	{"what stays, what is given away", []string{"persist.", "priv.", "tamper."}},
+	{"packages and declarations", []string{"supply.", "declare."}},
+	{"orders in text", []string{"order.", "secret."}},
+	{"hidden text, files, archives", []string{"text.", "link.", "file.", "archive."}},
+}
+
+// TestLayers says what each kind of rule brings: how many hostile skills are
+// still found without it, and by it alone.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	set := devSet(t)
+	for _, f := range []string{"own", "later", "tune", "held", "fresh"} {
+		set = append(set, ownSet(t, f+"_malicious.txt", true)...)
+	}
+	var reports []Report
+	for _, s := range set {
+		if s.bad {
+			reports = append(reports, Scan(s.files))
+		}
+	}
+	count := func(keep func(rule string) bool) (blocked, found int) {
+		for _, r := range reports {
+			v := Pass
+			for _, f := range r.Findings {
+				if !keep(f.Rule) {
+					continue
+				}
+				switch f.Severity {
+				case claw.Critical:
+					v = min(v, Block)
+				case claw.Warn:
+					v = min(v, Review)
+				case claw.Info:
+				}
+			}
+			if v != Pass {
+				found++
+			}
+			if v == Block {
+				blocked++
+			}
+		}
+		return blocked, found
+	}
+	all, allFound := count(func(string) bool { return true })
+	t.Logf("all layers: %d of %d blocked, %d found", all, len(reports), allFound)
+	for _, l := range layers {
+		in := func(rule string) bool {
+			return slices.ContainsFunc(l.rules, func(p string) bool { return strings.HasPrefix(rule, p) })
+		}
+		without, withoutFound := count(func(r string) bool { return !in(r) })
+		alone, aloneFound := count(in)
+		t.Logf("%s: without it %d blocked, %d found; alone %d blocked, %d found", l.name, without, withoutFound, alone, aloneFound)
+		if alone == 0 || without >= all {
+			t.Errorf("%s finds nothing that the others do not", l.name)
 		}
 	}
 }

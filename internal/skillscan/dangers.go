@@ -345,7 +345,7 @@ func (t *shellText) supply(c *cmdline.Command) {
 	}
 	switch c.Program {
 	case "npm", "pnpm", "yarn", "bun":
-		if v, ok := option("--registry"); ok && v != "https://registry.npmjs.org" && v != "https://registry.npmjs.org/" {
+		if v, ok := option("--registry"); ok && strings.ContainsAny(v, ".:") && v != "https://registry.npmjs.org" && v != "https://registry.npmjs.org/" {
 			t.found("supply.registry", c.Line)
 		}
 		if verb == "config" && slices.Contains(words, "registry") {
