@@ -29,6 +29,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/journal"
 	"github.com/openclaw-go/openclaw/internal/ledger"
+	"github.com/openclaw-go/openclaw/internal/metrics"
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 	"github.com/openclaw-go/openclaw/internal/store"
 	"github.com/openclaw-go/openclaw/internal/vault"
@@ -44,6 +45,8 @@ type Options struct {
 	Getenv func(string) string
 	// Accept is the operator's word about a looser configuration.
 	Accept Acceptance
+	// AcceptState is the operator's word about files that were put back (R09).
+	AcceptState Acceptance
 	// By is who started the gateway.
 	By  claw.Principal
 	Log *Log
@@ -103,6 +106,7 @@ type App struct {
 	models    *models
 	audits    audits
 	alerts    *alerts
+	counters  *metrics.Set
 	skills    *skillSet
 
 	// restricted is what this process gave up.
@@ -139,7 +143,7 @@ func (a *App) redactor() *filter.Redactor { return a.secrets.redactor() }
 // the configuration is a config.Problems; another gateway on the same state is
 // an *atomicfile.HeldError.
 func Open(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: slog.New(slog.DiscardHandler), user: userName(), started: time.Now(), rim: o.rim}
+	a := &App{paths: o.Paths, version: o.Version, getenv: o.Getenv, log: slog.New(slog.DiscardHandler), user: userName(), started: time.Now(), rim: o.rim, counters: metrics.New(time.Now)}
 	if o.Log != nil {
 		a.log = o.Log.Logger
 		redact := a.redactor
@@ -173,12 +177,12 @@ func Open(ctx context.Context, o Options) (_ *App, err error) {
 	if a.runUID, a.runGID, err = runIdentity(a.paths); err != nil {
 		return nil, err
 	}
-	jopt := journal.Options{Dir: a.paths.State, Path: journalPath(a.paths, loaded.Config), Now: time.Now, Redact: func(s string) string { return a.redactor().String(s) }, Report: a.report("journal")}
+	jopt := journal.Options{Dir: a.paths.State, Path: journalPath(a.paths, loaded.Config), Now: time.Now, Redact: func(s string) string { return a.redactor().String(s) }, Report: a.report("journal"), Synced: a.counters.Synced}
 	if a.journal, err = journal.Open(jopt); err != nil {
 		return nil, err
 	}
 	a.record = &record{j: a.journal, paths: jopt}
-	if err := a.checkStates(ctx, o.Accept, o.By); err != nil {
+	if err := a.checkStates(ctx, o.AcceptState, o.By); err != nil {
 		return nil, err
 	}
 	if err := a.posture.start(ctx, loaded, o.Accept, o.By); err != nil {

@@ -41,6 +41,7 @@ func (a *App) checkStates(ctx context.Context, accept Acceptance, by claw.Princi
 		switch found.Kind {
 		case journal.StateOlder:
 			if accept == AcceptLooser {
+				a.log.Warn("an older copy of a file that holds rights was taken", "file", file, "generation", found.Generation, "newest", found.Newest)
 				break
 			}
 			older = append(older, fmt.Errorf("%s is an older copy: generation %d lies there, the journal knows %d; put the newer one back, or take what is there with --accept", file, found.Generation, found.Newest))

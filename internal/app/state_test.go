@@ -35,7 +35,7 @@ func TestR09OlderStateStopsTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := func(accept app.Acceptance) error {
-		a, err := app.Open(t.Context(), app.Options{Paths: h.paths, Version: "0.0.0-test", Getenv: h.getenv, By: owner, Accept: accept})
+		a, err := app.Open(t.Context(), app.Options{Paths: h.paths, Version: "0.0.0-test", Getenv: h.getenv, By: owner, Accept: app.AcceptLooser, AcceptState: accept})
 		if a != nil && err == nil {
 			err = a.Close()
 		}

@@ -128,12 +128,16 @@ func (e *env) runGateway(p configfile.Paths, f startFlags) error {
 	if f.accept || e.confirmLooser(p, l.Config) {
 		accept = app.AcceptLooser
 	}
+	state := app.HoldLooser // a yes to a configuration is none to older rights
+	if f.accept {
+		state = app.AcceptLooser
+	}
 	log, err := app.NewLog(p, l.Config, e.print.err)
 	if err != nil {
 		return cannot(err, "")
 	}
 	defer func() { _ = log.Close() }()
-	a, err := app.Open(e.ctx, app.Options{Paths: p, Loaded: l, Version: version, Getenv: e.getenv, Accept: accept, By: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Log: log, Passphrase: e.passphrase()})
+	a, err := app.Open(e.ctx, app.Options{Paths: p, Loaded: l, Version: version, Getenv: e.getenv, Accept: accept, AcceptState: state, By: claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Owner}, Log: log, Passphrase: e.passphrase()})
 	if err != nil {
 		return startError(err)
 	}
