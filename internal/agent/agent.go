@@ -114,6 +114,8 @@ type Options struct {
 	Emit   func(Event)
 	Now    func() time.Time
 	NewRun func() claw.RunID
+	// Closed says why no turn is taken now; nil when turns are always taken.
+	Closed func() error
 }
 
 // Picture is an image that comes with a message.
@@ -253,6 +255,11 @@ func (e *Engine) Send(t Turn) (claw.RunID, error) {
 	if e.shut {
 		return "", ErrStopped
 	}
+	if e.opt.Closed != nil {
+		if err := e.opt.Closed(); err != nil {
+			return "", err
+		}
+	}
 	if before := e.runs[r.id]; before != nil {
 		if before.turn.Session != t.Session {
 			return "", fmt.Errorf("%w: %q", ErrRunTaken, r.id)
@@ -347,6 +354,24 @@ func (e *Engine) Abort(key claw.SessionKey, id claw.RunID) int {
 		}
 	}
 	return n
+}
+
+// AbortAll ends every turn, those that wait in a queue too. Each channel is
+// closed when one of them is over, with the programs that it ran.
+func (e *Engine) AbortAll() (over []<-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		if r.result.State != StateRunning {
+			continue
+		}
+		over = append(over, r.done)
+		r.result.State = StateAborted
+		if r.cancel != nil {
+			r.cancel()
+		}
+	}
+	return over
 }
 
 // Running lists the sessions that have a turn under way.

@@ -105,6 +105,7 @@ type App struct {
 	channels  *channels
 	models    *models
 	audits    audits
+	locks     *locks
 	alerts    *alerts
 	counters  *metrics.Set
 	skills    *skillSet
@@ -235,7 +236,8 @@ func (a *App) build() (err error) {
 	a.gate = gate.New(gate.Options{Rules: a.rulesOf, Standing: a.standing, History: a.history, Tools: builtTools(), Scope: a.scope, Confine: a.profile, Desk: a.desk, Journal: a.journal, Ledger: a.ledger, Redact: a.redactor, Wrap: a.wrap, Seen: a.seen,
 		Nonce: func() string { return newID("") }, Present: a.present, Now: time.Now})
 	a.record.skill = a.gate.SkillOf
-	a.engine = agent.New(agent.Options{Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
+	a.openLockdown()
+	a.engine = agent.New(agent.Options{Closed: a.locks.closed, Sessions: engineSessions{a.sessions}, Gate: a.gate, Brain: a.models.Brain, Prompt: a.prompt, Emit: a.emit, Now: time.Now, NewRun: newRun})
 	a.inbox = inbox.New(inbox.Options{Rules: a.posture.rules, Default: func() claw.AgentID { return a.posture.now().Default() }, Journal: a.journal, Engine: a.engine, Wrap: a.wrap})
 	a.openChannels()
 	return a.openQuestions()

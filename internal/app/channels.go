@@ -103,7 +103,11 @@ func (c *channels) reconcile() {
 	cfg := c.app.posture.config()
 	want := map[lineID]opened{}
 	down := map[lineID]string{}
-	for _, id := range c.configured() {
+	ids := c.configured()
+	if c.app.locks.closed() != nil {
+		ids = nil
+	}
+	for _, id := range ids {
 		open := c.built()[id.channel]
 		o, err := open(c.app.life, cfg, id)
 		if err != nil {

@@ -49,8 +49,21 @@ func (c *channels) obey(ctx context.Context, cmd inbox.Command) string {
 			c.tell(cmd, AuditLine(r)+"\nDetails: openclaw security audit")
 		})
 		return ""
+	case "lockdown":
+		c.app.wg.Go(func() {
+			var left []string
+			for _, i := range c.app.locks.Lock(ctx, "/lockdown in "+string(cmd.By.Channel), cmd.By).Items {
+				if !i.Done {
+					left = append(left, i.What+": "+i.Detail)
+				}
+			}
+			if len(left) > 0 {
+				c.app.log.Error("the lockdown left something", "items", left)
+			}
+		})
+		return "Everything is being stopped. This chat is closed with it; on the host: openclaw lockdown status."
 	case "help":
-		return "/status /stop /new /compact /why /audit /approve ID /deny ID. Anything else goes to the agent."
+		return "/lockdown /status /stop /new /compact /why /audit /approve ID /deny ID. Anything else goes to the agent."
 	}
 	return ""
 }

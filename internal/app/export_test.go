@@ -65,3 +65,8 @@ func (a *App) LabelsOf(key claw.SessionKey) (claw.Labels, error) {
 
 // WriteApprovals replaces the document of standing answers.
 func WriteApprovals(a *App, b []byte) error { return a.store.Approvals().Write(b) }
+
+// Lock stops everything.
+func Lock(a *App, why string, by claw.Principal) gateway.Stopped {
+	return a.locks.Lock(context.Background(), why, by)
+}

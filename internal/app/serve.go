@@ -222,7 +222,7 @@ func (a *App) server(g posture.Gateway, auth access.Config) (*gateway.Server, er
 	}
 	o := gateway.Options{Version: a.version, Auth: auth, HTTP: gateway.Exposure{Completions: g.Completions, Invoke: g.Invoke},
 		ToolsAllow: g.ToolsAllow, ToolsDeny: g.ToolsDeny, Agent: a.surface, Sessions: a.sessions, Approvals: a.desk, Standing: a.standing, Tools: toolDesk{a}, Models: a.models,
-		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Channels: a.channels, Ready: a, Identity: device, Devices: book, Exposer: a.exposer, Runs: operatorRuns{a}, Measures: a, Alerts: a.alerts, Metrics: http.HandlerFunc(a.alerts.serveMetrics), Secrets: secretNotes{a},
+		Journal: a.record, Posture: &overview{app: a, devices: book}, Logs: logTail{a}, Channels: a.channels, Ready: a, Identity: device, Devices: book, Exposer: a.exposer, Runs: operatorRuns{a}, Measures: a, Alerts: a.alerts, Lockdown: a.locks, Metrics: http.HandlerFunc(a.alerts.serveMetrics), Secrets: secretNotes{a},
 		Now: time.Now, Random: rand.Reader, Log: a.log}
 	if g.ControlUI {
 		host, err := os.Hostname()

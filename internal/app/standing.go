@@ -148,6 +148,7 @@ func (a *App) rulesOf(id claw.AgentID) (policy.Rules, bool) {
 		return r, false
 	}
 	r = a.withSkills(r)
+	r.Halted = a.locks.halt()
 	s := a.standing
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"github.com/openclaw-go/openclaw/internal/gateway"
 	"github.com/openclaw-go/openclaw/internal/inbox"
 	"github.com/openclaw-go/openclaw/internal/model"
+	"github.com/openclaw-go/openclaw/internal/policy"
 	"github.com/openclaw-go/openclaw/internal/store"
 )
 
@@ -355,6 +356,8 @@ func fault(err error) error {
 	switch {
 	case errors.Is(err, inbox.ErrNoAgent):
 		kind = gateway.NotFound
+	case errors.Is(err, errLocked):
+		return &gateway.Fault{Kind: gateway.Refused, Rule: string(policy.RuleLockdown), Message: errLocked.Error(), Hint: errLocked.Hint()}
 	case errors.Is(err, inbox.ErrClosed):
 		kind = gateway.Refused
 	case errors.Is(err, inbox.ErrKey), errors.Is(err, inbox.ErrText), errors.Is(err, inbox.ErrAttachment):

@@ -63,6 +63,7 @@ var rules = map[string]rule{
 	"channel/telegram":      {ring: 1, may: []string{"channel"}},
 	"channel/channeltest":   {ring: 1, may: []string{"channel"}},
 	"ledger":                {ring: 1, may: []string{"atomicfile", "budget"}},
+	"lockdown":              {ring: 1, may: []string{"atomicfile"}},
 	"model":                 {ring: 1},
 	"model/anthropic":       {ring: 1, may: []string{"model"}},
 	"model/openai":          {ring: 1, may: []string{"model"}},

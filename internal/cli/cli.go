@@ -102,7 +102,7 @@ func (e *env) root() *cobra.Command {
 		e.cmdUp(), e.cmdOnboard(), e.cmdMigrate(), e.cmdGateway(), e.cmdDashboard(),
 		e.cmdAgent(), e.cmdApprovals(), e.cmdSessions(), e.cmdJournal(), e.cmdPolicy(),
 		e.cmdConfig(), e.cmdSandbox(), e.cmdEgress(), e.cmdFilter(), e.cmdSecurity(), e.cmdHarden(), e.cmdSecrets(), e.cmdSkill(),
-		e.cmdPairing(), e.cmdChannels(), e.cmdMessage(), e.cmdStatus(), e.cmdMonitor(), e.cmdNotify(), e.cmdUsage(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
+		e.cmdLockdown(), e.cmdPairing(), e.cmdChannels(), e.cmdMessage(), e.cmdStatus(), e.cmdMonitor(), e.cmdNotify(), e.cmdUsage(), e.cmdHealth(), e.cmdDoctor(), e.cmdLogs(), e.cmdVersion(),
 	)
 	closeGroups(root)
 	return root

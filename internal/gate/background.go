@@ -136,6 +136,31 @@ func (b *Background) finish(agent claw.AgentID, j *job, moved []string, res sand
 	}
 }
 
+// Ended is a background command that StopAll ended.
+type Ended struct {
+	ID, Command string
+	Pid         int
+	// Gone is closed when the command and all that it started have ended.
+	Gone <-chan struct{}
+}
+
+// StopAll ends the background commands of every agent.
+func (b *Background) StopAll() []Ended {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []Ended
+	for _, list := range b.jobs {
+		for _, j := range list {
+			if !j.Running {
+				continue
+			}
+			_ = j.proc.Kill() // one that has ended already is gone
+			out = append(out, Ended{ID: j.ID, Command: j.Command, Pid: j.proc.Pid(), Gone: j.done})
+		}
+	}
+	return out
+}
+
 func (j *job) snapshot() tool.Process {
 	p := j.Process
 	p.Bytes = j.out.size()

@@ -29,6 +29,7 @@ const (
 	EventPairResolved      = "device.pair.resolved"
 	EventDropped           = "events.dropped"
 	EventSecurityAudit     = "security.audit"
+	EventLockdown          = "lockdown"
 )
 
 // ChatState is the state of a ChatEvent.

@@ -56,6 +56,13 @@ func (l *logins) mint() (string, time.Time, error) {
 	return code, until, nil
 }
 
+// void forgets every code.
+func (l *logins) void() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.codes)
+}
+
 func (l *logins) dropOldestLocked() {
 	var key [sha256.Size]byte
 	var at time.Time

@@ -63,6 +63,7 @@ func (s *Server) buildMethods() {
 	s.addSessions()
 	s.addApprovals()
 	s.addPosture()
+	s.addLockdown()
 	s.addStanding()
 	s.addDevices()
 	s.addSecrets()
@@ -99,7 +100,7 @@ func (s *Server) buildMethods() {
 	}
 	slices.Sort(s.names)
 	s.events = []string{EventChallenge, EventChat, EventAgent, EventSessionMessage, EventSessionLabels, EventSessionsChanged, EventTick,
-		EventShutdown, EventApprovalRequested, EventApprovalResolved, EventPairRequested, EventPairResolved, EventDropped, EventSecurityAudit}
+		EventShutdown, EventApprovalRequested, EventApprovalResolved, EventPairRequested, EventPairResolved, EventDropped, EventSecurityAudit, EventLockdown}
 }
 
 // health is the snapshot of the method and of hello-ok.

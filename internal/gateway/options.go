@@ -65,6 +65,7 @@ type Options struct {
 	Runs     OperatorRuns
 	Measures Measures
 	Alerts   Alerts
+	Lockdown Lockdown
 	// Secrets is the encrypted store; without it its methods are absent.
 	Secrets  Secrets
 	Identity Identity

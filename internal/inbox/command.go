@@ -35,7 +35,7 @@ func commands(name string) (reach, bool) {
 	switch name {
 	case "approve", "deny", "status", "why", "audit", "help":
 		return alone, true
-	case "stop", "new", "reset", "compact":
+	case "stop", "new", "reset", "compact", "lockdown":
 		return anywhere, true
 	}
 	return alone, false

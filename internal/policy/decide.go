@@ -9,6 +9,9 @@ import (
 	"github.com/openclaw-go/openclaw/internal/standing"
 )
 
+// RuleLockdown refuses while a lockdown is in force.
+const RuleLockdown RuleID = "lockdown.in_force"
+
 // ownerOnly tools never run for anybody but the operator (DESIGN §4).
 var ownerOnly = []claw.ToolName{"cron", "gateway", "nodes", "config", "whatsapp_login"}
 
@@ -30,6 +33,9 @@ func Judge(r *Rules, q *Request) Ruling {
 }
 
 func (t *tally) decide(r *Rules, q *Request) {
+	if r.Halted >= HaltTools {
+		t.halted()
+	}
 	t.surface(r, q)
 	t.tools(r, q)
 	t.understood(q)
@@ -72,10 +78,20 @@ func JudgeReply(r *Rules, q *Request) Ruling {
 }
 
 func (t *tally) reply(r *Rules, q *Request) {
+	if r.Halted >= HaltAll {
+		t.halted()
+	}
 	t.surface(r, q)
 	t.sends(r, q)
 	t.flow(&r.Flow, q)
 	t.messages(&r.Budget, q)
+}
+
+// halted refuses everything while a lockdown is in force.
+func (t *tally) halted() {
+	t.add(LayerSurface, Deny, RuleLockdown, claw.ConfigRef{}, func() (string, string) {
+		return "everything is stopped", "openclaw lockdown status says by whom and why; openclaw lockdown release opens again"
+	})
 }
 
 func (t *tally) surface(r *Rules, q *Request) {

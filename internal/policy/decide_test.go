@@ -55,6 +55,8 @@ func TestDecide(t *testing.T) {
 	stale.Generation = "g0"
 	stranger := request("cron", Facts{}, 0)
 	stranger.Principal = claw.Principal{Surface: claw.SurfaceCLI, Standing: claw.Paired, Sender: "1"}
+	halted, talking := openRules(), openRules()
+	halted.Halted, talking.Halted = HaltAll, HaltTools
 	unclear := request("read", Facts{}, 0)
 	unclear.Facts.Understood, unclear.Facts.Why = false, "a name only known at run time"
 	soul := Path{Abs: "/ws/SOUL.md", Text: "SOUL.md"}
@@ -73,6 +75,8 @@ func TestDecide(t *testing.T) {
 		"owner-only for a paired sender":    {openRules(), stranger, Deny, "tools.owner_only"},
 		"owner-only for the owner":          {openRules(), request("cron", Facts{}, 0), Allow, "profile.allowed"},
 		"a surface that is closed":          {closed, request("read", Facts{}, 0), Deny, "surface.closed"},
+		"a lockdown":                        {halted, request("read", Facts{}, 0), Deny, RuleLockdown},
+		"a lockdown that lets talk":         {talking, request("read", Facts{}, 0), Deny, RuleLockdown},
 		"a stale generation":                {openRules(), stale, Deny, "surface.stale_generation"},
 		"not understood is never allowed":   {openRules(), unclear, Ask, "facts.not_understood"},
 		"reply to the owner, tainted":       {openRules(), request("message", Facts{Sends: []Send{webchat}}, tainted), Allow, "message.same_conversation"},

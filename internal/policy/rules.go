@@ -29,10 +29,23 @@ type Rules struct {
 	// posture of an upstream home and a caller that brings a whole policy of
 	// its own to judge set it.
 	SoulOff bool `json:"soulOff,omitempty"`
+	// Halted is what a lockdown leaves of everything. It is no part of a
+	// posture.
+	Halted Halt `json:"-"`
 	// Skills are those that are loaded for this agent now. They are no part of
 	// a posture.
 	Skills []SkillGrant `json:"-"`
 }
+
+// Halt is how far a lockdown stops an agent.
+type Halt uint8
+
+// Halts.
+const (
+	HaltNone  Halt = iota // no lockdown
+	HaltTools             // it may answer, and do nothing else
+	HaltAll
+)
 
 // ToolLayer is one restricting layer over tool names. Names are lower case
 // and groups are already expanded.
