@@ -225,8 +225,22 @@ func (c *channels) labels(key claw.SessionKey) claw.Labels {
 	return l
 }
 
+// say sends words of the gateway's own, once the journal has that it does.
 func (c *channels) say(m channel.Message, text string) {
-	c.courier.Say(m.Channel, m.Account, m.Chat.To, text)
+	c.sayTo(claw.Principal{Surface: claw.SurfaceChannel, Channel: m.Channel, Account: m.Account, Sender: m.Sender.ID}, m.Chat.To, text)
+}
+
+func (c *channels) sayTo(who claw.Principal, to channel.Target, text string) {
+	if _, err := c.app.journal.Append(c.app.life, journal.Entry{Event: journal.ChannelMessage, Principal: who, Data: struct {
+		Direction string         `json:"direction"`
+		By        string         `json:"by"`
+		To        channel.Target `json:"to"`
+		Bytes     int            `json:"bytes"`
+	}{"out", "gateway", to, len(text)}}); err != nil {
+		c.app.log.Error("a message of the gateway's own was not sent: it could not be recorded", "error", err)
+		return
+	}
+	c.courier.Say(who.Channel, who.Account, to, text)
 }
 
 func (c *channels) sees(id claw.AgentID) bool {

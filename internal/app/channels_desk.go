@@ -74,7 +74,7 @@ func (c *channels) Pair(ctx context.Context, q gateway.Pair, by claw.Principal) 
 		return row, pairFault(err)
 	}
 	if q.Act == "approve" && q.Notify {
-		c.courier.Say(row.Channel, row.Account, channel.Target(row.Sender), "OpenClaw: access approved.")
+		c.sayTo(claw.Principal{Surface: claw.SurfaceChannel, Standing: claw.Paired, Channel: row.Channel, Account: row.Account, Sender: row.Sender}, channel.Target(row.Sender), "OpenClaw: access approved.")
 	}
 	return row, nil
 }

@@ -72,7 +72,7 @@ func failed(err error) string { return "This did not work: " + filter.Visible(er
 
 // tell answers a command later, where it was given.
 func (c *channels) tell(cmd inbox.Command, text string) {
-	c.courier.Say(cmd.By.Channel, cmd.By.Account, channel.Target(cmd.To), text)
+	c.sayTo(cmd.By, channel.Target(cmd.To), text)
 }
 
 // answer takes /approve ID [allow-once|deny] and /deny ID. In a chat a call is

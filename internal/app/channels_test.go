@@ -122,13 +122,23 @@ func (c *chat) record(events ...journal.Event) []journal.Record {
 	return recs
 }
 
+// read counts the messages that an agent was given.
+func (c *chat) read() (n int) {
+	for _, r := range c.record(journal.ChannelMessage) {
+		if strings.Contains(string(r.Data), `"direction":"in"`) {
+			n++
+		}
+	}
+	return n
+}
+
 // TestGuideStrangerPairsAndIsAnswered: a stranger writes, gets a code, the
 // operator approves it, and the next message is answered.
 func TestGuideStrangerPairsAndIsAnswered(t *testing.T) {
 	c := newChat(t, "")
 	c.says("42", "help")
 	told := c.hears("42", "Pairing code: ")
-	if len(c.app.Agent().Active()) != 0 || len(c.record(journal.SessionNew)) != 0 || len(c.record(journal.ChannelMessage)) != 0 {
+	if len(c.app.Agent().Active()) != 0 || len(c.record(journal.SessionNew)) != 0 || c.read() != 0 {
 		t.Error("a stranger has a session")
 	}
 	code := regexp.MustCompile(`Pairing code: ([A-Z2-9]{8})\n`).FindStringSubmatch(told.Text)[1]
@@ -165,7 +175,7 @@ func TestGuideGroupWithoutMentionIsIgnored(t *testing.T) {
 	c.group("42", "help", false)
 	c.group("666", "help", true) // on no list
 	c.taken()
-	if n := len(c.record(journal.ChannelMessage)); n != 0 || len(c.tg.Sent()) != 0 {
+	if n := c.read(); n != 0 || len(c.tg.Sent()) != 0 {
 		t.Fatalf("%d messages were read, %v sent", n, c.tg.Sent())
 	}
 	c.group("42", "claw, help", false) // by its name
@@ -275,7 +285,7 @@ func TestOwnerCommands(t *testing.T) {
 			t.Errorf("%s: %q, want %q", w.text, got, w.want)
 		}
 	}
-	if n := len(c.record(journal.ChannelMessage)); n != 0 {
+	if n := c.read(); n != 0 {
 		t.Errorf("%d messages went to an agent", n)
 	}
 }
