@@ -12,7 +12,6 @@ import (
 	"github.com/openclaw-go/openclaw/internal/config"
 	"github.com/openclaw-go/openclaw/internal/egress"
 	"github.com/openclaw-go/openclaw/internal/journal"
-	"github.com/openclaw-go/openclaw/internal/metrics"
 	"github.com/openclaw-go/openclaw/internal/monitor"
 	"github.com/openclaw-go/openclaw/internal/notify"
 	"github.com/openclaw-go/openclaw/internal/posture"
@@ -29,7 +28,6 @@ type alerts struct {
 
 	mu      sync.Mutex
 	monitor *monitor.Monitor
-	metrics *metrics.Set
 	tasks   *schedule.Tasks
 }
 
@@ -97,16 +95,15 @@ func (s *alerts) watcher() *monitor.Monitor {
 // start watches until the gateway ends.
 func (s *alerts) start() error {
 	a := s.app
-	set := metrics.New(time.Now)
 	m, err := monitor.Open(monitor.Options{Dir: filepath.Join(a.paths.State, "monitor"), Record: a.journal, Look: s.look, Clock: time.Now,
-		Elapsed: func() time.Duration { return time.Since(a.started) }, Raised: s.raised, Report: a.report("monitor"), Also: set.Observe,
+		Elapsed: func() time.Duration { return time.Since(a.started) }, Raised: s.raised, Report: a.report("monitor"), Also: a.counters.Observe,
 		Send: func(x notify.Alert) error { _, err := s.out.Raise(x); return err }}, posture.WatchOf(a.posture.config()).Monitor)
 	if err != nil {
 		return err
 	}
 	m.Started(a.posture.contentHash())
 	s.mu.Lock()
-	s.monitor, s.metrics = m, set
+	s.monitor = m
 	s.tasks = schedule.OpenTasks(a.store.Documents(store.FolderCron), time.Now, a.report("schedule"))
 	s.mu.Unlock()
 	a.wg.Go(func() { s.out.Run(a.life) })

@@ -34,9 +34,7 @@ func (t timed) Stream(ctx context.Context, req model.Request) model.Stream {
 			}
 			return yield(e, err)
 		})
-		if s := t.app.alerts.counters(); s != nil {
-			s.Model(providerName(t.Provider), status, time.Since(began))
-		}
+		t.app.counters.Model(providerName(t.Provider), status, time.Since(began))
 	}
 }
 
@@ -45,13 +43,6 @@ func providerName(p model.Provider) string {
 		return to[0].Provider
 	}
 	return "operator"
-}
-
-// counters are nil while nothing listens.
-func (s *alerts) counters() *metrics.Set {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.metrics
 }
 
 // serveMetrics answers Prometheus; the gateway has checked who asks.
@@ -63,10 +54,7 @@ func (s *alerts) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 
 // families are all counters and what is measured at this moment.
 func (s *alerts) families() []metrics.Family {
-	set := s.counters()
-	if set == nil {
-		return nil
-	}
+	set := s.app.counters
 	set.Know("tool", toolNames())
 	set.Know("provider", s.app.models.names())
 	if m := s.watcher(); m != nil {
@@ -202,7 +190,7 @@ func (s *alerts) push(ctx context.Context, x posture.MetricsExport) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	set := s.counters()
+	set := s.app.counters
 	body, err := metrics.OTLP(s.families(), metrics.Source{Service: x.Service, Version: s.app.version, Start: set.Start(), Now: time.Now()})
 	if err != nil {
 		return err

@@ -147,8 +147,12 @@ func (j *Journal) write(b *batch) error {
 		}
 		return fmt.Errorf("journal: write: %w", err)
 	}
+	began := j.opt.Elapsed()
 	if err := j.f.Sync(); err != nil {
 		return fmt.Errorf("%w: sync: %w", ErrPoisoned, err)
+	}
+	if j.opt.Synced != nil {
+		j.opt.Synced(j.opt.Elapsed() - began)
 	}
 	j.size += int64(len(b.buf))
 	return nil

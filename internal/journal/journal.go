@@ -54,6 +54,9 @@ type Options struct {
 	After func(d time.Duration, f func()) (stop func())
 	// Rand makes keys and salts; crypto/rand when nil.
 	Rand io.Reader
+	// Synced hears how long each sync took; nil is nobody. It must not call
+	// back.
+	Synced func(time.Duration)
 	// Report hears of what goes wrong while nobody waits: a checkpoint or a
 	// removal that failed. It must not call back.
 	Report func(error)

@@ -48,9 +48,10 @@ const (
 	other     = "other"
 )
 
-// seconds are the bounds of durations, waits those of people.
+// seconds are the bounds of durations, waits those of people, syncs of disks.
 var (
 	seconds = []float64{0.005, 0.02, 0.1, 0.5, 1, 5, 20, 60, 300}
+	syncs   = []float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1}
 	waits   = []float64{1, 5, 15, 60, 300, 1800, 7200}
 )
 
@@ -80,6 +81,7 @@ const (
 	labelChanges
 	configChanges
 	alerts
+	syncTime
 	dropped
 	nameCount
 )
@@ -101,6 +103,7 @@ var specs = [nameCount]spec{
 	labelChanges:  {"openclaw_label_changes_total", "Changes of what is known of where data comes from.", Counter, nil, nil},
 	configChanges: {"openclaw_config_changes_total", "Changes of the configuration, by what became of them.", Counter, []string{"what"}, nil},
 	alerts:        {"openclaw_alerts_total", "Alerts that were raised.", Counter, []string{"rule", "severity"}, nil},
+	syncTime:      {"openclaw_journal_sync_duration_seconds", "How long the disk took to keep entries of the journal.", Histogram, nil, syncs},
 	dropped:       {"openclaw_prometheus_series_dropped_total", "Observations that were counted as other.", Counter, nil, nil},
 }
 
@@ -282,6 +285,13 @@ func (s *Set) Model(provider, status string, d time.Duration) {
 	defer s.mu.Unlock()
 	s.count(models, 1, provider, status)
 	s.took(modelTime, d, provider)
+}
+
+// Synced counts a sync of the journal.
+func (s *Set) Synced(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took(syncTime, d)
 }
 
 // Families are all series as they are now, in order.
