@@ -13,6 +13,7 @@ const app = {
   approvals: new Map(), // id -> {id, view, createdAtMs, expiresAtMs, state, answer}
   runs: new Map(), // runId -> {runId, sessionKey, startedAtMs}
   overview: null,
+  lockdown: null, // what is stopped, {mode: ''} when nothing is
   ready: false, // the first snapshot has arrived
   now: () => conn.now(),
   get live() { return conn.fresh; },
@@ -84,7 +85,7 @@ function banner(state, text, ...more) {
 async function snapshot(detail) {
   try {
     const optional = (method, params) => (conn.has(method) ? conn.request(method, params).catch((e) => ({ problem: e })) : null);
-    const [approvals, overview, sessions] = await Promise.all([conn.request('exec.approval.list', {}), optional('overview.get', {}), optional('sessions.list', { limit: 200 })]);
+    const [approvals, overview, sessions, lockdown] = await Promise.all([conn.request('exec.approval.list', {}), optional('overview.get', {}), optional('sessions.list', { limit: 200 }), optional('lockdown.state', {})]);
     asOf = 0;
     const fresh = new Map();
     for (const item of approvals.approvals ?? []) { const q = question(item); if (q) fresh.set(q.id, q); }
@@ -94,6 +95,7 @@ async function snapshot(detail) {
     await Promise.all(lost.map(lookUp));
     if (overview) app.overview = overview;
     if (sessions && !sessions.problem) app.runs = new Map((sessions.sessions ?? []).filter((r) => r.state === 'running' && r.runId).map((r) => [r.runId, { runId: r.runId, sessionKey: r.key, startedAtMs: r.runningSinceMs }]));
+    if (lockdown && !lockdown.problem) locked(lockdown);
     const first = !app.ready;
     app.ready = true;
     header();
@@ -104,6 +106,14 @@ async function snapshot(detail) {
     if (!(e instanceof Offline)) fill($('#banner'), problem(e, 'The snapshot')).hidden = false;
   }
   guard();
+}
+
+// locked shows on every page that something is stopped.
+async function locked(state) {
+  const was = app.lockdown?.mode;
+  app.lockdown = state;
+  if (state.mode) banner('act', (await import('./stop.js')).sentence(state));
+  else if (was) banner();
 }
 
 // lookUp asks what became of a question that the list no longer has.
@@ -165,6 +175,7 @@ function onEvent(name, p) {
       if (p.state === 'delta') { if (!app.runs.has(p.runId)) { app.runs.set(p.runId, { runId: p.runId, sessionKey: p.sessionKey, startedAtMs: app.now() }); header(); } }
       else if (app.runs.delete(p.runId)) header();
       break;
+    case 'lockdown': locked(p); break;
     case 'shutdown': say('The gateway stops.'); break;
   }
   current.view?.onEvent?.(name, p);
@@ -188,8 +199,13 @@ function header() {
   slotText(h, short(state, app.overview?.counts ?? {}));
   const runs = [...app.runs.values()];
   const stop = $('#h-stop');
-  const word = runs.length > 1 ? `Stop ${runs.length} runs` : 'Stop run';
-  if (!stop.dataset.sending) {
+  const all = conn.has('lockdown.start');
+  const word = all ? 'Stop everything' : runs.length > 1 ? `Stop ${runs.length} runs` : 'Stop run';
+  if (all) {
+    slotText(stop, word);
+    stop.dataset.off = '';
+    stop.setAttribute('aria-label', word);
+  } else if (!stop.dataset.sending) {
     slotText(stop, word);
     stop.dataset.off = runs.length ? '' : '1';
     stop.setAttribute('aria-label', runs.length ? word : 'Stop run: nothing runs');
@@ -321,7 +337,10 @@ const acts = {
     tell('signed-out');
     conn.end(note);
   },
+  'stop-cancel': async () => (await import('./stop.js')).close(),
+  'stop-now': async (b) => (await import('./stop.js')).now(app, b),
   async 'stop-runs'(b) {
+    if (conn.has('lockdown.start')) { (await import('./stop.js')).open(app); return; }
     const runs = [...app.runs.values()];
     b.dataset.sending = '';
     slotText(b, 'Sending…');
@@ -358,7 +377,7 @@ let chord = 0;
 const letters = new Map($$('#keys dt').filter((d) => d.children.length === 2 && d.children[0].textContent === 'g').map((d) => [d.children[1].textContent, d.nextElementSibling.textContent]));
 
 function key(ev) {
-  if (ev.key === 'Escape') { $('#more').open = false; current.view?.escape?.(); return; }
+  if (ev.key === 'Escape') { $('#more').open = false; if (!$('#stop-panel').hidden) acts['stop-cancel'](); current.view?.escape?.(); return; }
   if (ev.ctrlKey || ev.metaKey || ev.altKey || ev.isComposing) return;
   if (current.view?.key?.(ev)) { ev.preventDefault(); return; }
   if (ev.target.closest('input, textarea, select, dialog') || !$('#letters').checked) return;
