@@ -6,6 +6,8 @@ import (
 	"runtime"
 
 	"github.com/openclaw-go/openclaw/internal/sandbox"
+	"github.com/openclaw-go/openclaw/internal/sandbox/darwin"
+	"github.com/openclaw-go/openclaw/internal/sandbox/windows"
 )
 
 // MaybeStage does nothing where the sandbox has no stage.
@@ -13,5 +15,11 @@ func MaybeStage() {}
 
 // newRunner refuses every run, with the reason.
 func newRunner(*App) (sandbox.Runner, error) {
+	switch runtime.GOOS {
+	case "darwin":
+		return darwin.New(), nil
+	case "windows":
+		return windows.New(), nil
+	}
 	return sandbox.Refuse(runtime.GOOS, runtime.GOOS+"/"+runtime.GOARCH, "no sandbox is built for this system"), nil
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/openclaw-go/openclaw/internal/sandbox"
 )
 
+// Argv0 makes an executable that calls MaybeInside the confined side.
+const Argv0 = "openclaw-attack"
+
 // Class of an outcome. The zero value says that nothing is known.
 type Class uint8
 

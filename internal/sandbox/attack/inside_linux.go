@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Argv0 makes an executable that calls MaybeInside the confined side.
-const Argv0 = "openclaw-attack"
-
 // MaybeInside plays the confined program when this process was started as one
 // and then never returns.
 func MaybeInside() {
