@@ -203,6 +203,7 @@ func TestDeployment(t *testing.T) {
 	d.keepsToItsVolumes()
 	d.goesOutOneWay()
 	d.labelled()
+	d.sandboxes()
 }
 
 func (d *deployment) chats() {
@@ -375,5 +376,41 @@ func (d *deployment) labelled() {
 	sum, err := d.inside("sha256sum", "/usr/bin/openclaw")
 	if err != nil || !strings.HasPrefix("sha256:"+sum, labels["openclaw.binary.digest"]) {
 		d.t.Errorf("the program is %s, its label %s", sum, labels["openclaw.binary.digest"])
+	}
+}
+
+// sandboxes: a gateway on the host gives commands containers of their own.
+func (d *deployment) sandboxes() {
+	d.t.Helper()
+	d.must(d.bin, "config", "set", "agents.defaults.sandbox.mode", "all")
+	if out, err := d.run(d.bin, "sandbox", "run", "--allow-root", "--", "id"); err == nil || !strings.Contains(out, "not pinned") {
+		d.t.Errorf("without an image: %v %s", err, out)
+	}
+	d.must(d.bin, "sandbox", "build")
+	type ran struct {
+		ExitCode         int
+		Stdout, Enforced string
+	}
+	run := func(script string) (r ran) {
+		out := d.must(d.bin, "sandbox", "run", "--allow-root", "--json", "--", "sh", "-c", script)
+		if i := strings.Index(out, "{"); i < 0 || json.Unmarshal([]byte(out[i:]), &r) != nil {
+			d.t.Errorf("sandbox run: %s", out)
+		}
+		return r
+	}
+	if r := run("id -u; pwd; echo kept > kept; ls /sys/class/net"); r.ExitCode != 0 || r.Enforced != "container" || !strings.HasSuffix(r.Stdout, "\n/workspace\nlo\n") || strings.HasPrefix(r.Stdout, "0\n") {
+		d.t.Errorf("in a container: %+v", r)
+	}
+	if r := run("cat kept"); r.Stdout != "kept\n" {
+		d.t.Errorf("the private folder: %+v", r)
+	}
+	if out := d.must(d.bin, "sandbox", "list"); !strings.Contains(out, "agent-main") {
+		d.t.Errorf("list: %s", out)
+	}
+	if out := d.must(d.bin, "sandbox", "recreate", "--all"); !strings.Contains(out, "agent-main") {
+		d.t.Errorf("recreate: %s", out)
+	}
+	if out, err := d.run(d.bin, "sandbox", "run", "--allow-root", "--level", "isolated", "--", "true"); err != nil {
+		d.t.Errorf("the host's own sandbox beside it: %v %s", err, out)
 	}
 }

@@ -126,12 +126,30 @@ func containersOf(a *App) (containerRunner, error) {
 	return docker.New(docker.Options{Socket: socket, Why: why, Dir: containersDir(a.paths), Home: hex.EncodeToString(home[:8]), Forbidden: forbidden, UID: uid, GID: gid, Log: a.log})
 }
 
-// engineSocket finds the engine to use, or says why there is none.
-func engineSocket(getenv func(string) string) (socket, why string) {
+// firstPids is the process namespace of a machine that was booted, as Linux
+// numbers it.
+const firstPids = "pid:[4026531836]"
+
+// contained reports whether this program runs in a container: it has the mark
+// of one and a process list of its own. A machine whose disk was made of an
+// image has the mark alone.
+func contained() bool {
+	pids, err := os.Readlink("/proc/self/ns/pid")
+	if err == nil && pids == firstPids {
+		return false
+	}
 	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
 		if _, err := os.Lstat(mark); err == nil {
-			return "", "this gateway runs in a container itself: with an engine's socket it would be root on the host"
+			return true
 		}
+	}
+	return false
+}
+
+// engineSocket finds the engine to use, or says why there is none.
+func engineSocket(getenv func(string) string) (socket, why string) {
+	if contained() {
+		return "", "this gateway runs in a container itself: with an engine's socket it would be root on the host"
 	}
 	var environ []string
 	if getenv == nil {
