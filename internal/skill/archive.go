@@ -163,7 +163,7 @@ func (u *unpacker) tar(r io.Reader) error {
 	t := tar.NewReader(io.LimitReader(r, skillscan.MaxTotal+skillscan.MaxFiles*2048))
 	for {
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {

@@ -167,7 +167,7 @@ func (n *node) metadata() (m metadata, err error) {
 	for _, k := range metadataNames {
 		if raw, ok := all[k]; ok {
 			if err := json.Unmarshal(raw, &m); err != nil {
-				return m, fmt.Errorf("%w: metadata.%s: %v", ErrBadFront, k, err)
+				return m, fmt.Errorf("%w: metadata.%s: %w", ErrBadFront, k, err)
 			}
 			return m, nil
 		}
