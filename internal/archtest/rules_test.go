@@ -169,6 +169,7 @@ var symbolRules = []symbolRule{
 var linknames = map[string]string{
 	"golang.org/x/sys/unix":    "the runtime's own numbers, and macOS's way to make a system call; who may call what is a rule above",
 	"golang.org/x/sys/windows": "finds functions of system libraries",
+	"golang.org/x/sys/cpu":     "asks which instructions the processor has, for the ciphers of the encrypted store",
 }
 
 // thirdParty names packages outside the module that use a symbol above, with
