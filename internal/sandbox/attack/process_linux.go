@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -142,7 +143,7 @@ func fromMemory() error {
 		return err
 	}
 	fd, err := unix.MemfdCreate("program", unix.MFD_CLOEXEC|unix.MFD_EXEC)
-	if err == unix.EINVAL || err == unix.EPERM { // before Linux 6.3, or made only without the right
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) { // before Linux 6.3, or made only without the right
 		fd, err = unix.MemfdCreate("program", unix.MFD_CLOEXEC)
 	}
 	if err != nil {

@@ -128,7 +128,7 @@ func (x *pass) background(conf policy.Confinement, c sandbox.Cmd) (end func(), e
 	}
 	if string(word[:n]) != "ready\n" {
 		end()
-		return nil, fmt.Errorf("it said %q, %v, %s", word[:n], err, said.String())
+		return nil, fmt.Errorf("it said %q and %q: %w", word[:n], said.String(), errors.Join(err, io.ErrUnexpectedEOF))
 	}
 	return end, nil
 }
@@ -186,7 +186,7 @@ func (x *pass) inside() {
 	input, err := json.Marshal(x.f)
 	if err == nil {
 		_ = os.Setenv(markerVariable, x.f.Marker)
-		defer os.Unsetenv(markerVariable)
+		defer func() { _ = os.Unsetenv(markerVariable) }()
 		cmd := x.f.command("attempts")
 		cmd.Stdin = bytes.NewReader(input)
 		var out string
