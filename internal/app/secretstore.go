@@ -98,22 +98,6 @@ func (f *floor) set(n uint64) {
 	f.looked, f.least = true, n
 }
 
-// bound gives the value of secrets.bindings.<name>: what its "secret" refers
-// to, or else the secret of the encrypted store that has the binding's name.
-// The error is a *vault.UnresolvedError.
-func (s *secrets) bound(ctx context.Context, name string) (vault.Secret, error) {
-	b := s.app.posture.config().Secrets.Bindings.Get(name)
-	key := "secrets.bindings." + name
-	if b == nil {
-		return vault.Secret{}, &vault.UnresolvedError{Key: key, Ref: name, Why: "there is no such binding"}
-	}
-	ref := b.Secret.V
-	if ref.Kind == config.NoSecret {
-		ref = config.SecretRef{Kind: config.SecretStore, Provider: vault.DefaultProvider, ID: name}
-	}
-	return s.resolve(ctx, key, ref)
-}
-
 func newSecrets(a *App, ask func() (vault.Secret, error)) *secrets {
 	s := &secrets{app: a}
 	s.floor.app = a

@@ -10,7 +10,7 @@ import (
 )
 
 // RuleLockdown refuses while a lockdown is in force.
-const RuleLockdown RuleID = "lockdown.in_force"
+const RuleLockdown = "lockdown.in_force"
 
 // ownerOnly tools never run for anybody but the operator (DESIGN §4).
 var ownerOnly = []claw.ToolName{"cron", "gateway", "nodes", "config", "whatsapp_login"}

@@ -15,7 +15,7 @@ import (
 const LayerSkill Layer = "skill"
 
 // RuleSkillHost refuses a skill a host that its files do not name.
-const RuleSkillHost RuleID = "skill.host_undeclared"
+const RuleSkillHost = "skill.host_undeclared"
 
 // SkillPolicy is skills.policy. The zero value takes only what is listed.
 type SkillPolicy uint8

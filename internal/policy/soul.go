@@ -15,10 +15,10 @@ import (
 // every command here, whatever its exec rules say; an approval does not lift
 // them.
 const (
-	RuleSoulDelete   RuleID = "soul.delete_outside_workspace"
-	RuleSoulKeys     RuleID = "soul.keys_and_credentials"
-	RuleSoulSystem   RuleID = "soul.system_config"
-	RuleSoulEndpoint RuleID = "soul.unknown_endpoint"
+	RuleSoulDelete   = "soul.delete_outside_workspace"
+	RuleSoulKeys     = "soul.keys_and_credentials"
+	RuleSoulSystem   = "soul.system_config"
+	RuleSoulEndpoint = "soul.unknown_endpoint"
 )
 
 // soul holds a command to the four behaviours.
