@@ -75,11 +75,10 @@ const maxPlainFile = 4 << 20
 
 // mover works a plan out.
 type mover struct {
-	desk    SecretDesk
-	plan    SecretPlan
-	stored  vault.Listing
-	config  []byte
-	secrets []byte // secrets.json
+	desk   SecretDesk
+	plan   SecretPlan
+	stored vault.Listing
+	config []byte
 }
 
 // PlanMove finds credentials in the clear. Nothing is changed.

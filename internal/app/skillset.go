@@ -240,7 +240,7 @@ func truthy(n *json5.Node) bool {
 		return n.Text != ""
 	case json5.Array, json5.Object:
 		return true
-	case json5.Null:
+	case json5.Null, json5.Invalid:
 	}
 	return false
 }
