@@ -195,7 +195,7 @@ func TestFixLeavesDecisions(t *testing.T) {
 	levels := map[gateway.Level]int{}
 	for _, r := range c.Rows {
 		levels[r.Level]++
-		if r.Level == gateway.Unmeasured && !strings.Contains(r.Text, "starts no program") {
+		if r.Level == gateway.Unmeasured && strings.TrimSpace(r.Text) == "" {
 			t.Errorf("%s was not measured, and nobody says why", r.ID)
 		}
 	}

@@ -20,7 +20,7 @@ func helpers() []sandbox.Helper {
 		{Name: survey.TailscaleHelper, Paths: tailscalePaths(),
 			Env: []string{"PATH=/usr/bin:/bin", "LANG=C"}, Identity: sandbox.IdentityGateway, Level: policy.LevelProcess, Timeout: 5 * time.Second, OutputBytes: 4 << 20},
 		// It is told what to serve only by gateway tailscale, after the record has it.
-		{Name: tailscaleServe, Paths: tailscalePaths(), Env: []string{"PATH=/usr/bin:/bin", "LANG=C"}, Identity: sandbox.IdentityGateway, Level: policy.LevelProcess, Timeout: 30 * time.Second},
+		{Name: tailscaleServe, Paths: tailscalePaths(), Env: []string{"PATH=/usr/bin:/bin", "LANG=C"}, Identity: sandbox.IdentityGateway, Level: policy.LevelProcess, Timeout: 30 * time.Second, OutputBytes: 64 << 10},
 		// Git fetches the files of one commit; no configuration but this, no
 		// work tree, no protocol but two.
 		{Name: gitHelper, Paths: []string{"/usr/bin/git", "/usr/local/bin/git", "/opt/homebrew/bin/git"},

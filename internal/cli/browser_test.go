@@ -79,7 +79,7 @@ func TestFirstMinuteInChromium(t *testing.T) {
 	out, errs := &buffer{more: make(chan struct{}, 1)}, &buffer{more: make(chan struct{}, 1)}
 	code := make(chan int, 1)
 	go func() {
-		code <- cli.Main([]string{"openclaw", "up", "--allow-root", "--print"}, strings.NewReader(""), out, errs)
+		code <- cli.Main([]string{"openclaw", "up", "--allow-root", "--print", "--no-self-restriction"}, strings.NewReader(""), out, errs)
 	}()
 	link := out.until(t, regexp.MustCompile(`http://127\.0\.0\.1:\d+/ui/login#c=[0-9a-f]+`))[0]
 

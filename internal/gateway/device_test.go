@@ -183,7 +183,7 @@ func TestCallersKnowWhatIsBuilt(t *testing.T) {
 		o.Posture, o.Logs, o.Channels, o.Models = &auditing{}, struct{ gateway.Logs }{}, channelParts{}, struct{ gateway.Models }{}
 		o.Exposer, o.Runs, o.Measures = &lender{}, struct{ gateway.OperatorRuns }{}, struct{ gateway.Measures }{}
 		o.Standing = struct{ gateway.Standing }{}
-		o.Alerts, o.Secrets = struct{ gateway.Alerts }{}, struct{ gateway.Secrets }{}
+		o.Alerts, o.Secrets, o.Lockdown = struct{ gateway.Alerts }{}, struct{ gateway.Secrets }{}, &stopper{}
 	})
 	for glob, pattern := range map[string]string{
 		"../webui/static/*.js": `(?:request|optional|has)\('([a-z][a-zA-Z.]*\.[a-zA-Z.]+)'`,

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
 	"github.com/openclaw-go/openclaw/internal/config"
@@ -44,23 +45,28 @@ var framing = []string{"host", "content-length", "transfer-encoding", "connectio
 
 // Forms of the parts of a binding.
 var (
-	bindingName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
-	headerName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,63}$`)
-	exactHost   = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	bindingName = pattern(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
+	headerName  = pattern(`^[A-Za-z][A-Za-z0-9-]{0,63}$`)
+	exactHost   = pattern(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
+
+// pattern is built when it is first asked for.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // bindingFault says why a binding names no exact place, or "".
 func bindingFault(name string, v *config.SecretBinding) string {
 	host := strings.ToLower(v.Host.V)
 	_, notAddr := netip.ParseAddr(host)
 	switch {
-	case !bindingName.MatchString(name):
+	case !bindingName().MatchString(name):
 		return "its name is not made of letters, digits, dots and dashes"
 	case !v.Secret.Set:
 		return "it has no secret"
-	case !v.Host.Set || notAddr == nil || !exactHost.MatchString(host):
+	case !v.Host.Set || notAddr == nil || !exactHost().MatchString(host):
 		return fmt.Sprintf("host %q is not one exact host name", v.Host.V)
-	case !v.Header.Set || !headerName.MatchString(v.Header.V) || slices.Contains(framing, strings.ToLower(v.Header.V)):
+	case !v.Header.Set || !headerName().MatchString(v.Header.V) || slices.Contains(framing, strings.ToLower(v.Header.V)):
 		return fmt.Sprintf("header %q is not one that carries a credential", v.Header.V)
 	case !v.Path.Set || !strings.HasPrefix(v.Path.V, "/"):
 		return "it names no path (\"/\" is every path)"

@@ -12,35 +12,25 @@ import (
 // What is followed badly is still seen: a program that names the place of a
 // secret and reaches another machine does not need to be understood.
 
-var (
-	pathWord = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:~|\$HOME|%USERPROFILE%)?[/\\.][A-Za-z0-9_.*\\/-]{3,80}`)
-	})
-	reaches = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`Net::HTTP[.:](?:post|start|get|Post)|HTTParty\.|RestClient\.|Faraday|LWP::|HTTP::Tiny|IO::Socket|file_get_contents\(\s*["']https?:|curl_setopt|curl_exec|fsockopen|http\.(?:Post|Get|NewRequest|request|post)\(|reqwest::|ureq::|hyper::|socket\.http|requests\.(?:post|put)\(|\.(?:urlopen|sendall|sendto)\b|fetch\(\s*["'\x60]https?:|axios\.(?:post|put)|URLSession|HttpClient|TcpStream|TCPSocket|DownloadString|UploadString|net\.Dial|createConnection\(`)
-	})
-	gains = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`http\.Get\(|URI\.open|Net::HTTP|file_get_contents\(\s*["']https?:|reqwest::|ureq::get|HTTP::Tiny|LWP::|getstore\(|Faraday|HttpClient|URLSession|openStream\(|socket\.http|http\.request|download\(`)
-	})
-	runnable = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`0o?7[0-7]{2}\b|[Cc]hmod|set_permissions|setExecutable|S_IRWXU|S_IXUSR`)
-	})
-	startsAny = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`exec\.Command\(|Command::new\(|\bsystem\s*\(?["'\x60$@/]|os\.execute|io\.popen|IO\.popen|Open3|spawn\(|proc_open|shell_exec|passthru|ProcessBuilder|getRuntime\(\)\.exec|Process\.run|Process\.Start`)
-	})
-	keyboard = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`keyboard\.(?:Listener|on_press|on_release|hook|record)\(|GlobalKeyboardListener|uIOhook|iohook|SetWindowsHookEx|CGEventTapCreate|on_press\s*=|def on_press|GetAsyncKeyState`)
-	})
-	descriptors = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`open\(\s*STD(?:IN|OUT|ERR)\s*,\s*["'][<>+]*&|STD(?:IN|OUT|ERR)\.reopen|\$std(?:in|out|err)\.reopen|dup2\(|\.Std(?:in|out|err)\s*=\s*(?:conn|c|s|sock)\b|pipe\(\s*(?:sh|shell|proc|child)\.stdin|array\(\s*0\s*=>\s*\$s|from_raw_fd\(`)
-	})
-	connects = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`sockaddr_in|IO::Socket|TCPSocket|fsockopen|net\.Dial|TcpStream::connect|socket\.connect|socket\.tcp|create_connection|\.connect\(`)
-	})
-	shellName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`["'\x60](?:/bin/)?(?:ba|z|da)?sh(?:\s+-i)?["'\x60]|/bin/(?:ba|z|da)?sh|cmd\.exe|powershell`)
-	})
-)
+// crossPatterns are what programs name; they are built when the first is looked
+// for.
+type crossPatterns struct {
+	pathWord, reaches, gains, runnable, startsAny, keyboard, descriptors, connects, shellName *regexp.Regexp
+}
+
+var crossing = sync.OnceValue(func() crossPatterns {
+	return crossPatterns{
+		pathWord:    regexp.MustCompile(`(?:~|\$HOME|%USERPROFILE%)?[/\\.][A-Za-z0-9_.*\\/-]{3,80}`),
+		reaches:     regexp.MustCompile(`Net::HTTP[.:](?:post|start|get|Post)|HTTParty\.|RestClient\.|Faraday|LWP::|HTTP::Tiny|IO::Socket|file_get_contents\(\s*["']https?:|curl_setopt|curl_exec|fsockopen|http\.(?:Post|Get|NewRequest|request|post)\(|reqwest::|ureq::|hyper::|socket\.http|requests\.(?:post|put)\(|\.(?:urlopen|sendall|sendto)\b|fetch\(\s*["'\x60]https?:|axios\.(?:post|put)|URLSession|HttpClient|TcpStream|TCPSocket|DownloadString|UploadString|net\.Dial|createConnection\(`),
+		gains:       regexp.MustCompile(`http\.Get\(|URI\.open|Net::HTTP|file_get_contents\(\s*["']https?:|reqwest::|ureq::get|HTTP::Tiny|LWP::|getstore\(|Faraday|HttpClient|URLSession|openStream\(|socket\.http|http\.request|download\(`),
+		runnable:    regexp.MustCompile(`0o?7[0-7]{2}\b|[Cc]hmod|set_permissions|setExecutable|S_IRWXU|S_IXUSR`),
+		startsAny:   regexp.MustCompile(`exec\.Command\(|Command::new\(|\bsystem\s*\(?["'\x60$@/]|os\.execute|io\.popen|IO\.popen|Open3|spawn\(|proc_open|shell_exec|passthru|ProcessBuilder|getRuntime\(\)\.exec|Process\.run|Process\.Start`),
+		keyboard:    regexp.MustCompile(`keyboard\.(?:Listener|on_press|on_release|hook|record)\(|GlobalKeyboardListener|uIOhook|iohook|SetWindowsHookEx|CGEventTapCreate|on_press\s*=|def on_press|GetAsyncKeyState`),
+		descriptors: regexp.MustCompile(`open\(\s*STD(?:IN|OUT|ERR)\s*,\s*["'][<>+]*&|STD(?:IN|OUT|ERR)\.reopen|\$std(?:in|out|err)\.reopen|dup2\(|\.Std(?:in|out|err)\s*=\s*(?:conn|c|s|sock)\b|pipe\(\s*(?:sh|shell|proc|child)\.stdin|array\(\s*0\s*=>\s*\$s|from_raw_fd\(`),
+		connects:    regexp.MustCompile(`sockaddr_in|IO::Socket|TCPSocket|fsockopen|net\.Dial|TcpStream::connect|socket\.connect|socket\.tcp|create_connection|\.connect\(`),
+		shellName:   regexp.MustCompile(`["'\x60](?:/bin/)?(?:ba|z|da)?sh(?:\s+-i)?["'\x60]|/bin/(?:ba|z|da)?sh|cmd\.exe|powershell`),
+	}
+})
 
 // loose are languages whose values are followed in part only.
 func loose(l lang.Language) bool {
@@ -54,18 +44,18 @@ func (r *program) across(l lang.Language) {
 		r.tied()
 	}
 	if hasAny(text, "eyboard", "ohook", "on_press", "SetWindowsHookEx", "CGEventTap", "GetAsyncKeyState") {
-		keys, sends := r.linesOf(keyboard()), r.linesOf(reaches())
+		keys, sends := r.linesOf(crossing().keyboard), r.linesOf(crossing().reaches)
 		r.both("flow.watch", keys, sends)
 	}
 	if !loose(l) {
 		return
 	}
-	if sends := r.linesOf(reaches()); len(sends) > 0 {
+	if sends := r.linesOf(crossing().reaches); len(sends) > 0 {
 		r.both("flow.secret", r.secretLines(), sends)
 	}
-	if starts := r.linesOf(startsAny()); len(starts) > 0 {
-		if marks := r.linesOf(runnable()); len(marks) > 0 {
-			if gets := r.linesOf(gains()); len(gets) > 0 {
+	if starts := r.linesOf(crossing().startsAny); len(starts) > 0 {
+		if marks := r.linesOf(crossing().runnable); len(marks) > 0 {
+			if gets := r.linesOf(crossing().gains); len(gets) > 0 {
 				r.both("exec.download", append(gets, marks...), starts)
 			}
 		}
@@ -102,7 +92,7 @@ func (r *program) secretLines() (out []int) {
 		if len(x) > 1<<13 || !strings.ContainsAny(x, "/\\") || commented(x) {
 			continue
 		}
-		for _, m := range pathWord().FindAllString(x, 32) {
+		for _, m := range crossing().pathWord.FindAllString(x, 32) {
 			if k := placeOf(m); k == credential || k == wallet || k == browser || k == history {
 				out = append(out, i+1)
 				break
@@ -124,9 +114,9 @@ func (r *program) both(rule string, a, b []int) {
 
 // tied finds a shell whose descriptors are a connection.
 func (r *program) tied() {
-	dups := r.linesOf(descriptors())
-	if len(dups) == 0 || len(r.linesOf(connects())) == 0 {
+	dups := r.linesOf(crossing().descriptors)
+	if len(dups) == 0 || len(r.linesOf(crossing().connects)) == 0 {
 		return
 	}
-	r.both("shell.reverse", dups, r.linesOf(shellName()))
+	r.both("shell.reverse", dups, r.linesOf(crossing().shellName))
 }

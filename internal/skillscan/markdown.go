@@ -88,10 +88,12 @@ func itoa(n int) string {
 	return itoa(n/10) + string(rune('0'+n%10))
 }
 
-var (
-	fence      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^\\s{0,6}(```+|~~~+)\\s*([A-Za-z0-9_+.-]*)") })
-	inlineCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("`+([^`]+)`+") })
-)
+// marks of code in a text, built when the first is looked for.
+type codeMarks struct{ fence, inline *regexp.Regexp }
+
+var marksOfCode = sync.OnceValue(func() codeMarks {
+	return codeMarks{fence: regexp.MustCompile("^\\s{0,6}(```+|~~~+)\\s*([A-Za-z0-9_+.-]*)"), inline: regexp.MustCompile("`+([^`]+)`+")}
+})
 
 // markdown parts a text into what it says and the programs it shows.
 func (s *scan) markdown(name, t string) {
@@ -117,7 +119,7 @@ func (s *scan) markdown(name, t string) {
 	}
 	for ; i < len(lines); i++ {
 		l := lines[i]
-		if m := fence().FindStringSubmatch(l); m != nil {
+		if m := marksOfCode().fence.FindStringSubmatch(l); m != nil {
 			end := i + 1
 			for end < len(lines) && !strings.HasPrefix(strings.TrimSpace(lines[end]), m[1]) {
 				end++
@@ -154,7 +156,7 @@ func (s *scan) markdown(name, t string) {
 // bare looks at commands that stand in a sentence without quotes.
 func (s *scan) bare(name string, ls []line) {
 	for _, l := range ls {
-		t := inlineCode().ReplaceAllString(l.text, " ")
+		t := marksOfCode().inline.ReplaceAllString(l.text, " ")
 		if !hasAny(t, "$(", "| sh", "|sh", "| bash", "|bash", "bash <(", "/dev/tcp/") || len(t) > 4000 {
 			continue
 		}
@@ -267,14 +269,14 @@ func commandLike(t string) bool {
 func (s *scan) inlines(name string, lines []string) {
 	fenced := false
 	for i, l := range lines {
-		if fence().MatchString(l) {
+		if marksOfCode().fence.MatchString(l) {
 			fenced = !fenced
 			continue
 		}
 		if fenced || strings.IndexByte(l, '`') < 0 {
 			continue
 		}
-		for _, m := range inlineCode().FindAllStringSubmatchIndex(l, 32) {
+		for _, m := range marksOfCode().inline.FindAllStringSubmatchIndex(l, 32) {
 			code := strings.TrimSpace(l[m[2]:m[3]])
 			code = strings.ReplaceAll(code, `\|`, "|")
 			grants := strings.Contains(code, "NOPASSWD")

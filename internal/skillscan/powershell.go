@@ -40,8 +40,8 @@ func (s *scan) powershell(file string, base int, text string) {
 		runs := word("iex", "invoke-expression", "invoke-command") || has("scriptblock]::create", "invokescript", "reflection.assembly]::load")
 		decoded := has("frombase64string", "-encodedcommand", "-enc ", "-ec ", "::unicode.getstring", "gzipstream")
 		secret := false
-		for _, m := range psPath().FindAllString(raw, 16) {
-			m = psRoots().Replace(strings.ToLower(m))
+		for _, m := range powershell().path.FindAllString(raw, 16) {
+			m = powershell().roots.Replace(strings.ToLower(m))
 			k := placeOf(m)
 			secret = secret || k.secret()
 			if has("add-content", "set-content", "out-file", "copy-item", ">") {
@@ -83,7 +83,7 @@ func (s *scan) powershell(file string, base int, text string) {
 		if has("tcpclient") && (runs || has("getstream")) {
 			s.found("shell.reverse", file, base+i+1, raw)
 		}
-		if m := psSet().FindStringSubmatch(low); m != nil {
+		if m := powershell().set.FindStringSubmatch(low); m != nil {
 			switch {
 			case secret || all || carry == "secret":
 				marks[m[1]], lines[m[1]] = "secret", i+1
@@ -99,13 +99,19 @@ func (s *scan) powershell(file string, base int, text string) {
 	}
 }
 
-var (
-	psPath  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:\$env:|~|\$HOME|%|[A-Za-z]:\\)[^"'|;)]{3,}`) })
-	psSet   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*\$([a-z_][a-z0-9_]*)\s*\+?=`) })
-	psRoots = sync.OnceValue(func() *strings.Replacer {
-		return strings.NewReplacer("$env:userprofile", "~", "$env:localappdata", "~/appdata/local", "$env:appdata", "~/appdata/roaming", "$home", "~", "%userprofile%", "~", "%localappdata%", "~/appdata/local", "%appdata%", "~/appdata/roaming")
-	})
-)
+// psForms are built when the first script is looked at.
+type psForms struct {
+	path, set *regexp.Regexp
+	roots     *strings.Replacer
+}
+
+var powershell = sync.OnceValue(func() psForms {
+	return psForms{
+		path:  regexp.MustCompile(`(?:\$env:|~|\$HOME|%|[A-Za-z]:\\)[^"'|;)]{3,}`),
+		set:   regexp.MustCompile(`^\s*\$([a-z_][a-z0-9_]*)\s*\+?=`),
+		roots: strings.NewReplacer("$env:userprofile", "~", "$env:localappdata", "~/appdata/local", "$env:appdata", "~/appdata/roaming", "$home", "~", "%userprofile%", "~", "%localappdata%", "~/appdata/local", "%appdata%", "~/appdata/roaming"),
+	}
+})
 
 func powershellish(t string) bool {
 	low := strings.ToLower(t)

@@ -18,9 +18,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
-var imageName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,200}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+var imageName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,200}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+})
 
 // Build makes the image of containers out of this program and a static busybox,
 // or on top of a local image. Nothing is fetched: a base that is not there is
@@ -29,7 +32,7 @@ func (r *Runner) Build(b Build) (Built, error) {
 	if r.opts.Socket == "" {
 		return Built{}, fmt.Errorf("sandbox: build: %s", r.opts.Why)
 	}
-	if !imageName.MatchString(b.Tag) || strings.Contains(b.Tag, "@") {
+	if !imageName().MatchString(b.Tag) || strings.Contains(b.Tag, "@") {
 		return Built{}, fmt.Errorf("sandbox: build: %q is not a name of an image", b.Tag)
 	}
 	if err := static(b.Program); err != nil {
@@ -75,7 +78,7 @@ func (r *Runner) Pinned(name string) (Built, error) {
 }
 
 func (r *Runner) localBase(ctx context.Context, from string) error {
-	if !imageName.MatchString(from) {
+	if !imageName().MatchString(from) {
 		return fmt.Errorf("sandbox: build: %q is not a name of an image", from)
 	}
 	err := r.engine.call(ctx, http.MethodGet, "/images/"+url.PathEscape(from)+"/json", nil, nil)
