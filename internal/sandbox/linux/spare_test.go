@@ -78,7 +78,7 @@ func TestSpare(t *testing.T) {
 	conf := policy.Confinement{Level: policy.LevelIsolated, Workspace: ws, WorkspaceWrite: true, ReadOnly: []string{ws + "/AGENTS.md", ws + "/.envrc"}}
 	used := []int{}
 	nonces := []string{}
-	for i := range 4 {
+	for i, again := 0, 0; i < 4; i++ {
 		var ready []int
 		if i > 0 {
 			ready = waiting(t, r, 1)
@@ -98,6 +98,11 @@ func TestSpare(t *testing.T) {
 			t.Errorf("run %d: %q, exit %d, want %q", i, got, res.ExitCode, want)
 		}
 		if i > 0 && pid != ready[0] {
+			// Somebody else's mount ends all spares, as it must; not every time.
+			if again++; again < 5 {
+				i--
+				continue
+			}
 			t.Errorf("run %d: supervisor %d is not the spare %d", i, pid, ready[0])
 		}
 		if slices.Contains(used, pid) || slices.Contains(nonces, res.Witness.Nonce) || res.Enforced != policy.LevelIsolated {
