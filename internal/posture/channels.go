@@ -54,14 +54,23 @@ func (d *diff) inbound(before, next []Inbound) {
 		}
 		d.add(rank(n.DM) > rank(old.DM), name+" direct messages", old.DM, n.DM, n.DMRef)
 		d.add(rank(n.Group) > rank(old.Group), name+" groups", old.Group, n.Group, n.GroupRef)
-		d.each(gained(old.AllowFrom, n.AllowFrom), name+" sender", n.AllowFromRef)
-		d.each(gained(old.groupSenders(), n.groupSenders()), name+" sender in groups", n.GroupAllowFromRef)
+		d.each(heard(old.AllowFrom, n.AllowFrom), name+" sender", n.AllowFromRef)
+		d.each(heard(old.groupSenders(), n.groupSenders()), name+" sender in groups", n.GroupAllowFromRef)
 		d.add(old.RequireMention && !n.RequireMention, name+" reads groups without a mention", "no", "yes", n.RequireMentionRef)
 		d.add(seen(n.Visibility) > seen(old.Visibility), name+" context", old.Visibility, n.Visibility, n.VisibilityRef)
 		for _, g := range n.Groups {
 			d.group(name, old, g)
 		}
 	}
+}
+
+// heard lists the senders that are let in and were not before; where everybody
+// was, nobody is new.
+func heard(before, next []string) []string {
+	if slices.Contains(before, "*") {
+		return nil
+	}
+	return gained(before, next)
 }
 
 // groupSenders are those who may write in groups, as far as the account says.
@@ -96,7 +105,7 @@ func (d *diff) group(name string, old Inbound, g InboundGroup) {
 	d.add(rank(is) > rank(was), name+" policy", was, is, g.PolicyRef)
 	d.add(o.Listed && !g.Listed, name+" has a list of its own", "yes", "no", g.Ref)
 	if o.Listed {
-		d.each(gained(o.AllowFrom, g.AllowFrom), name+" sender", g.Ref)
+		d.each(heard(o.AllowFrom, g.AllowFrom), name+" sender", g.Ref)
 		d.each(gained(o.Roles, g.Roles), name+" role", g.Ref)
 	}
 	d.add(o.RequireMention && !g.RequireMention, name+" is read without a mention", "no", "yes", g.Ref)
