@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openclaw-go/openclaw/internal/claw"
+	"github.com/openclaw-go/openclaw/internal/inbox/admission"
 	"github.com/openclaw-go/openclaw/internal/policy"
 )
 
@@ -165,7 +166,9 @@ func (w *World) onChannel(door, id, text string) ([]Sender, error) {
 func (d *Door) person(id claw.SenderID) Sender {
 	s := Sender{Class: Stranger, ID: id, Door: d}
 	in := func(list []string) bool {
-		return slices.ContainsFunc(list, func(o string) bool { return strings.EqualFold(o, string(id)) })
+		return slices.ContainsFunc(list, func(o string) bool {
+			return strings.EqualFold(o, string(id)) || admission.SameID(d.Channel, o, string(id))
+		})
 	}
 	switch {
 	case in(d.Owners):

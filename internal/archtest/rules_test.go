@@ -24,7 +24,7 @@ var rules = map[string]rule{
 	"standing": {ring: 0, may: []string{"cmdline"}},
 	"posture":  {ring: 0, may: []string{"budget", "config", "json5", "policy", "standing"}},
 	"audit":    {ring: 0, may: []string{"answer", "config", "json5", "policy", "posture"}, why: "the audit asks the enforcer; who reaches what is answered as policy matrix does"},
-	"answer":   {ring: 0, may: []string{"budget", "cmdline", "config", "policy", "posture"}, why: "who can cause what is asked of the enforcer; configuration is posture's to read"},
+	"answer":   {ring: 0, may: []string{"budget", "cmdline", "config", "inbox/admission", "policy", "posture"}, why: "who can cause what is asked of the enforcer; configuration is posture's to read"},
 	"filter":   {ring: 0},
 	"chain":    {ring: 0},
 
