@@ -40,6 +40,7 @@ func TestStopEverything(t *testing.T) {
 	b.click("#stop-now")
 	b.has("1 thing could not be confirmed")
 	b.has("process 4711")
+	b.shot("stop-panel")
 	b.has("U+202E")
 	if n := len(f.sent("lockdown.start")); n != 1 {
 		t.Errorf("%d requests to stop", n)
