@@ -81,6 +81,14 @@ func stoppedOf(s lockdown.State) gateway.Stopped {
 	return out
 }
 
+// itemOf is one thing that was to be ended; an error takes the detail's place.
+func itemOf(what string, err error, detail string) lockdown.Item {
+	if err != nil {
+		return lockdown.Item{What: what, Detail: err.Error()}
+	}
+	return lockdown.Item{What: what, Done: true, Detail: detail}
+}
+
 // lockedDown is what the record says of a lockdown.
 type lockedDown struct {
 	What  string          `json:"what"`
@@ -98,13 +106,7 @@ func (l *locks) Lock(ctx context.Context, why string, by claw.Principal) gateway
 	a := l.app
 	why = a.redactor().String(why)
 	s := lockdown.State{Mode: lockdown.Stopped, Since: time.Now().UTC(), By: by.String(), Why: why}
-	add := func(what string, err error, detail string) {
-		i := lockdown.Item{What: what, Done: err == nil, Detail: detail}
-		if err != nil {
-			i.Detail = err.Error()
-		}
-		s.Items = append(s.Items, i)
-	}
+	add := func(what string, err error, detail string) { s.Items = append(s.Items, itemOf(what, err, detail)) }
 	add("new turns", l.book.Set(s), "refused from now on, also after a restart")
 	_, err := a.journal.Append(ctx, journal.Entry{Event: journal.Lockdown, Principal: by, Data: lockedDown{What: "begins", Why: why, Mode: s.Mode}})
 	add("record", err, "written")
@@ -181,14 +183,11 @@ func (l *locks) gone(turns []<-chan struct{}, jobs []gate.Ended) []lockdown.Item
 
 // newToken makes the old gateway token worthless and ends whoever came by it.
 func (l *locks) newToken(ctx context.Context, by claw.Principal) lockdown.Item {
-	i := lockdown.Item{What: "gateway token", Done: true, Detail: "replaced; openclaw gateway token --reveal shows the new one"}
-	if _, err := (secretNotes{l.app}).RenewToken(ctx, by); err != nil {
-		return lockdown.Item{What: i.What, Detail: err.Error()}
-	}
-	if l.app.accepted != nil {
+	_, err := (secretNotes{l.app}).RenewToken(ctx, by)
+	if err == nil && l.app.accepted != nil {
 		l.app.accepted() // the server takes it, and ends who came by the old one
 	}
-	return i
+	return itemOf("gateway token", err, "replaced; openclaw gateway token --reveal shows the new one")
 }
 
 // Release implements gateway.Lockdown.
@@ -257,13 +256,7 @@ func LockHere(ctx context.Context, p configfile.Paths, getenv func(string) strin
 	if err := b.Set(s); err != nil {
 		return gateway.Stopped{}, err
 	}
-	add := func(what string, err error, detail string) {
-		i := lockdown.Item{What: what, Done: err == nil, Detail: detail}
-		if err != nil {
-			i.Detail = err.Error()
-		}
-		s.Items = append(s.Items, i)
-	}
+	add := func(what string, err error, detail string) { s.Items = append(s.Items, itemOf(what, err, detail)) }
 	add("new turns", nil, "refused when a gateway starts")
 	l, err := configfile.Load(p, configfile.Options{Env: lookup(getenv)})
 	if err == nil {

@@ -301,7 +301,7 @@ func TestCustodies(t *testing.T) {
 	must(t, err)
 	dir := t.TempDir()
 	cred := filepath.Join(dir, "openclaw-vault-key")
-	absent := errors.New("the kernel's keyring is not available here: function not implemented")
+	absent := errors.New("the kernel has no keyring")
 	for _, c := range []struct {
 		name string
 		f    func(*Keys)
@@ -309,7 +309,7 @@ func TestCustodies(t *testing.T) {
 		why  string // of a custody that was passed over
 	}{
 		{"no keyring here", func(k *Keys) { k.Keyring = nil }, CustodyFile, "not used here"},
-		{"an absent keyring", func(k *Keys) { k.Keyring = &fakeKeyring{err: absent} }, CustodyFile, "not implemented"},
+		{"an absent keyring", func(k *Keys) { k.Keyring = &fakeKeyring{err: absent} }, CustodyFile, "has no keyring"},
 		{"a locked keyring", func(k *Keys) { k.Keyring = &fakeKeyring{err: errors.New("the keyring is locked")} }, CustodyFile, "locked"},
 		{"an empty keyring", func(k *Keys) { k.Keyring = &fakeKeyring{} }, CustodyFile, "no key is kept"},
 		{"an old key in the keyring", func(k *Keys) { k.Keyring = &fakeKeyring{key: []byte(id.String())} }, CustodyFile, "not the key of this store"},
